@@ -1,0 +1,40 @@
+//! What the kernel side tells about a single packet, through the `events` ring buffer.
+//!
+//! It is sampled: counters are exact, events are examples.
+
+use crate::addr::Addr;
+
+/// One packet that met a noteworthy reason.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// `bpf_ktime_get_ns` at the time of the packet.
+    pub time_ns: u64,
+    /// [`Reason`](crate::counter::Reason) as a number.
+    pub reason: u32,
+    /// Interface the packet came from.
+    pub ifindex: u32,
+    /// Source address.
+    pub source: Addr,
+    /// Destination address.
+    pub destination: Addr,
+    /// Source port, network byte order.
+    pub source_port: u16,
+    /// Destination port, network byte order.
+    pub destination_port: u16,
+    /// Slot of the pod, zero if there is none.
+    pub slot: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Explicit padding.
+    pub pad: [u8; 9],
+}
+
+const _: () = assert!(size_of::<Event>() == 64);
+crate::pod!(Event);
+
+/// Size of the ring buffer in bytes; when it is full events are lost, packets are not.
+pub const RING_BYTES: u32 = 256 * 1024;
+
+/// At most one event in this many nanoseconds for each reason and CPU.
+pub const SAMPLE_INTERVAL_NS: u64 = 10_000_000;

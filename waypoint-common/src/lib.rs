@@ -1,0 +1,68 @@
+//! The kernel ABI: what Waypoint's eBPF programs and its userspace must agree on, byte for byte,
+//! and [`redirect::decide`], the one decision that both sides compile.
+//!
+//! It does no I/O and knows nothing of Kubernetes; a type that does not cross the BPF boundary does
+//! not belong here.
+//!
+//! | map | type | key | value | written by | read by |
+//! |---|---|---|---|---|---|
+//! | `cfg` | ARRAY 1 | `u32` 0 | [`redirect::Config`] | agent | every program |
+//! | `wp_dst` | HASH | [`redirect::DestinationKey`] | [`redirect::Destination`] | agent | `from_pod` |
+//! | `if_pod` | HASH | `u32` ifindex of the host side of a pod's veth | [`redirect::PodOfInterface`] | agent | `from_pod` |
+//! | `pod_if` | HASH | [`addr::Addr`] | [`redirect::InterfaceOfPod`] | agent | `from_agent` |
+//! | `lsn` | SOCKMAP | `u32` slot ([`redirect::slot`]) | a listening socket | agent | `from_pod`, `steer` |
+//! | `stats` | PERCPU_ARRAY | `u32` [`counter::Reason`] | [`counter::Count`] | programs | agent |
+//! | `events` | RINGBUF | – | [`event::Event`] | programs | agent |
+//!
+//! **Invariant:** every record has the same size and layout on both sides, with no implicit padding;
+//! each is asserted at compile time.
+//! **Invariant:** a change to any of them, or to the meaning of a field, raises [`ABI`]; maps are pinned
+//! under a directory named by it and never migrated in place.
+#![no_std]
+
+pub mod addr;
+pub mod counter;
+pub mod event;
+pub mod redirect;
+
+/// Version of everything in this crate that is visible in a map.
+pub const ABI: u32 = 1;
+
+/// Names of the maps, as the programs declare them and as they are pinned.
+pub mod map {
+    /// One [`Config`](crate::redirect::Config).
+    pub const CFG: &str = "cfg";
+    /// Captured destinations.
+    pub const WP_DST: &str = "wp_dst";
+    /// Enrolled pods by the host side of their veth.
+    pub const IF_POD: &str = "if_pod";
+    /// Host sides of veths by pod address.
+    pub const POD_IF: &str = "pod_if";
+    /// Listening sockets of the agent.
+    pub const LSN: &str = "lsn";
+    /// Packets and bytes by reason, per CPU.
+    pub const STATS: &str = "stats";
+    /// Sampled events.
+    pub const EVENTS: &str = "events";
+}
+
+/// Names of the programs, as they are declared and as they are pinned.
+pub mod program {
+    /// tcx ingress on the host side of an enrolled pod's veth.
+    pub const FROM_POD: &str = "from_pod";
+    /// tcx ingress on the host side of the agent's veth.
+    pub const FROM_AGENT: &str = "from_agent";
+    /// sk_lookup in the agent's network namespace.
+    pub const STEER: &str = "steer";
+}
+
+/// Gives records the marker that lets userspace put them into maps.
+macro_rules! pod {
+    ($($record:ty),+ $(,)?) => {$(
+        #[cfg(feature = "user")]
+        // SAFETY: the record is repr(C), made of integers and byte arrays only, and the size
+        // assertion beside its definition leaves no room for implicit padding.
+        unsafe impl aya::Pod for $record {}
+    )+};
+}
+pub(crate) use pod;

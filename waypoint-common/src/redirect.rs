@@ -1,0 +1,315 @@
+//! Which packets of a pod go to the agent: the tables, and the decision over them.
+//!
+//! [`decide`] is pure. It reads the tables through [`Tables`], which the kernel implements over maps and
+//! tests over ordinary collections; it acts on nothing and parses nothing.
+//!
+//! **Invariant:** a connection is captured by its SYN alone; every later packet follows the socket that
+//! the SYN made, whatever the tables say by then.
+//! **Invariant:** a packet that is not captured, refused or spoofed passes unchanged.
+
+use crate::{addr::Addr, counter::Reason};
+
+/// `TCP` in the protocol field (RFC 9293).
+pub const TCP: u8 = 6;
+
+/// Bits of [`Config::flags`].
+pub mod config_flag {
+    /// Capture nothing new; entries that fail closed are refused.
+    pub const BYPASS: u32 = 1;
+}
+
+/// The one entry of the `cfg` map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// [`ABI`](crate::ABI) of the writer.
+    pub abi: u32,
+    /// Host side of the agent's veth.
+    pub agent_if: u32,
+    /// Id of the agent's network namespace as the host's namespace numbers it; negative when unknown.
+    pub agent_nsid: i32,
+    /// Bits of [`config_flag`].
+    pub flags: u32,
+    /// Fingerprint of the programs that the writer attached.
+    pub programs: u64,
+    /// For later use, zero.
+    pub reserve: [u8; 40],
+}
+
+/// What is captured: an address and a port.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub struct DestinationKey {
+    /// Virtual or pod address.
+    pub addr: Addr,
+    /// Port in network byte order; zero stands for every port.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Explicit padding.
+    pub pad: u8,
+}
+
+impl DestinationKey {
+    /// The key of a TCP destination; `port` in network byte order, zero for every port.
+    #[inline(always)]
+    pub const fn tcp(addr: Addr, port: u16) -> Self {
+        Self { addr, port, protocol: TCP, pad: 0 }
+    }
+}
+
+/// Values of [`Destination::action`].
+pub mod action {
+    /// Hand new connections to the agent.
+    pub const CAPTURE: u8 = 1;
+    /// Refuse new connections: the waypoint cannot be used and the destination fails closed.
+    pub const REFUSE: u8 = 2;
+}
+
+/// Bits of [`Destination::flags`].
+pub mod destination_flag {
+    /// Without a living agent: refuse instead of passing.
+    pub const FAIL_CLOSED: u8 = 1;
+    /// The entry is an endpoint of a headless service.
+    pub const HEADLESS: u8 = 2;
+}
+
+/// What happens to connections to a [`DestinationKey`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Destination {
+    /// One of [`action`].
+    pub action: u8,
+    /// Bits of [`destination_flag`].
+    pub flags: u8,
+    /// Reserved for a waypoint's own listener slot, zero.
+    pub waypoint_slot: u16,
+    /// Number of the waypoint, for events; zero for none.
+    pub waypoint_id: u32,
+    /// Reserved for a waypoint pod of this node, zero.
+    pub target_if: u32,
+    /// For later use, zero.
+    pub reserve: u32,
+}
+
+/// Bits of [`PodOfInterface::flags`] and [`InterfaceOfPod::flags`].
+pub mod pod_flag {
+    /// New connections of this pod are looked at.
+    pub const CLIENT: u32 = 1;
+    /// Packets must carry one of the pod's own addresses as their source.
+    pub const ANTI_SPOOF: u32 = 2;
+}
+
+/// An enrolled pod, found by the host side of its veth.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PodOfInterface {
+    /// Number of the pod, for events.
+    pub pod_id: u32,
+    /// Bits of [`pod_flag`].
+    pub flags: u32,
+    /// IPv4 address in network byte order, zero for none.
+    pub v4: [u8; 4],
+    /// IPv6 address in network byte order, zero for none.
+    pub v6: [u8; 16],
+    /// What [`mark`] carries to the agent; never zero.
+    pub slot: u16,
+    /// Explicit padding.
+    pub pad: u16,
+}
+
+/// Where a pod's address is on this node.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InterfaceOfPod {
+    /// Host side of the pod's veth.
+    pub ifindex: u32,
+    /// Number of the pod, for events.
+    pub pod_id: u32,
+    /// Bits of [`pod_flag`].
+    pub flags: u32,
+    /// Explicit padding.
+    pub pad: u32,
+}
+
+const _: () = assert!(size_of::<Config>() == 64);
+const _: () = assert!(size_of::<DestinationKey>() == 20);
+const _: () = assert!(size_of::<Destination>() == 16);
+const _: () = assert!(size_of::<PodOfInterface>() == 32);
+const _: () = assert!(size_of::<InterfaceOfPod>() == 16);
+crate::pod!(Config, DestinationKey, Destination, PodOfInterface, InterfaceOfPod);
+
+/// Slots of the `lsn` map.
+pub mod slot {
+    /// The listener of TCP over IPv4.
+    pub const TCP4: u32 = 0;
+    /// The listener of TCP over IPv6.
+    pub const TCP6: u32 = 1;
+}
+
+/// Sizes of the maps. A full map refuses new entries and keeps the old ones.
+pub mod limit {
+    /// Captured destinations.
+    pub const WP_DST: u32 = 262_144;
+    /// Enrolled pods of a node.
+    pub const IF_POD: u32 = 4096;
+    /// Addresses of the enrolled pods of a node.
+    pub const POD_IF: u32 = 8192;
+    /// Listener slots.
+    pub const LSN: u32 = 16;
+}
+
+/// The packet mark that names a captured connection's pod: `0x57` above the pod's slot.
+///
+/// With `net.ipv4.tcp_fwmark_accept` the accepted socket carries it as `SO_MARK`.
+#[inline(always)]
+pub const fn mark(slot: u16) -> u32 {
+    0x5700_0000 | slot as u32
+}
+
+/// The slot in a [`mark`], if it is one of ours.
+#[inline(always)]
+pub const fn slot_of_mark(mark: u32) -> Option<u16> {
+    if mark & 0xffff_0000 == 0x5700_0000 { Some((mark & 0xffff) as u16) } else { None }
+}
+
+/// The socket mark of connections that the proxy opens toward endpoints.
+pub const UPSTREAM_MARK: u32 = 0x5701_0000;
+
+/// A TCP segment, as far as the decision needs it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Segment {
+    /// Source address.
+    pub source: Addr,
+    /// Destination address.
+    pub destination: Addr,
+    /// Source port, network byte order.
+    pub source_port: u16,
+    /// Destination port, network byte order.
+    pub destination_port: u16,
+    /// Whether it opens a connection: SYN without ACK.
+    pub opens: bool,
+}
+
+/// What a packet turned out to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Packet {
+    /// A TCP segment with its ports.
+    Tcp(Segment),
+    /// Something to leave alone, and why.
+    Other(Reason),
+}
+
+/// What the decision may ask of the maps.
+pub trait Tables {
+    /// The entry of exactly this key.
+    fn destination(&self, key: &DestinationKey) -> Option<Destination>;
+    /// Whether the agent has a connection of exactly this segment's addresses and ports.
+    fn established(&self, segment: &Segment) -> bool;
+    /// Whether the agent listens in this slot.
+    fn listens(&self, slot: u32) -> bool;
+}
+
+/// What to do with a packet of a pod.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Leave it to the next program and the node's own network.
+    Pass(Reason),
+    /// Hand it to the agent.
+    Capture(Reason),
+    /// Answer it with a reset.
+    Refuse(Reason),
+    /// Drop it.
+    Drop(Reason),
+}
+
+impl Verdict {
+    /// Why.
+    #[inline(always)]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Pass(reason)
+            | Self::Capture(reason)
+            | Self::Refuse(reason)
+            | Self::Drop(reason) => reason,
+        }
+    }
+}
+
+/// Decides what happens to a packet that left an enrolled pod.
+#[inline(always)]
+pub fn decide<T: Tables>(
+    packet: Packet,
+    pod: &PodOfInterface,
+    config_flags: u32,
+    tables: &T,
+) -> Verdict {
+    let segment = match packet {
+        Packet::Tcp(segment) => segment,
+        Packet::Other(reason) => return Verdict::Pass(reason),
+    };
+    if !segment.opens {
+        if !tables.established(&segment) {
+            return Verdict::Pass(Reason::NotCaptured);
+        }
+        if spoofed(&segment, pod) {
+            return Verdict::Drop(Reason::Spoofed);
+        }
+        return Verdict::Capture(Reason::CapturedEstablished);
+    }
+    if pod.flags & pod_flag::CLIENT == 0 {
+        return Verdict::Pass(Reason::NotEnrolled);
+    }
+    match destination(&segment, tables) {
+        None => Verdict::Pass(Reason::Miss),
+        Some(_) if spoofed(&segment, pod) => Verdict::Drop(Reason::Spoofed),
+        Some(found) => open(&segment, &found, config_flags, tables),
+    }
+}
+
+/// The entry of the segment's port, else of every port of its address.
+#[inline(always)]
+fn destination<T: Tables>(segment: &Segment, tables: &T) -> Option<Destination> {
+    let exact = DestinationKey::tcp(segment.destination, segment.destination_port);
+    match tables.destination(&exact) {
+        Some(found) => Some(found),
+        None => tables.destination(&DestinationKey::tcp(segment.destination, 0)),
+    }
+}
+
+/// Decides about a new connection to a destination that has an entry.
+#[inline(always)]
+fn open<T: Tables>(
+    segment: &Segment,
+    found: &Destination,
+    config_flags: u32,
+    tables: &T,
+) -> Verdict {
+    if found.action == action::REFUSE {
+        return Verdict::Refuse(Reason::Refused);
+    }
+    let closed = found.flags & destination_flag::FAIL_CLOSED != 0;
+    let bypass = config_flags & config_flag::BYPASS != 0;
+    let slot = if segment.destination.is_v4() { slot::TCP4 } else { slot::TCP6 };
+    if !bypass && tables.listens(slot) {
+        return Verdict::Capture(Reason::Captured);
+    }
+    match (closed, bypass) {
+        (true, _) => Verdict::Refuse(Reason::FailClosed),
+        (false, true) => Verdict::Pass(Reason::Bypass),
+        (false, false) => Verdict::Pass(Reason::FailOpen),
+    }
+}
+
+/// Whether the source is none of the pod's own addresses.
+#[inline(always)]
+fn spoofed(segment: &Segment, pod: &PodOfInterface) -> bool {
+    if pod.flags & pod_flag::ANTI_SPOOF == 0 {
+        return false;
+    }
+    let own = if segment.source.is_v4() { Addr::v4(pod.v4) } else { Addr::v6(pod.v6) };
+    segment.source != own
+}
+
+#[cfg(test)]
+mod tests;

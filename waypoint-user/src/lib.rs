@@ -1,0 +1,32 @@
+//! Waypoint's userspace, in five levels; a module uses lower levels and, within its level, only what
+//! `cargo xtask tidy` allows.
+//!
+//! | level | modules | what they are |
+//! |---|---|---|
+//! | 0 | [`mesh`] | values: no I/O, no async, no clock, no Kubernetes client types |
+//! | 1 | [`select`], [`route`], [`policy`], [`balance`] | decisions: pure functions of level 0 |
+//! | 2 | [`sync`], [`kernel`], [`telemetry`] | doors: each owns one kind of I/O |
+//! | 3 | [`proxy`] | the engine: life of a connection and of a request |
+//! | 4 | [`roles`], [`cli`] | wiring: no decisions |
+//!
+//! ```text
+//! manifests ──▶ sync ── watch<Arc<Snapshot>> ──┬──▶ kernel ──▶ BPF maps ──▶ packets redirected
+//!                │                             └──▶ proxy  (routes, policies, endpoints)
+//!                └───── Report ──▶ log, waypointctl analyze
+//! ```
+//!
+//! **Invariant:** only `sync` makes a Snapshot, and nothing downstream writes to one.
+//! **Invariant:** the BPF maps are a mirror; they can be rebuilt from a Snapshot at any time.
+#![forbid(unsafe_code)]
+
+pub mod balance;
+pub mod cli;
+pub mod kernel;
+pub mod mesh;
+pub mod policy;
+pub mod proxy;
+pub mod roles;
+pub mod route;
+pub mod select;
+pub mod sync;
+pub mod telemetry;

@@ -1,0 +1,78 @@
+//! What was accepted or refused of the cluster's objects, and why.
+//!
+//! It is made together with a Snapshot, by the same code, so that what is reported is what is enforced.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::object::ObjectRef;
+
+/// Findings by object.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Report {
+    findings: BTreeMap<ObjectRef, Vec<Finding>>,
+}
+
+impl Report {
+    /// Adds a finding about an object; the same finding twice counts once.
+    pub fn add(&mut self, object: ObjectRef, finding: Finding) {
+        let findings = self.findings.entry(object).or_default();
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+
+    /// Every finding, by object.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectRef, &Finding)> {
+        self.findings.iter().flat_map(|(object, all)| all.iter().map(move |one| (object, one)))
+    }
+
+    /// Findings of this report that an earlier one had not.
+    pub fn since<'a>(
+        &'a self,
+        earlier: &'a Self,
+    ) -> impl Iterator<Item = (&'a ObjectRef, &'a Finding)> {
+        self.iter().filter(|(object, finding)| {
+            earlier.findings.get(object).is_none_or(|known| !known.contains(finding))
+        })
+    }
+
+    /// The gravest severity in it.
+    pub fn worst(&self) -> Option<Severity> {
+        self.iter().map(|(_, finding)| finding.severity).max()
+    }
+}
+
+/// Something to tell about an object.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// How grave it is.
+    pub severity: Severity,
+    /// One CamelCase word, as in a condition's `reason`.
+    pub reason: String,
+    /// A sentence with what is wrong and what to do.
+    pub message: String,
+}
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub enum Severity {
+    /// As it should be.
+    Accepted,
+    /// Worth knowing.
+    Notice,
+    /// Works, but not as written.
+    Warning,
+    /// Not in force.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Accepted => "ok",
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! HTTPRoutes attached to Services (Gateway API `apis/v1/httproute_types.go`, GEP-1294).
+//!
+//! They are kept as written; `route` orders, matches and applies them.
+
+use super::{object::ObjectName, pattern::Regex};
+
+/// An HTTPRoute with at least one Service as its parent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HttpRoute {
+    /// Its name.
+    pub name: ObjectName,
+    /// Seconds since the epoch at which it was made, if known; older routes win ties.
+    pub created: Option<i64>,
+    /// The Services it is attached to.
+    pub parents: Vec<ServiceParent>,
+    /// Its rules, in the order written.
+    pub rules: Vec<HttpRule>,
+}
+
+/// A Service, or one port of it, that a route is attached to.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct ServiceParent {
+    /// The Service.
+    pub service: ObjectName,
+    /// The Service's port, or all of them.
+    pub port: Option<u16>,
+}
+
+/// A rule: any match, then all filters, then one backend by weight.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HttpRule {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Alternatives; none matches every request.
+    pub matches: Vec<HttpMatch>,
+    /// What is done to the request and the response.
+    pub filters: Vec<HttpFilter>,
+    /// Where requests go.
+    pub backends: Vec<HttpBackend>,
+}
+
+/// Conditions that must all hold.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HttpMatch {
+    /// The path.
+    pub path: PathMatch,
+    /// Header fields; of a name that is repeated only the first condition counts.
+    pub headers: Vec<ValueMatch>,
+    /// Query parameters; of a name that is repeated only the first condition counts.
+    pub query: Vec<ValueMatch>,
+    /// The method.
+    pub method: Option<String>,
+}
+
+/// A condition on the path.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PathMatch {
+    /// The whole path.
+    Exact(String),
+    /// Leading path elements; `/` matches every path.
+    Prefix(String),
+    /// The whole path, as an expression.
+    Regex(Regex),
+}
+
+impl Default for PathMatch {
+    fn default() -> Self {
+        Self::Prefix("/".to_owned())
+    }
+}
+
+/// A condition on a header field or a query parameter.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ValueMatch {
+    /// The name; header names are in lower case.
+    pub name: String,
+    /// What its value must be.
+    pub value: ValuePattern,
+}
+
+/// What a value must be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ValuePattern {
+    /// Exactly this.
+    Exact(String),
+    /// This expression, wholly.
+    Regex(Regex),
+}
+
+/// Something done to a request or its response.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum HttpFilter {
+    /// `RequestHeaderModifier`.
+    RequestHeaders(HeaderEdit),
+    /// `ResponseHeaderModifier`.
+    ResponseHeaders(HeaderEdit),
+    /// `RequestRedirect`.
+    Redirect(Redirect),
+    /// `URLRewrite`.
+    Rewrite(Rewrite),
+}
+
+/// Changes to header fields, applied in the order set, add, remove; names are in lower case.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HeaderEdit {
+    /// Replace every value of the name.
+    pub set: Vec<(String, String)>,
+    /// Add a value to the name.
+    pub add: Vec<(String, String)>,
+    /// Remove every value of the name.
+    pub remove: Vec<String>,
+}
+
+/// A redirect; what is `None` is taken from the request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Redirect {
+    /// The scheme of the `Location`.
+    pub scheme: Option<String>,
+    /// The host of the `Location`.
+    pub hostname: Option<String>,
+    /// The path of the `Location`.
+    pub path: Option<PathEdit>,
+    /// The port of the `Location`.
+    pub port: Option<u16>,
+    /// The status code.
+    pub status: u16,
+}
+
+/// A rewrite of the request; what is `None` stays.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Rewrite {
+    /// The host.
+    pub hostname: Option<String>,
+    /// The path.
+    pub path: Option<PathEdit>,
+}
+
+/// A change of the path.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PathEdit {
+    /// The whole path.
+    Full(String),
+    /// What the rule's prefix matched.
+    Prefix(String),
+}
+
+/// A backend with its share of the requests.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HttpBackend {
+    /// Its share; zero gets nothing.
+    pub weight: u32,
+    /// Where its share goes.
+    pub target: BackendTarget,
+    /// What is done to its share of the requests.
+    pub filters: Vec<HttpFilter>,
+}
+
+/// Where a backend's requests go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum BackendTarget {
+    /// A port of a Service.
+    Service(ObjectName, u16),
+    /// Nowhere: the reference is invalid, and its share is answered with 500.
+    Invalid(String),
+}

@@ -1,0 +1,94 @@
+//! A Service: virtual addresses, ports, and the endpoints behind them.
+//!
+//! It chooses no endpoint; that is `balance`.
+
+use std::net::IpAddr;
+
+use super::{
+    binding::{Binding, FailMode},
+    label::Labels,
+    object::ObjectName,
+};
+
+/// A Kubernetes Service that has addresses or endpoints; ExternalName Services are left out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Service {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its cluster IPs; none for a headless Service.
+    pub vips: Vec<IpAddr>,
+    /// Its ports, as declared.
+    pub ports: Vec<ServicePort>,
+    /// Its endpoints, ready or not, in no particular order.
+    pub endpoints: Vec<Endpoint>,
+    /// Its waypoint.
+    pub binding: Binding,
+    /// What happens when its waypoint is missing.
+    pub fail_mode: FailMode,
+    /// Whether its waypoint-bound connections are refused while no agent serves them.
+    pub fail_closed: bool,
+}
+
+impl Service {
+    /// Whether it has no virtual address.
+    pub fn is_headless(&self) -> bool {
+        self.vips.is_empty()
+    }
+
+    /// `name.namespace.svc.domain`.
+    pub fn host(&self, domain: &str) -> String {
+        format!("{}.{}.svc.{domain}", self.name.name, self.name.namespace)
+    }
+
+    /// The declared port of this number.
+    pub fn port(&self, number: u16) -> Option<&ServicePort> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServicePort {
+    /// Its name, empty when it has none.
+    pub name: String,
+    /// The port clients dial.
+    pub number: u16,
+    /// What is spoken on it, as declared.
+    pub protocol: AppProtocol,
+}
+
+/// The application protocol of a port, from `appProtocol` or the port's name.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum AppProtocol {
+    /// Not declared: look at the first bytes.
+    #[default]
+    Detect,
+    /// HTTP/1.
+    Http,
+    /// HTTP/2 with prior knowledge, and gRPC.
+    Http2,
+    /// Anything; never look at it.
+    Tcp,
+}
+
+/// One address behind a Service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoint {
+    /// Its address.
+    pub address: IpAddr,
+    /// The pod it belongs to, if one is known.
+    pub workload: Option<ObjectName>,
+    /// For each port of the Service, by the Service's port number, where to dial.
+    pub ports: Vec<(u16, u16)>,
+    /// Whether it takes traffic.
+    pub ready: bool,
+}
+
+impl Endpoint {
+    /// Where to dial for a port of the Service.
+    pub fn target_port(&self, service_port: u16) -> Option<u16> {
+        self.ports.iter().find(|(port, _)| *port == service_port).map(|(_, target)| *target)
+    }
+}

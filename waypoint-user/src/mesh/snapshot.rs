@@ -1,0 +1,154 @@
+//! The whole mesh as this node sees it, at one moment.
+//!
+//! It is cheap to share (`Arc<Snapshot>`) and never changes; it decides nothing.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use super::{
+    object::ObjectName,
+    policy::{AuthorizationPolicy, PolicyTarget},
+    route::HttpRoute,
+    service::Service,
+    spiffe::DEFAULT_TRUST_DOMAIN,
+    waypoint::Waypoint,
+    workload::Workload,
+};
+
+/// What holds for the whole mesh.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// The trust domain of identities.
+    pub trust_domain: String,
+    /// The domain of Services' host names.
+    pub cluster_domain: String,
+    /// The namespace whose policies may apply to every waypoint.
+    pub root_namespace: String,
+    /// Namespaces whose pods are never enrolled.
+    pub excluded_namespaces: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            trust_domain: DEFAULT_TRUST_DOMAIN.to_owned(),
+            cluster_domain: "cluster.local".to_owned(),
+            root_namespace: "istio-system".to_owned(),
+            excluded_namespaces: vec!["kube-system".to_owned()],
+        }
+    }
+}
+
+/// What a Snapshot is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// What holds for the whole mesh.
+    pub settings: Settings,
+    /// Services by name.
+    pub services: BTreeMap<ObjectName, Arc<Service>>,
+    /// Workloads by name of their pod.
+    pub workloads: BTreeMap<ObjectName, Arc<Workload>>,
+    /// Waypoints by name.
+    pub waypoints: BTreeMap<ObjectName, Arc<Waypoint>>,
+    /// Routes by name.
+    pub routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
+    /// Policies by name.
+    pub policies: BTreeMap<ObjectName, Arc<AuthorizationPolicy>>,
+}
+
+/// The mesh, indexed.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    contents: Contents,
+    service_of_vip: HashMap<IpAddr, Arc<Service>>,
+    workload_of_address: HashMap<IpAddr, Arc<Workload>>,
+    routes_of_service: HashMap<ObjectName, Vec<Arc<HttpRoute>>>,
+    policies_of_target: HashMap<PolicyTarget, Vec<Arc<AuthorizationPolicy>>>,
+}
+
+impl Snapshot {
+    /// Indexes contents. Where two objects claim an address, the first by name has it; pods of the
+    /// node's own network have none.
+    pub fn new(contents: Contents) -> Self {
+        let mut snapshot = Self { contents, ..Self::default() };
+        for service in snapshot.contents.services.values() {
+            for vip in &service.vips {
+                snapshot.service_of_vip.entry(*vip).or_insert_with(|| Arc::clone(service));
+            }
+        }
+        for workload in snapshot.contents.workloads.values().filter(|w| !w.host_network) {
+            for address in &workload.addresses {
+                let index = &mut snapshot.workload_of_address;
+                index.entry(*address).or_insert_with(|| Arc::clone(workload));
+            }
+        }
+        for route in snapshot.contents.routes.values() {
+            for parent in &route.parents {
+                let routes = snapshot.routes_of_service.entry(parent.service.clone()).or_default();
+                if !routes.iter().any(|known| known.name == route.name) {
+                    routes.push(Arc::clone(route));
+                }
+            }
+        }
+        for policy in snapshot.contents.policies.values() {
+            for target in &policy.targets {
+                let policies = snapshot.policies_of_target.entry(target.clone()).or_default();
+                policies.push(Arc::clone(policy));
+            }
+        }
+        snapshot
+    }
+
+    /// What holds for the whole mesh.
+    pub fn settings(&self) -> &Settings {
+        &self.contents.settings
+    }
+
+    /// Services by name.
+    pub fn services(&self) -> &BTreeMap<ObjectName, Arc<Service>> {
+        &self.contents.services
+    }
+
+    /// Workloads by name of their pod.
+    pub fn workloads(&self) -> &BTreeMap<ObjectName, Arc<Workload>> {
+        &self.contents.workloads
+    }
+
+    /// Waypoints by name.
+    pub fn waypoints(&self) -> &BTreeMap<ObjectName, Arc<Waypoint>> {
+        &self.contents.waypoints
+    }
+
+    /// Routes by name.
+    pub fn routes(&self) -> &BTreeMap<ObjectName, Arc<HttpRoute>> {
+        &self.contents.routes
+    }
+
+    /// Policies by name.
+    pub fn policies(&self) -> &BTreeMap<ObjectName, Arc<AuthorizationPolicy>> {
+        &self.contents.policies
+    }
+
+    /// The Service that has this virtual address.
+    pub fn service_of_vip(&self, vip: IpAddr) -> Option<&Arc<Service>> {
+        self.service_of_vip.get(&vip)
+    }
+
+    /// The workload that has this address.
+    pub fn workload_of_address(&self, address: IpAddr) -> Option<&Arc<Workload>> {
+        self.workload_of_address.get(&address)
+    }
+
+    /// Routes attached to a Service or to one of its ports.
+    pub fn routes_of(&self, service: &ObjectName) -> &[Arc<HttpRoute>] {
+        self.routes_of_service.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// Policies attached to a target.
+    pub fn policies_of(&self, target: &PolicyTarget) -> &[Arc<AuthorizationPolicy>] {
+        self.policies_of_target.get(target).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,96 @@
+//! A waypoint: a Gateway of a waypoint class.
+//!
+//! It says nothing of how the waypoint is run or reached.
+
+use super::{
+    binding::FailMode,
+    label::{Labels, Selector},
+    object::ObjectName,
+};
+
+/// A Gateway that can stand before services and workloads.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Waypoint {
+    /// The Gateway's name.
+    pub name: ObjectName,
+    /// Its GatewayClass.
+    pub class: String,
+    /// What traffic it takes.
+    pub takes: TrafficType,
+    /// From which namespaces objects may ask for it.
+    pub allowed: AllowedNamespaces,
+    /// Whether it ever became ready; an unready waypoint cannot be bound.
+    pub ready: bool,
+    /// Its fail mode, for objects that have none of their own.
+    pub fail_mode: FailMode,
+}
+
+/// Traffic that a waypoint takes; label [`WAYPOINT_FOR`](super::label::WAYPOINT_FOR).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TrafficType {
+    /// Connections addressed to a Service.
+    #[default]
+    Service,
+    /// Connections addressed to a pod.
+    Workload,
+    /// Both.
+    All,
+    /// Neither; also what any unknown word means.
+    None,
+}
+
+impl TrafficType {
+    /// Parses a label value; an unknown word takes nothing, as in Istio.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "service" => Some(Self::Service),
+            "workload" => Some(Self::Workload),
+            "all" => Some(Self::All),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+
+    /// Whether service-addressed connections are taken.
+    pub const fn takes_services(self) -> bool {
+        matches!(self, Self::Service | Self::All)
+    }
+
+    /// Whether workload-addressed connections are taken.
+    pub const fn takes_workloads(self) -> bool {
+        matches!(self, Self::Workload | Self::All)
+    }
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Workload => "workload",
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The `allowedRoutes.namespaces` of the waypoint's listener.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum AllowedNamespaces {
+    /// The Gateway's own namespace.
+    #[default]
+    Same,
+    /// Every namespace.
+    All,
+    /// Namespaces whose labels the selector matches.
+    Selector(Selector),
+}
+
+impl AllowedNamespaces {
+    /// Whether objects of the namespace may use a waypoint of `own`.
+    pub fn allow(&self, own: &str, namespace: &str, namespace_labels: &Labels) -> bool {
+        match self {
+            Self::Same => own == namespace,
+            Self::All => true,
+            Self::Selector(selector) => selector.matches(namespace_labels),
+        }
+    }
+}

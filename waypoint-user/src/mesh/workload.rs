@@ -1,0 +1,128 @@
+//! A workload: one pod, as an address, an identity and a set of labels.
+//!
+//! It says nothing of the pod's containers.
+
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use super::{binding::Binding, label::Labels, object::ObjectName, spiffe::SpiffeId};
+
+/// A pod that has an address and is not in a terminal phase.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Workload {
+    /// The pod's name.
+    pub name: ObjectName,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its identity.
+    pub identity: SpiffeId,
+    /// At most one address of each family.
+    pub addresses: Vec<IpAddr>,
+    /// Whether it is ready and not being deleted.
+    pub ready: bool,
+    /// Whether its connections are captured.
+    pub enrolment: Enrolment,
+    /// Whether it shares the node's network.
+    pub host_network: bool,
+    /// The Gateway it is an instance of.
+    pub instance_of: Option<ObjectName>,
+    /// Where its network namespace is, if it is on this node.
+    pub netns: Option<NetnsRef>,
+    /// What owns it, as metrics name it: a Deployment's name, or the pod's own.
+    pub owner: String,
+    /// Its own waypoint, for connections addressed to it.
+    pub binding: Binding,
+    /// Whether its waypoint-bound connections are refused while no agent serves them.
+    pub fail_closed: bool,
+}
+
+impl Workload {
+    /// The label `app`, or `app.kubernetes.io/name`.
+    pub fn app(&self) -> Option<&str> {
+        self.label(&["app", "app.kubernetes.io/name"])
+    }
+
+    /// The label `version`, or `app.kubernetes.io/version`.
+    pub fn version(&self) -> Option<&str> {
+        self.label(&["version", "app.kubernetes.io/version"])
+    }
+
+    /// Istio's canonical service name, else the owner's name.
+    pub fn canonical_service(&self) -> &str {
+        let keys = ["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"];
+        self.label(&keys).unwrap_or(&self.owner)
+    }
+
+    /// Istio's canonical revision, else `latest`.
+    pub fn canonical_revision(&self) -> &str {
+        let keys = ["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"];
+        self.label(&keys).unwrap_or("latest")
+    }
+
+    /// The value of the first of these labels that is there.
+    fn label(&self, keys: &[&str]) -> Option<&str> {
+        keys.iter().find_map(|key| self.labels.get(*key)).map(String::as_str)
+    }
+}
+
+/// Whether a pod's connections are captured, or why not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Enrolment {
+    /// They are.
+    Enrolled,
+    /// Neither the pod nor its namespace asks for it.
+    NotLabelled,
+    /// The pod opts out.
+    OptedOut,
+    /// The pod shares the node's network.
+    HostNetwork,
+    /// The pod has a sidecar.
+    Sidecar,
+    /// The namespace is left out by configuration.
+    ExcludedNamespace,
+    /// The pod is a waypoint itself.
+    Waypoint,
+}
+
+/// A network namespace on this node.
+#[derive(Clone, Debug, Eq, PartialEq, Hash, Ord, PartialOrd)]
+pub enum NetnsRef {
+    /// A name under `/run/netns`.
+    Name(String),
+    /// A path.
+    Path(PathBuf),
+    /// The namespace of a process.
+    Pid(u32),
+}
+
+impl NetnsRef {
+    /// Parses `name`, `/path` or `pid:N`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(pid) = text.strip_prefix("pid:") {
+            return pid.parse().ok().filter(|pid| *pid > 0).map(Self::Pid);
+        }
+        if text.starts_with('/') {
+            return Some(Self::Path(PathBuf::from(text)));
+        }
+        let plain = !text.is_empty() && !text.contains('/') && text != "." && text != "..";
+        plain.then(|| Self::Name(text.to_owned()))
+    }
+
+    /// The file that stands for the namespace.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Name(name) => PathBuf::from("/run/netns").join(name),
+            Self::Path(path) => path.clone(),
+            Self::Pid(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
+        }
+    }
+}
+
+impl fmt::Display for NetnsRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Path(path) => path.display().fmt(f),
+            Self::Pid(pid) => write!(f, "pid:{pid}"),
+        }
+    }
+}

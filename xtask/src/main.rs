@@ -1,0 +1,2 @@
+//! Build, test and play.
+fn main() {}
