@@ -32,8 +32,10 @@ pub struct Config {
     pub flags: u32,
     /// Fingerprint of the programs that the writer attached.
     pub programs: u64,
+    /// The agent's end of its veth, numbered in the agent's network namespace; zero when unknown.
+    pub inner_if: u32,
     /// For later use, zero.
-    pub reserve: [u8; 40],
+    pub reserve: [u8; 36],
 }
 
 /// What is captured: an address and a port.
