@@ -1,23 +1,31 @@
 //! Waypoint's kernel side: the hooks, and nothing but the hooks.
 //!
 //! Each reads its packet ([`parse`]), asks the one decision that userspace tests
-//! ([`waypoint_common::redirect::decide`]) over the maps ([`maps`]), and acts on it ([`act`]). None keeps
-//! state of its own: connections live in the kernel's socket tables.
+//! ([`waypoint_common::redirect::decide`]) over the maps ([`maps`]), and acts on it ([`act`]) and says
+//! so ([`tell`]). None keeps state of its own: connections live in the kernel's socket tables.
 //!
 //! **Invariant:** what is not captured, refused or spoofed goes on to the next program unchanged.
 #![no_std]
 #![no_main]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "the hook macros make public functions, and leave their documentation behind"
+)]
 
 mod act;
 mod maps;
 mod parse;
+mod tell;
 
 use aya_ebpf::{
     bindings::sk_action::{SK_DROP, SK_PASS},
     macros::{classifier, sk_lookup},
     programs::{SkLookupContext, TcContext},
 };
-use waypoint_common::redirect::decide;
+use waypoint_common::{counter::Reason, redirect::Verdict};
+
+use self::parse::Headers;
 
 /// tcx ingress on the host side of an enrolled pod's veth: packets that the pod sends.
 #[classifier]
@@ -25,10 +33,13 @@ pub fn from_pod(ctx: TcContext) -> i32 {
     let (Some(pod), Some(config)) = (maps::pod_of(&ctx), maps::config()) else {
         return act::NEXT;
     };
-    let parsed = parse::packet(&ctx);
-    let tables = maps::KernelTables::new(&ctx, config);
-    let verdict = decide(parsed.packet, pod, config.flags, &tables);
-    act::carry_out(&ctx, verdict, &parsed, pod, config)
+    let headers = match Headers::read(&ctx) {
+        Ok(headers) => headers,
+        Err(reason) => return act::leave(&ctx, reason),
+    };
+    let mut verdict = Verdict::Pass(Reason::Miss);
+    act::judge(&ctx, &headers.segment, pod, config, &mut verdict);
+    act::carry_out(&ctx, verdict, &headers, pod, config)
 }
 
 /// tcx ingress on the host side of the agent's veth: packets that the agent sends.

@@ -5,7 +5,10 @@
 use core::{ffi::c_void, ptr::NonNull};
 
 use aya_ebpf::{
-    bindings::{BPF_F_NO_PREALLOC, BPF_TCP_LISTEN, bpf_sock_tuple},
+    bindings::{
+        BPF_F_NO_PREALLOC, BPF_TCP_LISTEN, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1,
+        bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
+    },
     helpers::{bpf_map_lookup_elem, bpf_sk_release, bpf_skc_lookup_tcp},
     macros::map,
     maps::{Array, HashMap, PerCpuArray, RingBuf, SockMap},
@@ -151,39 +154,20 @@ fn has_socket(ctx: &TcContext, tuple: &mut bpf_sock_tuple, bytes: u32, nsid: i32
 /// The tuple of an IPv4 segment.
 #[inline(always)]
 fn tuple_v4(segment: &Segment) -> bpf_sock_tuple {
-    let [_, _, _, source] = words(segment.source);
-    let [_, _, _, destination] = words(segment.destination);
-    // SAFETY: all zeroes is a value of every member of the union.
-    let mut tuple: bpf_sock_tuple = unsafe { core::mem::zeroed() };
-    tuple.__bindgen_anon_1.ipv4.saddr = source;
-    tuple.__bindgen_anon_1.ipv4.daddr = destination;
-    tuple.__bindgen_anon_1.ipv4.sport = segment.source_port;
-    tuple.__bindgen_anon_1.ipv4.dport = segment.destination_port;
-    tuple
+    let [_, _, _, saddr] = segment.source.words();
+    let [_, _, _, daddr] = segment.destination.words();
+    let (sport, dport) = (segment.source_port, segment.destination_port);
+    let ipv4 = bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 { saddr, daddr, sport, dport };
+    bpf_sock_tuple { __bindgen_anon_1: bpf_sock_tuple__bindgen_ty_1 { ipv4 } }
 }
 
 /// The tuple of an IPv6 segment.
 #[inline(always)]
 fn tuple_v6(segment: &Segment) -> bpf_sock_tuple {
-    // SAFETY: all zeroes is a value of every member of the union.
-    let mut tuple: bpf_sock_tuple = unsafe { core::mem::zeroed() };
-    tuple.__bindgen_anon_1.ipv6.saddr = words(segment.source);
-    tuple.__bindgen_anon_1.ipv6.daddr = words(segment.destination);
-    tuple.__bindgen_anon_1.ipv6.sport = segment.source_port;
-    tuple.__bindgen_anon_1.ipv6.dport = segment.destination_port;
-    tuple
-}
-
-/// The address as the four words that the kernel's structures hold, in network byte order.
-#[inline(always)]
-const fn words(address: Addr) -> [u32; 4] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address.0;
-    [
-        u32::from_ne_bytes([a, b, c, d]),
-        u32::from_ne_bytes([e, f, g, h]),
-        u32::from_ne_bytes([i, j, k, l]),
-        u32::from_ne_bytes([m, n, o, p]),
-    ]
+    let (saddr, daddr) = (segment.source.words(), segment.destination.words());
+    let (sport, dport) = (segment.source_port, segment.destination_port);
+    let ipv6 = bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 { saddr, daddr, sport, dport };
+    bpf_sock_tuple { __bindgen_anon_1: bpf_sock_tuple__bindgen_ty_1 { ipv6 } }
 }
 
 const TUPLE_V4_BYTES: u32 = 12;
