@@ -1,6 +1,12 @@
 //! The eBPF programs, run by the kernel on frames that tests make (BPF_PROG_TEST_RUN).
 //!
 //! Needs root, and the object that `cargo xtask build-ebpf` makes. Nothing is attached or pinned.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "programs/loaded.rs"]
 mod loaded;
