@@ -1,30 +1,24 @@
-//! What tests may leave on a host by mistake: network namespaces, links, BPF pins, nftables tables.
+//! What tests may leave on a host by mistake: network namespaces, links, BPF pins, run directories.
 //!
 //! It only looks; it removes nothing.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-use crate::shell::ask;
-
-/// Everything of ours on this host, by kind and name.
+/// Everything on this host that labs and agents make, by path.
 pub(crate) fn on_this_host() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (kind, folder) in FOLDERS {
-        found.extend(names(Path::new(folder)).map(|name| format!("{kind} {folder}/{name}")));
-    }
-    let tables = ask(Command::new("nft").args(["list", "tables"])).unwrap_or_default();
-    found.extend(tables.lines().map(|table| format!("nftables {table}")));
-    found
+    let entries = FOLDERS.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let paths = entries.map(|entry| (entry.file_name(), entry.path()));
+    let ours = paths.filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        name != KEPT && PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    });
+    ours.map(|(_, path)| path.display().to_string()).collect()
 }
 
-fn names(folder: &Path) -> impl Iterator<Item = String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
-}
-
-/// Kinds of things that a folder lists.
-const FOLDERS: &[(&str, &str)] =
-    &[("namespace", "/run/netns"), ("link", "/sys/class/net"), ("pin", "/sys/fs/bpf")];
+/// Where network namespaces, links, pins and run directories are seen.
+const FOLDERS: &[&str] = &["/run/netns", "/sys/class/net", "/sys/fs/bpf", "/run"];
+/// How names of labs and agents begin.
+const PREFIXES: &[&str] = &["wl", "wp", "waypoint"];
+/// The lab's folder of locks, which stays.
+const KEPT: &str = "waypoint-lab";
