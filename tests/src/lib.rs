@@ -5,4 +5,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod lab;
 pub mod shop;
+pub mod story;
