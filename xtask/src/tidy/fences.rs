@@ -68,7 +68,8 @@ fn is_crate_root(source: &Source) -> bool {
 
 fn may_read_environment(source: &Source) -> bool {
     let module = source.module();
-    matches!(source.crate_folder(), "xtask" | "tests")
+    source.is_test()
+        || source.crate_folder() == "xtask"
         || module.first() == Some(&"bin")
         || source.path.ends_with("build.rs")
 }
