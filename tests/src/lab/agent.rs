@@ -168,7 +168,8 @@ impl Agent {
         arguments
     }
 
-    fn admin(&self) -> PathBuf {
+    /// The socket on which it answers questions.
+    pub fn admin(&self) -> PathBuf {
         self.logs().join("admin.sock")
     }
 
