@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::setup::{self, Toolchain, toolchain};
-use crate::shell::{self, root, run as run_command, say};
+use crate::shell::{self, is_root, root, run as run_command, say};
 
 /// Builds the object, and with `stats` loads it to print what the verifier makes of it.
 pub(crate) fn run(stats: bool) -> Result<()> {
@@ -19,15 +19,18 @@ pub(crate) fn run(stats: bool) -> Result<()> {
     if !stats {
         return Ok(());
     }
+    if !is_root() {
+        bail!("loading programs needs root: run this command again as root");
+    }
     say("verifier: instructions processed per program");
-    run_command(&mut shell::cargo(&[
-        "run",
-        "--quiet",
-        "-p",
-        "waypoint-tests",
-        "--bin",
-        "verifier-stats",
-    ]))
+    let mut budget = shell::cargo(&["test", "-p", "waypoint-tests", "--test", "programs"]);
+    let output = budget.args([BUDGET_TEST, "--", "--nocapture"]).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().filter(|line| line.ends_with(BUDGET_LINE)).for_each(|line| println!("{line}"));
+    if !output.status.success() {
+        bail!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
 }
 
 /// Builds the object unless it is newer than everything it is made of.
@@ -85,6 +88,9 @@ fn is_newer(stamp: &Path, than: SystemTime) -> bool {
     fs::metadata(stamp).and_then(|meta| meta.modified()).is_ok_and(|made| made >= than)
 }
 
+/// The test that loads every program, and the end of the lines in which it tells what it saw.
+const BUDGET_TEST: &str = "every_program_fits_the_verifier_budget";
+const BUDGET_LINE: &str = "instructions processed";
 /// Where waypoint-user's build script looks for the object.
 const OBJECT: &str = "target/ebpf/waypoint.o";
 const STAMP: &str = "target/ebpf/built";
