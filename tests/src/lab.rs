@@ -202,6 +202,20 @@ impl Lab {
         self.settled_after(before)
     }
 
+    /// Writes a Service, and waits until it is in force.
+    pub fn put_service(&mut self, service: &Service) -> Result<()> {
+        let before = self.generation()?;
+        self.write_service(service)?;
+        self.settled_after(before)
+    }
+
+    /// What `waypointctl analyze` says about the manifests.
+    pub fn analyze(&self) -> Result<String> {
+        let program = command::product("waypointctl")?;
+        let directory = self.manifests.directory();
+        command::output(&program, &["analyze", "--manifests", &directory.to_string_lossy()])
+    }
+
     /// Kills the agent without a warning.
     pub fn kill_agent(&mut self) -> Result<()> {
         self.agent.as_mut().context("the lab has no agent")?.kill()

@@ -56,16 +56,19 @@ impl LabBuilder {
         self
     }
 
-    /// With a pod in a network namespace of its own, and its servers.
+    /// With a pod in a network namespace of its own, and its servers; instead of an earlier one of the
+    /// same name.
     #[must_use]
     pub fn pod(mut self, pod: Pod) -> Self {
+        self.pods.retain(|earlier| earlier.meta.name != pod.meta.name);
         self.pods.push(pod);
         self
     }
 
-    /// With a Service.
+    /// With a Service; instead of an earlier one of the same name.
     #[must_use]
     pub fn service(mut self, service: Service) -> Self {
+        self.services.retain(|earlier| earlier.meta.name != service.meta.name);
         self.services.push(service);
         self
     }
@@ -126,7 +129,7 @@ impl LabBuilder {
         }
         lab.add_pods(self.pods)?;
         for service in self.services {
-            lab.put_service(&service)?;
+            lab.write_service(&service)?;
         }
         if self.agent {
             lab.agent = Some(Agent::start(&lab.node, lab.agent_settings())?);
@@ -187,7 +190,7 @@ impl Lab {
     }
 
     /// Gives a Service addresses, unless it has some, and writes its manifest.
-    pub(super) fn put_service(&mut self, service: &Service) -> Result<()> {
+    pub(super) fn write_service(&mut self, service: &Service) -> Result<()> {
         let next = u16::try_from(self.services.len() + 1)?;
         let port = service.ports().first().map_or(0, |(_, port, _)| *port);
         let known = self.services.get(&service.meta.name);

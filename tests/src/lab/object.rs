@@ -182,7 +182,7 @@ impl Object for Pod {
 #[derive(Clone, Debug)]
 pub struct Service {
     pub(super) meta: Meta,
-    app: String,
+    selector: BTreeMap<String, String>,
     pub(super) ports: Vec<(String, u16, u16)>,
     pub(super) headless: bool,
 }
@@ -192,7 +192,7 @@ impl Service {
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             meta: Meta::new(namespace, name),
-            app: name.to_owned(),
+            selector: BTreeMap::from([("app".to_owned(), name.to_owned())]),
             ports: Vec::new(),
             headless: false,
         }
@@ -200,8 +200,14 @@ impl Service {
 
     /// In front of the pods of another app.
     #[must_use]
-    pub fn app(mut self, app: &str) -> Self {
-        app.clone_into(&mut self.app);
+    pub fn app(self, app: &str) -> Self {
+        self.select("app", app)
+    }
+
+    /// In front of pods with this label only.
+    #[must_use]
+    pub fn select(mut self, key: &str, value: &str) -> Self {
+        self.selector.insert(key.to_owned(), value.to_owned());
         self
     }
 
@@ -231,10 +237,11 @@ impl Service {
         } else {
             format!("  clusterIP: {v4}\n  clusterIPs: [\"{v4}\", \"{v6}\"]\n")
         };
+        let selected = self.selector.iter().map(|(key, value)| format!("    {key}: {value:?}\n"));
+        let selector: String = selected.collect();
         let head = format!(
             "spec:\n{virtual_addresses}  ipFamilies: [IPv4, IPv6]\n  ipFamilyPolicy: RequireDualStack\n  \
-             selector:\n    app: {}\n  ports:\n",
-            self.app
+             selector:\n{selector}  ports:\n"
         );
         let ports = self.ports().into_iter().map(|(name, port, target)| {
             format!("  - name: {name}\n    port: {port}\n    targetPort: {target}\n")
