@@ -19,8 +19,8 @@
 //!
 //! It looks at the product from outside only: files in, sockets and lines out.
 //!
-//! **Invariant:** a lab leaves nothing behind, also when its test panics; what a killed test leaves is
-//! removed by the next lab.
+//! **Invariant:** a lab leaves nothing behind, also when its test panics; what a killed test leaves
+//! is removed by the next lab.
 
 pub mod address;
 pub mod agent;
@@ -70,7 +70,7 @@ pub struct Lab {
     node: Netns,
     name: Name,
     last_words: bool,
-    _turn: Flock<File>,
+    _turn: Option<Flock<File>>,
 }
 
 /// A pod that is there.

@@ -43,8 +43,8 @@ pub fn tell(family: Family, story: impl FnOnce(LabBuilder) -> Result<()>) {
     }
 }
 
-/// Where most stories begin: an enrolled namespace `shop` with a Gateway `waypoint` that nothing uses
-/// yet, a client `web`, and the Service `reviews` in front of the pod `reviews-v1`.
+/// Where most stories begin: an enrolled namespace `shop` with a Gateway `waypoint` that nothing
+/// uses yet, a client `web`, and the Service `reviews` in front of the pod `reviews-v1`.
 pub fn shop(lab: LabBuilder) -> LabBuilder {
     lab.namespace(Namespace::new("shop").enrolled())
         .gateway(Gateway::new("shop", "waypoint"))

@@ -27,6 +27,7 @@ pub struct LabBuilder {
     services: Vec<Service>,
     agent: bool,
     last_words: bool,
+    waits_for_turn: bool,
 }
 
 impl LabBuilder {
@@ -39,6 +40,7 @@ impl LabBuilder {
             services: Vec::new(),
             agent: true,
             last_words: false,
+            waits_for_turn: true,
         }
     }
 
@@ -56,8 +58,8 @@ impl LabBuilder {
         self
     }
 
-    /// With a pod in a network namespace of its own, and its servers; instead of an earlier one of the
-    /// same name.
+    /// With a pod in a network namespace of its own, and its servers; instead of an earlier one of
+    /// the same name.
     #[must_use]
     pub fn pod(mut self, pod: Pod) -> Self {
         self.pods.retain(|earlier| earlier.meta.name != pod.meta.name);
@@ -94,6 +96,13 @@ impl LabBuilder {
         self
     }
 
+    /// Made at once although another lab of the same test stands: it shares that one's turn.
+    #[must_use]
+    pub fn beside(mut self, _other: &Lab) -> Self {
+        self.waits_for_turn = false;
+        self
+    }
+
     /// Prints the agent's last lines when the lab goes; a test shows them only when it fails.
     #[must_use]
     pub fn with_last_words(mut self) -> Self {
@@ -103,7 +112,7 @@ impl LabBuilder {
 
     /// Makes everything, waits until all servers listen and the agent is ready.
     pub fn start(self) -> Result<Lab> {
-        let turn = name::turn()?;
+        let turn = if self.waits_for_turn { Some(name::turn()?) } else { None };
         name::sweep()?;
         name::bpffs()?;
         let name = Name::unique();
@@ -132,13 +141,19 @@ impl LabBuilder {
             lab.write_service(&service)?;
         }
         if self.agent {
-            lab.agent = Some(Agent::start(&lab.node, lab.agent_settings())?);
+            lab.start_agent()?;
         }
         Ok(lab)
     }
 }
 
 impl Lab {
+    /// Starts the lab's own agent.
+    pub fn start_agent(&mut self) -> Result<()> {
+        self.agent = Some(Agent::start(&self.node, self.agent_settings())?);
+        Ok(())
+    }
+
     /// How the lab's own agent is started.
     pub fn agent_settings(&self) -> Settings {
         Settings {

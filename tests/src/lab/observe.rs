@@ -36,8 +36,9 @@ impl Visit {
 }
 
 impl Lab {
-    /// Sends a call that must stay in the kernel, and succeed: the server sees the client itself; no
-    /// counter of captured connections, no line of the access log and no metric of requests moves.
+    /// Sends a call that must stay in the kernel, and succeed: the server sees the client itself;
+    /// no counter of captured connections, no line of the access log and no metric of requests
+    /// moves.
     pub fn direct(&self, call: &Call<'_>) -> Result<Reply> {
         let before = self.seen()?;
         let reply = call.send()?;
@@ -49,9 +50,9 @@ impl Lab {
         Ok(reply)
     }
 
-    /// Sends a call that a waypoint must handle: the kernel captured one connection, the access log has
-    /// one line more, which agrees with the answer, and so does `istio_requests_total`. Where a shop
-    /// server answered, it was dialled by the node.
+    /// Sends a call that a waypoint must handle: the kernel captured one connection, the access log
+    /// has one line more, which agrees with the answer, and so does `istio_requests_total`. Where a
+    /// shop server answered, it was dialled by the node.
     pub fn through_waypoint(&self, call: &Call<'_>) -> Result<Visit> {
         let before = self.seen()?;
         let metrics = self.agent()?.metrics()?;
@@ -76,9 +77,9 @@ impl Lab {
         Ok(Visit { reply, line })
     }
 
-    /// Opens a connection that a waypoint must handle without knowing its protocol, and uses it. The
-    /// kernel captured one connection, the access log has one line more, without method or status, and
-    /// one connection was opened and closed, by the metrics.
+    /// Opens a connection that a waypoint must handle without knowing its protocol, and uses it.
+    /// The kernel captured one connection, the access log has one line more, without method or
+    /// status, and one connection was opened and closed, by the metrics.
     pub fn opaque_through_waypoint(
         &self,
         call: &Call<'_>,
