@@ -189,3 +189,6 @@ impl<S: Read + Write> Connection<S> {
         Ok(line.trim_end().to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;
