@@ -102,6 +102,11 @@ impl Lab {
         self.family
     }
 
+    /// Makes calls from here on in another family.
+    pub fn speak(&mut self, family: Family) {
+        self.family = family;
+    }
+
     /// The name that everything of this lab carries.
     pub fn name(&self) -> &Name {
         &self.name

@@ -50,12 +50,12 @@ fn shop() -> waypoint_tests::lab::LabBuilder {
 
 fn cheat_sheet(lab: &Lab) -> Result<String> {
     let directory = lab.name().directory();
-    let (files, admin) = (directory.join("manifests"), directory.join("admin.sock"));
+    let settings = lab.agent_settings();
+    let (files, admin) = (settings.manifests.clone(), settings.admin());
     let (files, admin, logs) = (files.display(), admin.display(), directory.display());
     let node = inside(&lab.node().path());
     let web = inside(&lab.from("web").netns()?.path());
     let reviews = lab.from("web").to("reviews").url()?;
-    let settings = lab.agent_settings();
     let agent: Vec<_> = settings.arguments().into_iter().map(OsString::into_string).collect();
     let agent = agent.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Ok(format!(

@@ -37,6 +37,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The socket on which the agent answers questions.
+    pub fn admin(&self) -> PathBuf {
+        self.name.directory().join("admin.sock")
+    }
+
     /// The agent's arguments, as a person would type them.
     pub fn arguments(&self) -> Vec<OsString> {
         let Self { manifests, name, link, service_vips } = self;
@@ -50,7 +55,7 @@ impl Settings {
         for (option, value) in pairs {
             arguments.extend([option.into(), value.into()]);
         }
-        arguments.extend(["--admin".into(), format!("unix:{}", admin(name).display()).into()]);
+        arguments.extend(["--admin".into(), format!("unix:{}", self.admin().display()).into()]);
         if *service_vips {
             arguments.push("--service-vips".into());
         }
@@ -132,8 +137,7 @@ impl Agent {
 
     /// Asks its admin socket for a page.
     pub fn ask(&self, path: &str) -> Result<Reply> {
-        let stream = UnixStream::connect(admin(&self.settings.name))
-            .context("connect to the admin socket")?;
+        let stream = UnixStream::connect(self.admin()).context("connect to the admin socket")?;
         stream.set_read_timeout(Some(SOON))?;
         Connection::over(stream)
             .exchange(&Request { path: path.to_owned(), ..Request::get("admin") })
@@ -174,6 +178,11 @@ impl Agent {
         &self.settings
     }
 
+    /// The socket on which it answers questions.
+    pub fn admin(&self) -> PathBuf {
+        self.settings.admin()
+    }
+
     fn logs(&self) -> PathBuf {
         self.settings.name.directory()
     }
@@ -184,8 +193,4 @@ impl Drop for Agent {
         self.process = None;
         self.settings.name.scrub();
     }
-}
-
-fn admin(name: &Name) -> PathBuf {
-    name.directory().join("admin.sock")
 }
