@@ -95,3 +95,6 @@ fn unsupported(traffic: &str, waypoint: &ObjectName) -> String {
         "attempting to bind to traffic type \"{traffic}\" which the waypoint \"{waypoint}\" does not support"
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,6 @@ impl Snapshot {
         self.policies_of_target.get(target).map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests;
