@@ -2,14 +2,15 @@
 //!
 //! It sends nothing: the proxy acts on the [`Choice`]. Chance is passed in.
 //!
-//! Every route that applies to the Service and port takes part, whether it names the port or not, and the
-//! best match of all of them decides (Gateway API `apis/v1/httproute_types.go`, HTTPRouteRule.matches):
+//! Every route that applies to the Service and port takes part, whether it names the port or not,
+//! and the best match of all of them decides (Gateway API `apis/v1/httproute_types.go`,
+//! HTTPRouteRule.matches):
 //!
-//! 1. `Exact` path, then the longest `PathPrefix`, then `RegularExpression`, the longest first, which
-//!    the Gateway API leaves open and Istio does so;
+//! 1. `Exact` path, then the longest `PathPrefix`, then `RegularExpression`, the longest first
+//!    (the Gateway API leaves expressions open; this is Istio's order);
 //! 2. with a method before without, then more headers, then more query parameters;
-//! 3. the older route, one of known age before one of unknown, then `namespace/name` in the order of
-//!    the alphabet, then the first rule, then the first match.
+//! 3. the older route, one of known age before one of unknown, then `namespace/name` in the order
+//!    of the alphabet, then the first rule, then the first match.
 //!
 //! **Invariant:** what a choice borrows lives as long as the table, not as long as the request.
 //! **Invariant:** paths are matched as given; the caller normalises them first (`mesh::path`).
@@ -40,8 +41,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Compiles the routes that apply to a port of a Service; `None` when none does, so that requests go
-    /// to the Service itself.
+    /// Compiles the routes that apply to a port of a Service; `None` when none does, so that
+    /// requests go to the Service itself.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
         let mut routes = routes.to_vec();
         routes.retain(|route| applies(route, service, port));
@@ -64,7 +65,8 @@ impl Table {
         Some(Self { port, index })
     }
 
-    /// Where the request goes. `dice` returns a number below its argument, each with the same chance.
+    /// Where the request goes. `dice` returns a number below its argument, each with the same
+    /// chance.
     pub fn choose(&self, head: &dyn RequestHead, dice: &mut dyn FnMut(u32) -> u32) -> Choice<'_> {
         match self.index.find(head) {
             Some(found) => found.rule.choose(head, found.prefix_len, self.port, dice),

@@ -18,8 +18,8 @@ pub struct Regex {
 impl Regex {
     /// Compiles an expression.
     pub fn new(source: &str) -> Result<Self, InvalidRegex> {
-        // Compiled alone first: `a)|(b` is only an expression once the anchors are around it, and would
-        // then match less than the whole text.
+        // Compiled alone first: `a)|(b` is only an expression once the anchors are around it, and
+        // would then match less than the whole text.
         let program = compile(source)
             .and_then(|_| compile(&format!("^(?:{source})$")))
             .map_err(|cause| InvalidRegex { source_text: source.to_owned(), cause })?;

@@ -1,7 +1,7 @@
 //! Candidates by path, in the order in which they decide.
 //!
-//! Exact paths are looked up by hash and prefixes element by element, so neither costs more when there
-//! are more of them; expressions are tried one after another.
+//! Exact paths are looked up by hash and prefixes element by element, so neither costs more when
+//! there are more of them; expressions are tried one after another.
 
 use std::{cmp::Reverse, collections::HashMap};
 

@@ -2,7 +2,8 @@
 
 use crate::mesh::route::PathEdit;
 
-/// The path after an edit; `None` when it stays, because no prefix was matched that could be replaced.
+/// The path after an edit; `None` when it stays, because no prefix was matched that could be
+/// replaced.
 pub(super) fn apply(edit: &PathEdit, path: &str, prefix_len: Option<usize>) -> Option<String> {
     let edited = match edit {
         PathEdit::Full(full) => full.clone(),

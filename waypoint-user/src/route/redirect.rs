@@ -4,9 +4,9 @@ use crate::mesh::{request::RequestHead, route::Redirect};
 
 use super::path_edit;
 
-/// The field `Location`: what the redirect does not say is the request's. Without a port of its own it
-/// keeps the port of the Service, unless it names a scheme, which then brings its own; a port that the
-/// scheme implies is left out.
+/// The field `Location`: what the redirect does not say is the request's. Without a port of its own
+/// it keeps the port of the Service, unless it names a scheme, which then brings its own; a port
+/// that the scheme implies is left out.
 pub(super) fn location(
     redirect: &Redirect,
     head: &dyn RequestHead,

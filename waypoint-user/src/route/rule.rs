@@ -30,8 +30,8 @@ impl Rule {
         }
     }
 
-    /// Where a request that matched goes, of which a prefix matched `prefix_len` bytes of the path, on a
-    /// port of the Service.
+    /// Where a request that matched goes, of which a prefix matched `prefix_len` bytes of the path,
+    /// on a port of the Service.
     pub(super) fn choose(
         &self,
         head: &dyn RequestHead,

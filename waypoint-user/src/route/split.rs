@@ -10,8 +10,8 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// Sums weights up. Where their sum is too large for a roll, all are halved until it is not, which
-    /// may leave nothing of a weight that is minute beside the others.
+    /// Sums weights up. Where their sum is too large for a roll, all are halved until it is not,
+    /// which may leave nothing of a weight that is minute beside the others.
     pub(super) fn new(weights: &[u32]) -> Self {
         let total: u64 = weights.iter().copied().map(u64::from).sum();
         let halvings = (u64::BITS - total.leading_zeros()).saturating_sub(u32::BITS);

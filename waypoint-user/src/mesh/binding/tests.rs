@@ -29,12 +29,14 @@ fn refusals_speak_as_istios_conditions_do() {
         (
             RefusalReason::UnsupportedServiceTraffic,
             "UnsupportedTrafficType",
-            "attempting to bind to traffic type \"service\" which the waypoint \"infra/w\" does not support",
+            "attempting to bind to traffic type \"service\" which the \
+             waypoint \"infra/w\" does not support",
         ),
         (
             RefusalReason::UnsupportedWorkloadTraffic,
             "UnsupportedTrafficType",
-            "attempting to bind to traffic type \"workload\" which the waypoint \"infra/w\" does not support",
+            "attempting to bind to traffic type \"workload\" which the \
+             waypoint \"infra/w\" does not support",
         ),
     ];
     for (reason, word, message) in all {
