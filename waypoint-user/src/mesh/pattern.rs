@@ -8,7 +8,8 @@ use std::fmt;
 /// Largest compiled regular expression, in bytes.
 pub const PROGRAM_BYTES_MAX: usize = 256 * 1024;
 
-/// A regular expression that must match the whole text (Gateway API `RegularExpression`, RE2 syntax).
+/// A regular expression that must match the whole text (Gateway API `RegularExpression`, RE2
+/// syntax).
 #[derive(Clone)]
 pub struct Regex {
     source: String,
