@@ -139,3 +139,13 @@ fn an_empty_mesh_has_istios_defaults() {
     assert_eq!(settings.trust_domain, "cluster.local");
     assert_eq!(settings.root_namespace, "istio-system");
 }
+
+#[test]
+fn snapshots_of_equal_contents_are_equal() {
+    let of = |name| {
+        let services = by_name([service(name, &["10.0.0.1"])], |service| &service.name);
+        Snapshot::new(Contents { services, ..Contents::default() })
+    };
+    assert_eq!(of("a"), of("a"));
+    assert_ne!(of("a"), of("b"));
+}
