@@ -7,25 +7,25 @@ use serde_saphyr::Spanned;
 
 /// One document of a file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Document {
+pub(super) struct Document {
     /// The line it begins at, from 1.
-    pub line: u64,
+    pub(super) line: u64,
     /// What it says.
-    pub value: Value,
+    pub(super) value: Value,
 }
 
 /// A file that is not YAML.
 #[derive(Debug, thiserror::Error, Eq, PartialEq)]
 #[error("line {line}: {message}")]
-pub struct Malformed {
+pub(super) struct Malformed {
     /// The line that is at fault, from 1; 1 when none can be named.
-    pub line: u64,
+    pub(super) line: u64,
     /// What is wrong.
-    pub message: String,
+    pub(super) message: String,
 }
 
 /// Takes a file apart; documents without contents are left out.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Document>, Malformed> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Document>, Malformed> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_text(bytes, &error))?;
     let documents: Vec<Spanned<Value>> =
         serde_saphyr::from_multiple_with_options(text, options(bytes.len())).map_err(|error| {
@@ -41,13 +41,15 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Document>, Malformed> {
 /// Adds the document, or if it is a list its items.
 fn flatten(line: u64, mut value: Value, lists_left: usize, into: &mut Vec<Document>) {
     let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind == "List");
+    if value.is_null() {
+        return;
+    }
     match value.get_mut("items") {
         Some(Value::Array(items)) if is_list && lists_left > 0 => {
             for item in std::mem::take(items) {
                 flatten(line, item, lists_left - 1, into);
             }
         }
-        _ if value.is_null() => {}
         _ => into.push(Document { line, value }),
     }
 }
@@ -57,11 +59,11 @@ fn flatten(line: u64, mut value: Value, lists_left: usize, into: &mut Vec<Docume
 fn options(size: usize) -> serde_saphyr::Options {
     serde_saphyr::options! {
         strict_booleans: true,
-        budget: Some(serde_saphyr::budget! {
+        budget: serde_saphyr::budget! {
             max_documents: size,
             max_nodes: size,
             max_events: size.saturating_mul(2).max(EVENTS_MIN),
-        }),
+        },
     }
 }
 
