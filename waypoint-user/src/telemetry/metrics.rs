@@ -5,27 +5,39 @@
 //!
 //! **Invariant:** counting never waits for a scrape.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{IntCounter, IntCounterVec, Opts, TextEncoder};
 
-use self::source::Source;
+use self::{
+    source::Source,
+    traffic::{Shard, exposition::Traffic},
+};
 
 mod source;
+pub mod traffic;
 
 /// Everything that is exported; clones share it.
 #[derive(Clone, Debug)]
 pub struct Registry {
     inner: prometheus::Registry,
     limits: Option<IntCounterVec>,
+    shards: Arc<Mutex<Vec<Arc<Shard>>>>,
 }
 
 impl Registry {
-    /// A registry with nothing but the count of limits hit.
+    /// A registry with the count of limits hit, and with Istio's families, which are still empty.
     pub fn new() -> Self {
         let inner = prometheus::Registry::new();
         let help = "How often each limit of the process was hit.";
         let limits = IntCounterVec::new(Opts::new("waypoint_limit_hits_total", help), &["limit"]);
         let limits = limits.ok().inspect(|limits| register(&inner, Box::new(limits.clone())));
-        Self { inner, limits }
+        let shards = Arc::default();
+        match Traffic::new(Arc::clone(&shards)) {
+            Ok(traffic) => register(&inner, Box::new(traffic)),
+            Err(cause) => tracing::error!(%cause, "Istio's metrics are malformed"),
+        }
+        Self { inner, limits, shards }
     }
 
     /// All metrics in Prometheus' text format.
@@ -64,6 +76,14 @@ impl Registry {
     /// The counter of hits of a limit, shown from zero.
     pub fn limit(&self, name: &'static str) -> Limit {
         Limit(self.limits.as_ref().map(|limits| limits.with_label_values(&[name])))
+    }
+
+    /// A worker's own share of Istio's families.
+    pub fn shard(&self) -> Arc<Shard> {
+        let shard = Arc::new(Shard::new(self.limit("metric_label_sets")));
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        shards.push(Arc::clone(&shard));
+        shard
     }
 
     /// Registers a source; a name that is taken or malformed is a bug that only the log shows.
