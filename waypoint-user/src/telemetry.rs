@@ -4,6 +4,9 @@
 //!
 //! **Invariant:** a full log or a slow scrape never delays a request; what is lost is counted.
 
+pub mod access;
+pub mod admin;
+pub mod logging;
 pub mod metrics;
 pub mod readiness;
 pub mod task;
