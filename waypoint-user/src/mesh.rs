@@ -11,6 +11,7 @@ pub mod address;
 pub mod binding;
 pub mod label;
 pub mod object;
+pub mod path;
 pub mod pattern;
 pub mod policy;
 pub mod report;
