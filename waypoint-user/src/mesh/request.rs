@@ -43,3 +43,6 @@ pub enum Origin {
     /// Nothing that is known now.
     Unknown,
 }
+
+#[cfg(test)]
+pub(crate) mod sample;
