@@ -19,8 +19,8 @@
 //!
 //! It looks at the product from outside only: files in, sockets and lines out.
 //!
-//! **Invariant:** a lab leaves nothing behind, also when its test panics; what a killed test leaves is
-//! removed by the next lab.
+//! **Invariant:** a lab leaves nothing behind, also when its test panics; what a killed test leaves
+//! is removed by the next lab.
 
 pub mod address;
 pub mod agent;
@@ -70,7 +70,7 @@ pub struct Lab {
     node: Netns,
     name: Name,
     last_words: bool,
-    _turn: Flock<File>,
+    _turn: Option<Flock<File>>,
 }
 
 /// A pod that is there.
@@ -205,6 +205,20 @@ impl Lab {
             server.wait_for("listening on")?;
         }
         self.settled_after(before)
+    }
+
+    /// Writes a Service, and waits until it is in force.
+    pub fn put_service(&mut self, service: &Service) -> Result<()> {
+        let before = self.generation()?;
+        self.write_service(service)?;
+        self.settled_after(before)
+    }
+
+    /// What `waypointctl analyze` says about the manifests.
+    pub fn analyze(&self) -> Result<String> {
+        let program = command::product("waypointctl")?;
+        let directory = self.manifests.directory();
+        command::output(&program, &["analyze", "--manifests", &directory.to_string_lossy()])
     }
 
     /// Kills the agent without a warning.

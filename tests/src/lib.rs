@@ -1,7 +1,7 @@
 //! What the stories stand on: the lab, and the shop that runs in its pods.
 //!
-//! Nothing here is part of the product; it sees the product as an operator does, by its binaries, its
-//! files and its sockets.
+//! Nothing here is part of the product; it sees the product as an operator does, by its binaries,
+//! its files and its sockets.
 
 #![forbid(unsafe_code)]
 

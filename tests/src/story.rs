@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::lab::{Family, Lab, LabBuilder};
+use crate::lab::{Family, Gateway, Lab, LabBuilder, Namespace, Object, Pod, Service};
 
 /// Defines a story as a module with one test per address family.
 ///
@@ -41,4 +41,19 @@ pub fn tell(family: Family, story: impl FnOnce(LabBuilder) -> Result<()>) {
         let own: Vec<_> = frames.lines().filter(|line| line.contains("at ./tests/")).collect();
         panic!("in {family}: {error:#}\n{}", own.join("\n"));
     }
+}
+
+/// Where most stories begin: an enrolled namespace `shop` with a Gateway `waypoint` that nothing
+/// uses yet, a client `web`, and the Service `reviews` in front of the pod `reviews-v1`.
+pub fn shop(lab: LabBuilder) -> LabBuilder {
+    lab.namespace(Namespace::new("shop").enrolled())
+        .gateway(Gateway::new("shop", "waypoint"))
+        .pod(Pod::new("shop", "web"))
+        .pod(Pod::server("shop", "reviews-v1", "reviews"))
+        .service(Service::new("shop", "reviews"))
+}
+
+/// The same, with the namespace behind its waypoint.
+pub fn shop_behind_waypoint(lab: LabBuilder) -> LabBuilder {
+    shop(lab).namespace(Namespace::new("shop").enrolled().uses("waypoint"))
 }

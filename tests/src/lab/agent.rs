@@ -1,7 +1,9 @@
-//! `waypointd standalone`, as an operator sees it: a process, an admin socket, two streams of lines.
+//! `waypointd standalone`, as an operator sees it: a process, an admin socket, two streams of
+//! lines.
 
 use std::{
     ffi::OsString,
+    fs,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::ExitStatus,
@@ -34,6 +36,28 @@ pub struct Settings {
     pub service_vips: bool,
 }
 
+impl Settings {
+    /// The agent's arguments, as a person would type them.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let Self { manifests, name, link, service_vips } = self;
+        let mut arguments: Vec<OsString> = vec!["standalone".into()];
+        let pairs: [(&str, &Path); 4] = [
+            ("--manifests", manifests),
+            ("--pin-dir", &name.pin_dir()),
+            ("--run-dir", &name.run_dir()),
+            ("--link", Path::new(link)),
+        ];
+        for (option, value) in pairs {
+            arguments.extend([option.into(), value.into()]);
+        }
+        arguments.extend(["--admin".into(), format!("unix:{}", admin(name).display()).into()]);
+        if *service_vips {
+            arguments.push("--service-vips".into());
+        }
+        arguments
+    }
+}
+
 /// An agent in a node's namespace; it and all its traces go when dropped.
 #[derive(Debug)]
 pub struct Agent {
@@ -44,6 +68,7 @@ pub struct Agent {
 impl Agent {
     /// Starts it and waits until it says that it is ready.
     pub fn start(node: &Netns, settings: Settings) -> Result<Self> {
+        fs::create_dir_all(settings.name.directory())?;
         let mut agent = Self { settings, process: None };
         agent.resume(node)?;
         Ok(agent)
@@ -52,7 +77,7 @@ impl Agent {
     /// Starts it again, with the same settings, and waits until it is ready.
     pub fn resume(&mut self, node: &Netns) -> Result<()> {
         ensure!(self.process.is_none(), "the agent runs already");
-        let arguments = self.arguments();
+        let arguments = self.settings.arguments();
         let program = command::product("waypointd")?;
         let mut process = Process::start(node, "waypointd", &self.logs(), &program, &arguments)?;
         wait::until_true("ready agent", SOON * 2, || {
@@ -107,7 +132,8 @@ impl Agent {
 
     /// Asks its admin socket for a page.
     pub fn ask(&self, path: &str) -> Result<Reply> {
-        let stream = UnixStream::connect(self.admin()).context("connect to the admin socket")?;
+        let stream = UnixStream::connect(admin(&self.settings.name))
+            .context("connect to the admin socket")?;
         stream.set_read_timeout(Some(SOON))?;
         Connection::over(stream)
             .exchange(&Request { path: path.to_owned(), ..Request::get("admin") })
@@ -122,7 +148,7 @@ impl Agent {
 
     /// Its access log so far.
     pub fn access_log(&self) -> Result<Vec<Value>> {
-        let text = std::fs::read(self.logs().join("waypointd.out"))?;
+        let text = fs::read(self.logs().join("waypointd.out"))?;
         let text = String::from_utf8_lossy(&text);
         // The last line may still be on its way.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -134,7 +160,7 @@ impl Agent {
 
     /// What it wrote to stderr so far.
     pub fn log(&self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&std::fs::read(self.logs().join("waypointd.err"))?).into_owned())
+        Ok(String::from_utf8_lossy(&fs::read(self.logs().join("waypointd.err"))?).into_owned())
     }
 
     /// The last lines of both streams.
@@ -148,31 +174,6 @@ impl Agent {
         &self.settings
     }
 
-    /// Its arguments, as a person would type them.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let Settings { manifests, name, link, service_vips } = &self.settings;
-        let mut arguments: Vec<OsString> = vec!["standalone".into()];
-        let pairs: [(&str, &Path); 4] = [
-            ("--manifests", manifests),
-            ("--pin-dir", &name.pin_dir()),
-            ("--run-dir", &name.run_dir()),
-            ("--link", Path::new(link)),
-        ];
-        for (option, value) in pairs {
-            arguments.extend([option.into(), value.into()]);
-        }
-        arguments.extend(["--admin".into(), format!("unix:{}", self.admin().display()).into()]);
-        if *service_vips {
-            arguments.push("--service-vips".into());
-        }
-        arguments
-    }
-
-    /// The socket on which it answers questions.
-    pub fn admin(&self) -> PathBuf {
-        self.logs().join("admin.sock")
-    }
-
     fn logs(&self) -> PathBuf {
         self.settings.name.directory()
     }
@@ -183,4 +184,8 @@ impl Drop for Agent {
         self.process = None;
         self.settings.name.scrub();
     }
+}
+
+fn admin(name: &Name) -> PathBuf {
+    name.directory().join("admin.sock")
 }

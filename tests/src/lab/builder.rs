@@ -27,6 +27,7 @@ pub struct LabBuilder {
     services: Vec<Service>,
     agent: bool,
     last_words: bool,
+    waits_for_turn: bool,
 }
 
 impl LabBuilder {
@@ -39,6 +40,7 @@ impl LabBuilder {
             services: Vec::new(),
             agent: true,
             last_words: false,
+            waits_for_turn: true,
         }
     }
 
@@ -56,16 +58,19 @@ impl LabBuilder {
         self
     }
 
-    /// With a pod in a network namespace of its own, and its servers.
+    /// With a pod in a network namespace of its own, and its servers; instead of an earlier one of
+    /// the same name.
     #[must_use]
     pub fn pod(mut self, pod: Pod) -> Self {
+        self.pods.retain(|earlier| earlier.meta.name != pod.meta.name);
         self.pods.push(pod);
         self
     }
 
-    /// With a Service.
+    /// With a Service; instead of an earlier one of the same name.
     #[must_use]
     pub fn service(mut self, service: Service) -> Self {
+        self.services.retain(|earlier| earlier.meta.name != service.meta.name);
         self.services.push(service);
         self
     }
@@ -91,6 +96,13 @@ impl LabBuilder {
         self
     }
 
+    /// Made at once although another lab of the same test stands: it shares that one's turn.
+    #[must_use]
+    pub fn beside(mut self, _other: &Lab) -> Self {
+        self.waits_for_turn = false;
+        self
+    }
+
     /// Prints the agent's last lines when the lab goes; a test shows them only when it fails.
     #[must_use]
     pub fn with_last_words(mut self) -> Self {
@@ -100,7 +112,7 @@ impl LabBuilder {
 
     /// Makes everything, waits until all servers listen and the agent is ready.
     pub fn start(self) -> Result<Lab> {
-        let turn = name::turn()?;
+        let turn = if self.waits_for_turn { Some(name::turn()?) } else { None };
         name::sweep()?;
         name::bpffs()?;
         let name = Name::unique();
@@ -126,16 +138,22 @@ impl LabBuilder {
         }
         lab.add_pods(self.pods)?;
         for service in self.services {
-            lab.put_service(&service)?;
+            lab.write_service(&service)?;
         }
         if self.agent {
-            lab.agent = Some(Agent::start(&lab.node, lab.agent_settings())?);
+            lab.start_agent()?;
         }
         Ok(lab)
     }
 }
 
 impl Lab {
+    /// Starts the lab's own agent.
+    pub fn start_agent(&mut self) -> Result<()> {
+        self.agent = Some(Agent::start(&self.node, self.agent_settings())?);
+        Ok(())
+    }
+
     /// How the lab's own agent is started.
     pub fn agent_settings(&self) -> Settings {
         Settings {
@@ -187,7 +205,7 @@ impl Lab {
     }
 
     /// Gives a Service addresses, unless it has some, and writes its manifest.
-    pub(super) fn put_service(&mut self, service: &Service) -> Result<()> {
+    pub(super) fn write_service(&mut self, service: &Service) -> Result<()> {
         let next = u16::try_from(self.services.len() + 1)?;
         let port = service.ports().first().map_or(0, |(_, port, _)| *port);
         let known = self.services.get(&service.meta.name);

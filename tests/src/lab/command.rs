@@ -33,6 +33,13 @@ pub fn run_with_input(program: &str, arguments: &[&str], input: &str) -> Result<
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs a program and returns what it printed on both streams, however it ends.
+pub fn output(program: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.with_context(|| format!("start {}", program.display()))?;
+    Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
 /// A binary of this workspace: in `WAYPOINT_BIN_DIR`, else beside the running executable.
 pub fn product(name: &str) -> Result<PathBuf> {
     let directory = match std::env::var_os("WAYPOINT_BIN_DIR") {

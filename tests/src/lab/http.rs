@@ -114,6 +114,11 @@ impl<S: Read + Write> Connection<S> {
     /// Sends a request and reads its answer.
     pub fn exchange(&mut self, request: &Request) -> Result<Reply> {
         self.send(request)?;
+        self.finish()
+    }
+
+    /// Reads the whole answer to what was sent.
+    pub fn finish(&mut self) -> Result<Reply> {
         let mut reply = self.read_head()?;
         self.read_body(&mut reply)?;
         Ok(reply)
@@ -184,3 +189,6 @@ impl<S: Read + Write> Connection<S> {
         Ok(line.trim_end().to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

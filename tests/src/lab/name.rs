@@ -1,7 +1,7 @@
 //! Names that no other lab has, how many labs run at once, and removing what dead labs left behind.
 //!
-//! **Invariant:** everything a lab makes outside its own directory carries its [`Name`], and so the id of
-//! the process that made it.
+//! **Invariant:** everything a lab makes outside its own directory carries its [`Name`], and so
+//! the id of the process that made it.
 
 use std::{
     fmt::{self, Display},

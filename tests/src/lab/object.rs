@@ -161,10 +161,23 @@ impl Pod {
         let Addresses { v4, v6 } = addresses;
         let account = &self.meta.name;
         let rest = format!(
-            "spec:\n  serviceAccountName: {account}\n  nodeName: node\n  \
-             containers:\n  - name: shop\n    image: shop\n\
-             status:\n  phase: Running\n  podIP: {v4}\n  podIPs:\n  - ip: {v4}\n  - ip: \"{v6}\"\n  \
-             conditions:\n  - type: Ready\n    status: \"True\"\n"
+            "\
+spec:
+  serviceAccountName: {account}
+  nodeName: node
+  containers:
+  - name: shop
+    image: shop
+status:
+  phase: Running
+  podIP: {v4}
+  podIPs:
+  - ip: {v4}
+  - ip: '{v6}'
+  conditions:
+  - type: Ready
+    status: 'True'
+"
         );
         let mut meta = self.meta.clone();
         meta.annotations.insert(NETNS.to_owned(), netns.to_owned());
@@ -182,7 +195,7 @@ impl Object for Pod {
 #[derive(Clone, Debug)]
 pub struct Service {
     pub(super) meta: Meta,
-    app: String,
+    selector: BTreeMap<String, String>,
     pub(super) ports: Vec<(String, u16, u16)>,
     pub(super) headless: bool,
 }
@@ -192,7 +205,7 @@ impl Service {
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             meta: Meta::new(namespace, name),
-            app: name.to_owned(),
+            selector: BTreeMap::from([("app".to_owned(), name.to_owned())]),
             ports: Vec::new(),
             headless: false,
         }
@@ -200,8 +213,14 @@ impl Service {
 
     /// In front of the pods of another app.
     #[must_use]
-    pub fn app(mut self, app: &str) -> Self {
-        app.clone_into(&mut self.app);
+    pub fn app(self, app: &str) -> Self {
+        self.select("app", app)
+    }
+
+    /// In front of pods with this label only.
+    #[must_use]
+    pub fn select(mut self, key: &str, value: &str) -> Self {
+        self.selector.insert(key.to_owned(), value.to_owned());
         self
     }
 
@@ -224,17 +243,26 @@ impl Service {
         if self.ports.is_empty() { usual() } else { self.ports.clone() }
     }
 
-    pub(super) fn manifest(&self, addresses: Addresses) -> Manifest {
+    /// As a file.
+    pub fn manifest(&self, addresses: Addresses) -> Manifest {
         let Addresses { v4, v6 } = addresses;
-        let virtual_addresses = if self.headless {
-            "  clusterIP: None\n  clusterIPs: [None]\n".to_owned()
+        let (first, all) = if self.headless {
+            ("None".to_owned(), "None".to_owned())
         } else {
-            format!("  clusterIP: {v4}\n  clusterIPs: [\"{v4}\", \"{v6}\"]\n")
+            (v4.to_string(), format!("{v4}, '{v6}'"))
         };
+        let selected = self.selector.iter().map(|(key, value)| format!("{key}: {value:?}"));
+        let selector = selected.collect::<Vec<_>>().join(", ");
         let head = format!(
-            "spec:\n{virtual_addresses}  ipFamilies: [IPv4, IPv6]\n  ipFamilyPolicy: RequireDualStack\n  \
-             selector:\n    app: {}\n  ports:\n",
-            self.app
+            "\
+spec:
+  clusterIP: {first}
+  clusterIPs: [{all}]
+  ipFamilies: [IPv4, IPv6]
+  ipFamilyPolicy: RequireDualStack
+  selector: {{{selector}}}
+  ports:
+"
         );
         let ports = self.ports().into_iter().map(|(name, port, target)| {
             format!("  - name: {name}\n    port: {port}\n    targetPort: {target}\n")
@@ -260,7 +288,7 @@ pub struct Gateway {
 impl Gateway {
     /// For services of its own namespace.
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self { meta: Meta::new(namespace, name), allowed: "from: Same".to_owned() }
+        Self { meta: Meta::new(namespace, name), allowed: "{from: Same}".to_owned() }
     }
 
     /// For `service`, `workload`, `all` or `none` traffic.
@@ -272,23 +300,30 @@ impl Gateway {
     /// For objects of every namespace.
     #[must_use]
     pub fn from_all(mut self) -> Self {
-        "from: All".clone_into(&mut self.allowed);
+        "{from: All}".clone_into(&mut self.allowed);
         self
     }
 
     /// For objects of namespaces with a label.
     #[must_use]
     pub fn from_labelled(mut self, key: &str, value: &str) -> Self {
-        self.allowed = format!(
-            "from: Selector\n        selector:\n          matchLabels:\n            {key}: {value:?}"
-        );
+        self.allowed =
+            format!("{{from: Selector, selector: {{matchLabels: {{{key}: {value:?}}}}}}}");
         self
     }
 
     pub(super) fn manifest(self) -> Manifest {
         let rest = format!(
-            "spec:\n  gatewayClassName: istio-waypoint\n  listeners:\n  - name: mesh\n    \
-             port: 15008\n    protocol: HBONE\n    allowedRoutes:\n      namespaces:\n        {}\n",
+            "\
+spec:
+  gatewayClassName: istio-waypoint
+  listeners:
+  - name: mesh
+    port: 15008
+    protocol: HBONE
+    allowedRoutes:
+      namespaces: {}
+",
             self.allowed
         );
         Manifest { kind: "Gateway", version: "gateway.networking.k8s.io/v1", meta: self.meta, rest }

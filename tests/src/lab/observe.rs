@@ -1,7 +1,7 @@
 //! What happened to a call: asserted from the answer, the kernel's counters, the access log and the
 //! metrics together.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpStream};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -36,8 +36,9 @@ impl Visit {
 }
 
 impl Lab {
-    /// Sends a call that must stay in the kernel, and succeed: the server sees the client itself; no
-    /// counter of captured connections, no line of the access log and no metric of requests moves.
+    /// Sends a call that must stay in the kernel, and succeed: the server sees the client itself;
+    /// no counter of captured connections, no line of the access log and no metric of requests
+    /// moves.
     pub fn direct(&self, call: &Call<'_>) -> Result<Reply> {
         let before = self.seen()?;
         let reply = call.send()?;
@@ -49,19 +50,23 @@ impl Lab {
         Ok(reply)
     }
 
-    /// Sends a call that a waypoint must handle: the kernel captured one connection, the access log has
-    /// one line more, which agrees with the answer, and so does `istio_requests_total`. Where a shop
-    /// server answered, it was dialled by the node.
+    /// Sends a call that a waypoint must handle: the kernel captured one connection, the access log
+    /// has one line more, which agrees with the answer, and so does `istio_requests_total`. Where a
+    /// shop server answered, it was dialled by the node.
     pub fn through_waypoint(&self, call: &Call<'_>) -> Result<Visit> {
         let before = self.seen()?;
-        let labels_before = self.agent()?.metrics()?;
+        let metrics = self.agent()?.metrics()?;
         let reply = call.send()?;
-        let line = self.logged_after(before.lines, call)?;
+        let line = self.line_after(before.lines, call)?;
+        let path = line.get("path").and_then(Value::as_str);
+        ensure!(path == Some(&call.request().path), "{call} logged as {line}");
         let captured = self.seen()?.captured - before.captured;
         ensure!(captured == 1, "{call}: {captured} connections captured");
         let code = line.get("response_code").and_then(Value::as_u64);
         ensure!(code == Some(reply.status.into()), "{call}: {} but logged {line}", reply.status);
-        self.counted_once(&labels_before, call, reply.status)?;
+        let status = reply.status.to_string();
+        let labels = [&labels_of(call)[..], &[("response_code", &status)]].concat();
+        self.counted_once(REQUESTS, &metrics, &labels)?;
         if reply.status == 200
             && let Ok(peer) = reply.server_saw_peer()
         {
@@ -70,6 +75,28 @@ impl Lab {
             ensure!([node, bridge].contains(&peer), "{call}: the server was dialled by {peer}");
         }
         Ok(Visit { reply, line })
+    }
+
+    /// Opens a connection that a waypoint must handle without knowing its protocol, and uses it.
+    /// The kernel captured one connection, the access log has one line more, without method or
+    /// status, and one connection was opened and closed, by the metrics.
+    pub fn opaque_through_waypoint(
+        &self,
+        call: &Call<'_>,
+        talk: impl FnOnce(TcpStream) -> Result<()>,
+    ) -> Result<Value> {
+        let before = self.seen()?;
+        let metrics = self.agent()?.metrics()?;
+        talk(call.connect()?)?;
+        let line = self.line_after(before.lines, call)?;
+        let captured = self.seen()?.captured - before.captured;
+        ensure!(captured == 1, "{call}: {captured} connections captured");
+        let no_method = line.get("method").and_then(Value::as_str) == Some("-");
+        ensure!(no_method, "{call}: logged as a request: {line}");
+        for family in [CONNECTIONS, CONNECTIONS_CLOSED] {
+            self.counted_once(family, &metrics, &labels_of(call))?;
+        }
+        Ok(line)
     }
 
     /// How often the kernel did something to a packet of a pod, by the reason's name.
@@ -114,28 +141,17 @@ impl Lab {
         })
     }
 
-    fn logged_after(&self, lines: usize, call: &Call<'_>) -> Result<Value> {
+    fn line_after(&self, lines: usize, call: &Call<'_>) -> Result<Value> {
         let line = wait::until("access log line", SOON, || {
             Ok(self.agent()?.access_log()?.into_iter().nth(lines))
         });
-        let line = line.with_context(|| format!("{call} left no line"))?;
-        let path = line.get("path").and_then(Value::as_str);
-        ensure!(path == Some(&call.request().path), "{call} logged as {line}");
-        Ok(line)
+        line.with_context(|| format!("{call} left no line"))
     }
 
-    fn counted_once(&self, before: &Metrics, call: &Call<'_>, status: u16) -> Result<()> {
-        let code = status.to_string();
-        let mut labels = vec![("reporter", "waypoint"), ("response_code", &code)];
-        if let Place::Pod(name) = call.client.place {
-            labels.push(("source_workload", name));
-        }
-        if let Target::Service(name) = call.target {
-            labels.push(("destination_service_name", name));
-        }
-        wait::until_true(&format!("{REQUESTS}{labels:?} for {call}"), SOON, || {
+    fn counted_once(&self, name: &str, before: &Metrics, labels: &[(&str, &str)]) -> Result<()> {
+        wait::until_true(&format!("one more {name}{labels:?}"), SOON, || {
             let after = self.agent()?.metrics()?;
-            let one = after.sum(REQUESTS, &labels) - before.sum(REQUESTS, &labels);
+            let one = after.sum(name, labels) - before.sum(name, labels);
             Ok((one - 1.0).abs() < f64::EPSILON)
         })
     }
@@ -146,6 +162,18 @@ impl Lab {
             Place::Pod(name) => Ok(self.inhabitant(name)?.addresses.of(self.family)),
         }
     }
+}
+
+/// The labels by which metrics know a call.
+fn labels_of<'c>(call: &'c Call<'_>) -> Vec<(&'static str, &'c str)> {
+    let mut labels = vec![("reporter", "waypoint")];
+    if let Place::Pod(name) = call.client.place {
+        labels.push(("source_workload", name));
+    }
+    if let Target::Service(name) = call.target {
+        labels.push(("destination_service_name", name));
+    }
+    labels
 }
 
 /// What moves when a waypoint handles something.
@@ -166,3 +194,4 @@ const KERNEL: &str = "waypoint_kernel_packets_total";
 const GENERATION: &str = "waypoint_data_path_generation";
 const REQUESTS: &str = "istio_requests_total";
 const CONNECTIONS: &str = "istio_tcp_connections_opened_total";
+const CONNECTIONS_CLOSED: &str = "istio_tcp_connections_closed_total";

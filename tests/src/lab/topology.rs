@@ -1,7 +1,7 @@
 //! The links, addresses and routes of a node and its pods, as lines for `ip -batch`.
 //!
-//! It knows nothing of Kubernetes. Two shapes: a pod behind a routed veth with /32 and /128 addresses, and
-//! pods on a Linux bridge.
+//! It knows nothing of Kubernetes. Two shapes: a pod behind a routed veth with /32 and /128
+//! addresses, and pods on a Linux bridge.
 
 use anyhow::Result;
 

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 /// How long a lab waits for anything that ought to happen soon.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// Asks until there is an answer; after the deadline it is an error that says `what` was missing, and
-/// what the last attempt failed with.
+/// Asks until there is an answer; after the deadline it is an error that says `what` was missing,
+/// and what the last attempt failed with.
 pub fn until<T>(
     what: &str,
     deadline: Duration,

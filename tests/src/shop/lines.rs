@@ -1,4 +1,5 @@
-//! Two protocols that are not HTTP: one in which the server speaks first, one that repeats every byte.
+//! Two protocols that are not HTTP: one in which the server speaks first, one that repeats every
+//! byte.
 
 use anyhow::Result;
 use tokio::{

@@ -1,7 +1,13 @@
 use super::Metrics;
 
-const SCRAPE: &str = "# HELP a_total Things.\n# TYPE a_total counter\n\
-    a_total{x=\"1\",y=\"say \\\"a,b\\\"\"} 2\na_total{x=\"1\",y=\"\"} 3\na_total{x=\"2\"} 5\nb 7.5\n";
+const SCRAPE: &str = "\
+# HELP a_total Things.
+# TYPE a_total counter
+a_total{x=\"1\",y=\"say \\\"a,b\\\"\"} 2
+a_total{x=\"1\",y=\"\"} 3
+a_total{x=\"2\"} 5
+b 7.5
+";
 
 #[test]
 fn samples_are_summed_by_labels() {
