@@ -100,7 +100,7 @@ impl Scene {
     /// How many connections the kernel has captured so far.
     pub(super) fn captured(&self) -> Result<u64> {
         let agent = self.lab.agent()?;
-        let socket = agent.admin().display().to_string();
+        let socket = agent.settings().admin().display().to_string();
         narrator::typed(&format!(
             "curl -s --unix-socket {socket} http://waypointd/metrics | grep '{CAPTURED}'"
         ));
