@@ -127,7 +127,7 @@ impl Scene {
 
     /// The command that waypointd was started by.
     fn agent_command(&self) -> Result<String> {
-        let arguments = self.lab.agent()?.arguments();
+        let arguments = self.lab.agent()?.settings().arguments();
         let words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
         Ok(["waypointd".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" "))
     }
