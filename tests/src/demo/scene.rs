@@ -100,7 +100,7 @@ impl Scene {
     /// How many connections the kernel has captured so far.
     pub(super) fn captured(&self) -> Result<u64> {
         let agent = self.lab.agent()?;
-        let socket = agent.settings().admin().display().to_string();
+        let socket = agent.admin().display().to_string();
         narrator::typed(&format!(
             "curl -s --unix-socket {socket} http://waypointd/metrics | grep '{CAPTURED}'"
         ));
@@ -127,7 +127,7 @@ impl Scene {
 
     /// The command that waypointd was started by.
     fn agent_command(&self) -> Result<String> {
-        let arguments = self.lab.agent_settings().arguments();
+        let arguments = self.lab.agent()?.settings().arguments();
         let words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
         Ok(["waypointd".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" "))
     }
