@@ -1,11 +1,12 @@
 //! Which endpoint takes a request.
 //!
-//! It keeps no state and knows no endpoint: the caller counts what is outstanding and passes chance in.
+//! It keeps no state and knows no endpoint: the caller counts what is outstanding and passes in
+//! chance.
 //!
 //! **Invariant:** an index that is returned is below the number of candidates.
 
-/// Of two different candidates picked at random, the one with fewer outstanding requests; `None` when
-/// there is no candidate.
+/// Of two different candidates picked at random, the one with fewer outstanding requests; `None`
+/// when there is no candidate.
 ///
 /// Two choices instead of the best of all: the loads of many proxies that do not know of each other
 /// stay even, and no proxy sends its whole burst to the endpoint that was the idlest a moment ago.

@@ -1,10 +1,10 @@
 //! Whether a peer may do what it asks, by the AuthorizationPolicies of what it asks for.
 //!
-//! It enforces nothing and knows no protocol: the caller shows it a connection, and a request if one was
-//! understood, and acts on the [`Verdict`].
+//! It enforces nothing and knows no protocol: the caller shows it a connection, and a request if
+//! one was understood, and acts on the [`Verdict`].
 //!
-//! A DENY rule that matches denies. Else, where an ALLOW policy applies, one of its rules must match. What
-//! a rule cannot ask is decided against the asker:
+//! A DENY rule that matches denies. Else, where an ALLOW policy applies, one of its rules must
+//! match. What a rule cannot ask is decided against the asker:
 //!
 //! | | in ALLOW | in DENY |
 //! |---|---|---|
@@ -66,12 +66,14 @@ pub enum Verdict {
 }
 
 impl Policies {
-    /// The policies of connections addressed to a Service; none, unless a waypoint stands before it.
+    /// The policies of connections addressed to a Service; none, unless a waypoint stands before
+    /// it.
     pub fn for_service(snapshot: &Snapshot, service: &Service) -> Self {
         Self::of(&attachment::of_service(snapshot, service))
     }
 
-    /// The policies of connections addressed to a workload; none, unless a waypoint stands before it.
+    /// The policies of connections addressed to a workload; none, unless a waypoint stands before
+    /// it.
     pub fn for_workload(snapshot: &Snapshot, workload: &Workload) -> Self {
         Self::of(&attachment::of_workload(snapshot, workload))
     }

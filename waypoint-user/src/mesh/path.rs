@@ -1,15 +1,15 @@
 //! The one normal form of a request's path.
 //!
-//! It is computed once, when a request arrives, and `route`, `policy` and the backend all see the result:
-//! a path cannot mean one thing to authorisation and another to routing.
+//! It is computed once, when a request arrives, and `route`, `policy` and the backend all see the
+//! result: a path cannot mean one thing to authorisation and another to routing.
 //!
 //! **Invariant:** normalising twice is the same as normalising once.
 
 use std::borrow::Cow;
 
-/// The path in normal form (RFC 3986 sections 6.2.2.2 and 6.2.2.3, and Istio's `BASE` normalisation):
-/// escaped unreserved characters are written plainly, `\` becomes `/`, and dot segments are resolved
-/// without leaving the root. Empty segments and `%2F` stay as they are.
+/// The path in normal form (RFC 3986 sections 6.2.2.2 and 6.2.2.3, and Istio's `BASE`
+/// normalisation): escaped unreserved characters are written plainly, `\` becomes `/`, and dot
+/// segments are resolved without leaving the root. Empty segments and `%2F` stay as they are.
 pub fn normalize(path: &str) -> Cow<'_, str> {
     if !path.starts_with('/') || !may_change(path) {
         return Cow::Borrowed(path);

@@ -56,8 +56,8 @@ pub struct PolicyRule {
     pub to: Vec<Operation>,
     /// What else must hold.
     pub when: Vec<Condition>,
-    /// Attributes that are not supported: such a rule never matches in ALLOW, and in DENY matches as if
-    /// they were absent.
+    /// Attributes that are not supported: such a rule never matches in ALLOW, and in DENY matches
+    /// as if they were absent.
     pub unsupported: Vec<String>,
 }
 

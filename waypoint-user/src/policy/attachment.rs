@@ -1,7 +1,7 @@
 //! Which policies apply (Istio `pilot/pkg/model/policyattachment.go`).
 //!
-//! One step goes beyond Istio, which accepts a policy for any GatewayClass and then enforces only those
-//! for `istio-waypoint`: here a policy for the class of the waypoint is enforced as well.
+//! One step goes beyond Istio, which accepts a policy for any GatewayClass and then enforces only
+//! those for `istio-waypoint`: here a policy for the class of the waypoint is enforced as well.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What is known of a subject, and whether rules match it.
 //!
-//! **Invariant:** without a request, an HTTP attribute restricts nothing; who must not match wider than
-//! what is asked (ALLOW) leaves such rules out beforehand.
+//! **Invariant:** without a request, an HTTP attribute restricts nothing; who must not match wider
+//! than what is asked (ALLOW) leaves such rules out beforehand.
 
 use std::cell::OnceCell;
 

@@ -11,8 +11,8 @@ pub(super) fn matches(template: &PathTemplate, path: &str) -> bool {
     let mut wanted = template.segments.iter();
     while let Some(segment) = wanted.next() {
         if *segment == TemplateSegment::Many {
-            // Nothing but literals follows, so the end of the path must be they, and at least the empty
-            // text before them is left for this.
+            // Nothing but literals follows, so the end of the path must be they, and at least the
+            // empty text before them is left for this.
             let literals_fit = wanted.rev().all(|last| fits(last, rest.next_back()));
             return literals_fit && rest.next().is_some();
         }

@@ -7,8 +7,8 @@ use crate::mesh::{
     waypoint::{AllowedNamespaces, TrafficType, Waypoint},
 };
 
-/// The policies of `default/s` behind the waypoint `default/w` that a policy `<namespace>/p` with one
-/// target, denying all, is one of.
+/// The policies of `default/s` behind the waypoint `default/w` that a policy `<namespace>/p` with
+/// one target, denying all, is one of.
 fn applies(namespace: &str, target: PolicyTarget) -> bool {
     applies_to(&service(Binding::Bound(ObjectName::new("infra", "w"))), namespace, target)
 }

@@ -6,8 +6,8 @@ use regex::Regex;
 use super::*;
 use crate::mesh::policy::TemplateSegment;
 
-/// The verdict, from the text of the specification: HTTP attributes are taken out of rules rather than
-/// skipped while matching, and every pattern becomes a regular expression.
+/// The verdict, from the text of the specification: HTTP attributes are taken out of rules rather
+/// than skipped while matching, and every pattern becomes a regular expression.
 fn expected(all: &[AuthorizationPolicy], subject: &Subject<'_>) -> bool {
     let enforced =
         |action| all.iter().filter(move |policy| policy.action == action && !policy.dry_run);
