@@ -119,10 +119,14 @@ fn findings_from(report: &Report, least: Severity) -> impl Iterator<Item = (&Obj
 
 /// How many findings of each severity there are.
 fn sum(report: &Report) -> String {
-    let count = |severity| report.iter().filter(|(_, one)| one.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let (notices, accepted) = (count(Severity::Notice), count(Severity::Accepted));
-    format!("{errors} errors, {warnings} warnings, {notices} notices, {accepted} accepted\n")
+    let count = |severity, what: &str| {
+        let count = report.iter().filter(|(_, one)| one.severity == severity).count();
+        format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    };
+    let errors = count(Severity::Error, "error");
+    let warnings = count(Severity::Warning, "warning");
+    let notices = count(Severity::Notice, "notice");
+    format!("{errors}, {warnings}, {notices}\n")
 }
 
 /// One destination and its waypoint.

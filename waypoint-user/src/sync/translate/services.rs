@@ -90,13 +90,18 @@ fn service(
         let message = "it has no spec.clusterIPs and counts as headless until it has";
         report.add(object.clone(), warning("NoClusterIP", message));
     }
+    let binding = scene.mesh().for_service(&name.namespace, labels);
+    if vips.is_empty() && binding.waypoint().is_some() {
+        let message = "it is headless: its clients dial its pods, whose own waypoints count";
+        report.add(object.clone(), notice("Headless", message));
+    }
     Some(Service {
         name: name.clone(),
         labels: labels.clone(),
         vips,
         ports: ports(object, &spec, report),
         endpoints: Vec::new(),
-        binding: scene.mesh().for_service(&name.namespace, labels),
+        binding,
         fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
         fail_closed: false,
     })
