@@ -235,3 +235,6 @@ fn is_link(path: &Path) -> bool {
 const EVENT_BYTES: usize = 4096;
 /// How often to look whether the path still leads to the watched directory.
 const RECHECK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

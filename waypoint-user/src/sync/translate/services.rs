@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    endpoints::{self, Slices},
+    endpoints::Sources,
     invalid::Invalid,
     meta, ports, remarks,
     scene::{Scene, fail_mode},
@@ -33,7 +33,7 @@ pub(super) fn translate(
     workloads: &BTreeMap<ObjectName, Workload>,
     report: &mut Report,
 ) -> BTreeMap<ObjectName, Service> {
-    let slices = Slices::new(scene.objects, report);
+    let sources = Sources::new(scene.objects, workloads, report);
     let mut services = BTreeMap::new();
     let mut owners: HashMap<IpAddr, ObjectRef> = HashMap::new();
     for (name, declared) in &scene.objects.services {
@@ -41,11 +41,11 @@ pub(super) fn translate(
         let Some(mut service) = service(scene, &object, declared, report) else { continue };
         for vip in &service.vips {
             match owners.get(vip) {
-                Some(owner) => report.add(object.clone(), remarks::address_taken(vip, owner)),
+                Some(owner) => report.add(object.clone(), remarks::address_taken(*vip, owner)),
                 None => drop(owners.insert(*vip, object.clone())),
             }
         }
-        service.endpoints = endpoints::of(scene, &slices, &service, declared, workloads);
+        service.endpoints = sources.endpoints(&service, declared);
         services.insert(name.clone(), service);
     }
     services
