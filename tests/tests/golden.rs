@@ -1,8 +1,8 @@
-//! Manifests in, text out: every case under `tests/data` is a directory with `input.yaml` and what is
-//! expected of it.
+//! Manifests in, text out: every case under `tests/data` is a directory with `input.yaml` and what
+//! is expected of it.
 //!
-//! `expect.txt` is what `waypointctl analyze --all` prints, `snapshot.txt`, where there is one, is what
-//! the Snapshot holds. Where they differ, what came out is kept under `target/tmp/golden`.
+//! `expect.txt` is what `waypointctl analyze --all` prints, `snapshot.txt`, where there is one, is
+//! what the Snapshot holds. Where they differ, what came out is kept under `target/tmp/golden`.
 
 use std::{
     fmt::{self, Write},
@@ -65,8 +65,10 @@ fn json_says_what_the_table_says() -> Result<()> {
     let finding = said.pointer("/findings/0").context("no finding")?;
     ensure!(finding.pointer("/reason") == Some(&"WaypointIsNotReady".into()), "{finding}");
     ensure!(finding.pointer("/object/name") == Some(&"s".into()), "{finding}");
-    let binding = said.pointer("/bindings/0/without").context("no binding")?;
-    ensure!(*binding == "direct", "{binding}");
+    let binding = said.pointer("/bindings/0").context("no binding")?;
+    ensure!(binding.pointer("/waypoint") == Some(&serde_json::Value::Null), "{binding}");
+    ensure!(binding.pointer("/refused/waypoint") == Some(&"a/missing".into()), "{binding}");
+    ensure!(binding.pointer("/without") == Some(&"direct".into()), "{binding}");
     Ok(())
 }
 

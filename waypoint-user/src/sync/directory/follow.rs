@@ -1,7 +1,7 @@
 //! Following the directory by inotify.
 //!
-//! It reads no file itself. What a symbolic link points to outside the directory is not followed, but
-//! for links that are replaced inside it, as mounted ConfigMaps do.
+//! It reads no file itself. What a symbolic link points to outside the directory is not followed,
+//! but for links that are replaced inside it, as mounted ConfigMaps do.
 //!
 //! **Invariant:** what is published differs from what is in force.
 
