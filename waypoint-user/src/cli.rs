@@ -22,7 +22,8 @@ pub struct Cli {
 /// What `waypointctl` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say what is accepted of manifests, what is not and why, and which waypoint stands before what
+    /// Say what is accepted of manifests, what is not and why, and which waypoint stands before
+    /// what
     Analyze(analyze::Arguments),
     /// Print a completion script, to be sourced by the shell
     Completion {

@@ -3,10 +3,10 @@
 //!
 //! It reads labels and a Snapshot and returns values; it keeps no state and does no I/O.
 //!
-//! **Invariant:** a connection has one kind of destination, by its original address, and so at most one
-//! waypoint: what a waypoint itself dials is never captured.
-//! **Invariant:** an object's own label decides alone; where it cannot be followed there is no fallback
-//! to the namespace's.
+//! **Invariant:** a connection has one kind of destination, by its original address, and so at most
+//! one waypoint: what a waypoint itself dials is never captured.
+//! **Invariant:** an object's own label decides alone; where it cannot be followed there is no
+//! fallback to the namespace's.
 
 mod bind;
 mod choose;

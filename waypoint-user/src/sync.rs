@@ -1,11 +1,11 @@
 //! Kubernetes objects in, (Snapshot, Report) out: read, translate, publish.
 //!
-//! A source hands over [`objects::Objects`], the last good version of each; translation knows nothing of
-//! where they came from. It writes nothing back.
+//! A source hands over [`objects::Objects`], the last good version of each; translation knows
+//! nothing of where they came from. It writes nothing back.
 //!
-//! **Invariant:** an object that cannot be understood changes no other object, and its own last good
-//! version stays in force. **Invariant:** a security policy that cannot be understood and has no good
-//! version denies.
+//! **Invariant:** an object that cannot be understood changes no other object, and its own last
+//! good version stays in force.
+//! **Invariant:** a security policy that cannot be understood and has no good version denies.
 //! **Invariant:** translation is pure: the same objects give the same Snapshot and Report.
 
 mod admit;

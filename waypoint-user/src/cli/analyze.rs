@@ -2,18 +2,18 @@
 //!
 //! It reads them as `waypointd standalone` would, by the same code.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::{
     mesh::{
-        object::ObjectRef,
+        binding::Refusal,
+        object::{ObjectName, ObjectRef},
         report::{Finding, Report, Severity},
-        service::Service,
         snapshot::Snapshot,
-        workload::{Enrolment, Workload},
+        workload::Enrolment,
     },
     select::{self, Choice, Direct},
     sync::{self, directory},
@@ -70,8 +70,15 @@ fn table(snapshot: &Snapshot, report: &Report, least: Severity) -> String {
     }
     let mut bindings = Table::new(["DESTINATION", "WAYPOINT", "WITHOUT IT", "CAPTURED"]);
     for row in rows(snapshot) {
-        let Row { object, waypoint, without, captured } = row;
-        bindings.row([object.to_string(), waypoint, without.to_owned(), captured.to_owned()]);
+        let waypoint = match (row.waypoint, row.refused) {
+            (Some(waypoint), _) => waypoint.to_string(),
+            (None, Some(refusal)) => {
+                format!("none ({}: {})", refusal.reason.as_str(), refusal.waypoint)
+            }
+            (None, None) => "none".to_owned(),
+        };
+        let object = row.object.to_string();
+        bindings.row([object, waypoint, row.without.to_owned(), row.captured.to_owned()]);
     }
     let parts = [findings, bindings].into_iter().filter(|table| !table.is_empty());
     let mut parts: Vec<String> = parts.map(|table| table.to_string()).collect();
@@ -92,7 +99,11 @@ fn json(snapshot: &Snapshot, report: &Report, least: Severity) -> Result<String,
     let bindings = rows(snapshot).map(|row| {
         json!({
             "destination": named(&row.object),
-            "waypoint": row.waypoint,
+            "waypoint": row.waypoint.map(ToString::to_string),
+            "refused": row.refused.map(|refusal| json!({
+                "waypoint": refusal.waypoint.to_string(),
+                "reason": refusal.reason.as_str(),
+            })),
             "without": row.without,
             "captured": row.captured,
         })
@@ -119,55 +130,54 @@ fn findings_from(report: &Report, least: Severity) -> impl Iterator<Item = (&Obj
 
 /// How many findings of each severity there are.
 fn sum(report: &Report) -> String {
-    let count = |severity| report.iter().filter(|(_, one)| one.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let (notices, accepted) = (count(Severity::Notice), count(Severity::Accepted));
-    format!("{errors} errors, {warnings} warnings, {notices} notices, {accepted} accepted\n")
+    let count = |severity, what: &str| {
+        let count = report.iter().filter(|(_, one)| one.severity == severity).count();
+        format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    };
+    let errors = count(Severity::Error, "error");
+    let warnings = count(Severity::Warning, "warning");
+    let notices = count(Severity::Notice, "notice");
+    format!("{errors}, {warnings}, {notices}\n")
 }
 
 /// One destination and its waypoint.
-struct Row {
+struct Row<'a> {
     object: ObjectRef,
-    waypoint: String,
+    waypoint: Option<&'a ObjectName>,
+    refused: Option<&'a Refusal>,
     without: &'static str,
     captured: &'static str,
 }
 
 /// Services, then pods, by name.
-fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row> {
-    let services = snapshot.services().values().map(service_row);
-    services.chain(snapshot.workloads().values().map(workload_row))
+fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
+    let services = snapshot.services().values().map(|service| {
+        let object = ObjectRef::new("Service", service.name.clone());
+        let captured = if service.is_headless() { "as its pods" } else { "by its address" };
+        row(object, &select::for_service(service), service.fail_closed, captured)
+    });
+    let workloads = snapshot.workloads().values().map(|workload| {
+        let object = ObjectRef::new("Pod", workload.name.clone());
+        let captured = enrolment(workload.enrolment);
+        row(object, &select::for_workload(workload), workload.fail_closed, captured)
+    });
+    services.chain(workloads)
 }
 
-fn service_row(service: &Arc<Service>) -> Row {
-    let choice = select::for_service(service);
-    Row {
-        object: ObjectRef::new("Service", service.name.clone()),
-        waypoint: waypoint(&choice),
-        without: without(&choice, service.fail_closed),
-        captured: if service.is_headless() { "as its pods" } else { "by its address" },
-    }
-}
-
-fn workload_row(workload: &Arc<Workload>) -> Row {
-    let choice = select::for_workload(workload);
-    Row {
-        object: ObjectRef::new("Pod", workload.name.clone()),
-        waypoint: waypoint(&choice),
-        without: without(&choice, workload.fail_closed),
-        captured: enrolment(workload.enrolment),
-    }
-}
-
-/// The waypoint that takes connections, or why none does.
-fn waypoint(choice: &Choice<'_>) -> String {
-    match choice {
-        Choice::Waypoint { waypoint, .. } => waypoint.to_string(),
+fn row<'a>(
+    object: ObjectRef,
+    choice: &Choice<'a>,
+    closed: bool,
+    captured: &'static str,
+) -> Row<'a> {
+    let (waypoint, refused) = match choice {
+        Choice::Waypoint { waypoint, .. } => (Some(*waypoint), None),
         Choice::Direct(Direct::Refused(refusal)) | Choice::Refuse(refusal) => {
-            format!("none ({}: {})", refusal.reason.as_str(), refusal.waypoint)
+            (None, Some(*refusal))
         }
-        Choice::Direct(_) => "none".to_owned(),
-    }
+        Choice::Direct(_) => (None, None),
+    };
+    Row { object, waypoint, refused, without: without(choice, closed), captured }
 }
 
 /// What becomes of connections when nothing serves the waypoint.

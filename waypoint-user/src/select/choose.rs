@@ -1,6 +1,7 @@
 //! From the address that a client dials to the waypoint that takes the connection.
 //!
-//! It chooses no endpoint, and it does not say whether the client's node can capture the connection.
+//! It chooses no endpoint, and it does not say whether the client's node can capture the
+//! connection.
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -25,8 +25,8 @@ pub struct Pod<'a> {
     pub waypoint: bool,
 }
 
-/// Whether the pod's connections are captured; the pod's label goes before its namespace's, and what
-/// makes capture impossible or harmful goes before both.
+/// Whether the pod's connections are captured; the pod's label goes before its namespace's, and
+/// what makes capture impossible or harmful goes before both.
 pub fn enrolment(pod: &Pod<'_>, excluded_namespaces: &[String]) -> Enrolment {
     if pod.host_network {
         Enrolment::HostNetwork
@@ -41,8 +41,8 @@ pub fn enrolment(pod: &Pod<'_>, excluded_namespaces: &[String]) -> Enrolment {
     }
 }
 
-/// The Gateway that the pod is an instance of: the one its labels name, if that is a waypoint or the
-/// controller of waypoints says that it made the pod.
+/// The Gateway that the pod is an instance of: the one its labels name, if that is a waypoint or
+/// the controller of waypoints says that it made the pod.
 pub fn instance_of(
     namespace: &str,
     labels: &Labels,

@@ -26,8 +26,8 @@ impl FailModes {
 
     /// Whether connections to the destination are refused when nothing serves its waypoint.
     ///
-    /// With no mode set, that is so where a policy applies to the destination; but a waypoint that was
-    /// refused serves nothing in the first place, and then only `closed` refuses.
+    /// With no mode set, that is so where a policy applies to the destination; but a waypoint that
+    /// was refused serves nothing in the first place, and then only `closed` refuses.
     pub fn closed(self, binding: &Binding, policy_applies: bool) -> bool {
         match self.effective() {
             FailMode::Open => false,

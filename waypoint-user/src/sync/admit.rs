@@ -125,8 +125,8 @@ fn typed<T: DeserializeOwned>(document: Value) -> Result<Arc<T>, String> {
     serde_json::from_value(document).map(Arc::new).map_err(|error| error.to_string())
 }
 
-/// What stands in for a policy that is not understood: a denial of whatever it is attached to. One that
-/// has no targets is not a waypoint's business, understood or not.
+/// What stands in for a policy that is not understood: a denial of whatever it is attached to. One
+/// that has no targets is not a waypoint's business, understood or not.
 fn unread_policy(object: &ObjectRef, document: &Value) -> Option<Object> {
     if object.kind != POLICY {
         return None;

@@ -2,7 +2,8 @@
 //!
 //! It says nothing of meaning; `translate::policies` does.
 //!
-//! **Invariant:** a field that is not known is an error: left out, it could make a policy permit more.
+//! **Invariant:** a field that is not known is an error: left out, it could make a policy permit
+//! more.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;

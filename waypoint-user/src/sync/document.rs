@@ -54,8 +54,8 @@ fn flatten(line: u64, mut value: Value, lists_left: usize, into: &mut Vec<Docume
     }
 }
 
-/// The parser's limits: proportional to the file, whose size is limited itself. Words that are numbers
-/// or truth values only to YAML 1.1 stay words.
+/// The parser's limits: proportional to the file, whose size is limited itself. Words that are
+/// numbers or truth values only to YAML 1.1 stay words.
 fn options(size: usize) -> serde_saphyr::Options {
     serde_saphyr::options! {
         strict_booleans: true,

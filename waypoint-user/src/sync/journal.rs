@@ -2,9 +2,14 @@
 //!
 //! It logs nothing per connection.
 
+use std::collections::HashSet;
+
 use tracing::{error, info, warn};
 
-use crate::mesh::report::{Report, Severity};
+use crate::mesh::{
+    object::ObjectRef,
+    report::{Report, Severity},
+};
 
 /// Logs what differs between two Reports; findings that are as they should be are not logged.
 pub(super) fn log(before: &Report, after: &Report) {
@@ -17,8 +22,12 @@ pub(super) fn log(before: &Report, after: &Report) {
             Severity::Error => error!(%object, reason, "{message}"),
         }
     }
+    // A finding that only moved to another line of its file is not resolved.
+    let still: HashSet<(&ObjectRef, &str)> =
+        after.iter().map(|(object, finding)| (object, finding.reason.as_str())).collect();
     for (object, finding) in before.since(after) {
-        if finding.severity > Severity::Notice {
+        let gone = !still.contains(&(object, finding.reason.as_str()));
+        if gone && finding.severity > Severity::Notice {
             info!(%object, reason = finding.reason, "resolved: {}", finding.message);
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! It holds them as they are written; `translate` gives them their meaning.
 //!
-//! **Invariant:** what is in here passed admission: it is well-formed by itself, whatever it refers to.
+//! **Invariant:** what is in here passed admission: it is well-formed by itself, whatever it refers
+//! to.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! Following the directory by inotify.
 //!
-//! It reads no file itself. What a symbolic link points to outside the directory is not followed, but
-//! for links that are replaced inside it, as mounted ConfigMaps do.
+//! It reads no file itself. What a symbolic link points to outside the directory is not followed,
+//! but for links that are replaced inside it, as mounted ConfigMaps do.
 //!
 //! **Invariant:** what is published differs from what is in force.
 
@@ -235,3 +235,6 @@ fn is_link(path: &Path) -> bool {
 const EVENT_BYTES: usize = 4096;
 /// How often to look whether the path still leads to the watched directory.
 const RECHECK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,10 @@
 //!
 //! It judges no health but readiness.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use k8s_openapi::{
     api::{
@@ -23,71 +26,91 @@ use crate::{
     sync::{finding::notice, objects::Objects},
 };
 
-use super::{meta, ports, scene::Scene};
+use super::{meta, ports};
 
-/// EndpointSlices by the Service they belong to.
-pub(super) struct Slices<'a>(BTreeMap<ObjectName, Vec<&'a EndpointSlice>>);
+/// Where endpoints come from, sorted once so that no Service has to look at all of it.
+pub(super) struct Sources<'a> {
+    objects: &'a Objects,
+    workloads: &'a BTreeMap<ObjectName, Workload>,
+    /// EndpointSlices by the Service they belong to.
+    slices: BTreeMap<ObjectName, Vec<&'a EndpointSlice>>,
+    /// Workloads by namespace, label key and label value.
+    labelled: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>,
+}
 
-impl<'a> Slices<'a> {
-    /// Sorts them; one that belongs to no Service or holds no addresses is told of.
-    pub(super) fn new(objects: &'a Objects, report: &mut Report) -> Self {
-        let mut slices: BTreeMap<ObjectName, Vec<&EndpointSlice>> = BTreeMap::new();
-        for (name, slice) in &objects.endpoint_slices {
-            let object = ObjectRef::new("EndpointSlice", name.clone());
-            let Some(service) = meta::labels(&slice.metadata).get(SERVICE_NAME) else {
-                let message = format!("no label {SERVICE_NAME}; it is left out");
-                report.add(object, notice("NoService", message));
-                continue;
-            };
-            if slice.address_type == "FQDN" {
-                let message = "addressType FQDN is not supported; it is left out";
-                report.add(object, notice("Unsupported", message));
-                continue;
+impl<'a> Sources<'a> {
+    /// Sorts them; a slice that belongs to no Service or holds no addresses is told of.
+    pub(super) fn new(
+        objects: &'a Objects,
+        workloads: &'a BTreeMap<ObjectName, Workload>,
+        report: &mut Report,
+    ) -> Self {
+        let mut labelled: HashMap<_, Vec<&Workload>> = HashMap::new();
+        for workload in workloads.values() {
+            for (key, value) in &workload.labels {
+                let label = (workload.name.namespace.as_str(), key.as_str(), value.as_str());
+                labelled.entry(label).or_default().push(workload);
             }
-            let service = ObjectName::new(&name.namespace, service);
-            slices.entry(service).or_default().push(slice);
         }
-        Self(slices)
+        Self { objects, workloads, slices: slices(objects, report), labelled }
+    }
+
+    /// The endpoints of a Service.
+    pub(super) fn endpoints(&self, service: &Service, declared: &Declared) -> Vec<Endpoint> {
+        if let Some(slices) = self.slices.get(&service.name) {
+            return from_slices(slices, service, self.workloads);
+        }
+        let mut endpoints = Vec::new();
+        for workload in self.selected(service, declared) {
+            let pod = self.objects.pods.get(&workload.name).map(AsRef::as_ref);
+            let ports = pod.map(|pod| pod_ports(declared, pod)).unwrap_or_default();
+            let addresses = workload.addresses.iter();
+            endpoints.extend(addresses.filter(|address| is_of_family(service, address)).map(
+                |address| Endpoint {
+                    address: *address,
+                    workload: Some(workload.name.clone()),
+                    ports: ports.clone(),
+                    ready: workload.ready || publishes_unready(declared),
+                },
+            ));
+        }
+        endpoints
+    }
+
+    /// The workloads that a Service selects; without a selector none.
+    fn selected(&self, service: &Service, declared: &Declared) -> Vec<&'a Workload> {
+        let wanted = declared.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+        let first = wanted.and_then(BTreeMap::first_key_value).and_then(|(key, value)| {
+            self.labelled.get(&(service.name.namespace.as_str(), key.as_str(), value.as_str()))
+        });
+        let selector = wanted.map(Selector::equals).unwrap_or_default();
+        let candidates = first.map_or(&[][..], Vec::as_slice).iter().copied();
+        candidates.filter(|workload| selector.matches(&workload.labels)).collect()
     }
 }
 
-/// The endpoints of a Service.
-pub(super) fn of(
-    scene: &Scene<'_>,
-    slices: &Slices<'_>,
-    service: &Service,
-    declared: &Declared,
-    workloads: &BTreeMap<ObjectName, Workload>,
-) -> Vec<Endpoint> {
-    if let Some(slices) = slices.0.get(&service.name) {
-        return from_slices(slices, service, workloads);
-    }
-    let spec = declared.spec.as_ref();
-    let Some(selector) =
-        spec.and_then(|spec| spec.selector.as_ref()).filter(|selector| !selector.is_empty())
-    else {
-        return Vec::new();
-    };
-    let selector = Selector::equals(selector);
-    let namespace = service.name.namespace.as_str();
-    let mates = workloads
-        .range(ObjectName::new(namespace, "")..)
-        .take_while(|(name, _)| name.namespace == namespace)
-        .map(|(_, workload)| workload);
-    let mut endpoints = Vec::new();
-    for workload in mates.filter(|workload| selector.matches(&workload.labels)) {
-        let pod = scene.objects.pods.get(&workload.name).map(AsRef::as_ref);
-        let ports = pod.map(|pod| pod_ports(declared, pod)).unwrap_or_default();
-        for address in workload.addresses.iter().filter(|address| is_of_family(service, address)) {
-            endpoints.push(Endpoint {
-                address: *address,
-                workload: Some(workload.name.clone()),
-                ports: ports.clone(),
-                ready: workload.ready || publishes_unready(declared),
-            });
+/// EndpointSlices by the Service they belong to.
+fn slices<'a>(
+    objects: &'a Objects,
+    report: &mut Report,
+) -> BTreeMap<ObjectName, Vec<&'a EndpointSlice>> {
+    let mut slices: BTreeMap<ObjectName, Vec<&EndpointSlice>> = BTreeMap::new();
+    for (name, slice) in &objects.endpoint_slices {
+        let object = ObjectRef::new("EndpointSlice", name.clone());
+        let Some(service) = meta::labels(&slice.metadata).get(SERVICE_NAME) else {
+            let message = format!("no label {SERVICE_NAME}; it is left out");
+            report.add(object, notice("NoService", message));
+            continue;
+        };
+        if slice.address_type == "FQDN" {
+            let message = "addressType FQDN is not supported; it is left out";
+            report.add(object, notice("Unsupported", message));
+            continue;
         }
+        let service = ObjectName::new(&name.namespace, service);
+        slices.entry(service).or_default().push(slice);
     }
-    endpoints
+    slices
 }
 
 /// What slices list, each address once: while an endpoint moves, two slices may have it.

@@ -6,7 +6,7 @@
 
 use crate::{
     mesh::{
-        address::IpBlock,
+        address::{InvalidBlock, IpBlock},
         pattern::StringMatch,
         policy::{
             AnyNone, Condition, Operation, PathPattern, PathTemplate, PolicyRule, Source,
@@ -140,9 +140,7 @@ fn principal(value: &str) -> Result<StringMatch, Invalid> {
 }
 
 fn block(value: &str) -> Result<IpBlock, Invalid> {
-    value
-        .parse()
-        .map_err(|cause: crate::mesh::address::InvalidBlock| Invalid::new(cause.to_string()))
+    value.parse().map_err(|cause: InvalidBlock| Invalid::new(cause.to_string()))
 }
 
 fn port(value: &str) -> Result<u16, Invalid> {

@@ -32,7 +32,7 @@ pub(super) fn translate(scene: &Scene<'_>, report: &mut Report) -> BTreeMap<Obje
         let Some(workload) = workload(scene, &object, pod, report) else { continue };
         for address in workload.addresses.iter().filter(|_| !workload.host_network) {
             match owners.get(address) {
-                Some(owner) => report.add(object.clone(), remarks::address_taken(address, owner)),
+                Some(owner) => report.add(object.clone(), remarks::address_taken(*address, owner)),
                 None => drop(owners.insert(*address, object.clone())),
             }
         }

@@ -11,7 +11,7 @@ use crate::{
         label::DRY_RUN,
         object::{ObjectName, ObjectRef},
         policy::{Action, AuthorizationPolicy, PolicyRule, PolicyTarget},
-        report::Report,
+        report::{Finding, Report, Severity},
     },
     sync::{
         authorization::{Action as Declared, AuthorizationPolicy as Policy, Spec, TargetRef},
@@ -35,7 +35,7 @@ pub(super) fn translate(
             Known::Read(policy) => read(scene, services, &object, policy, report),
             Known::Unread(targets) => Some(unread(scene, services, &object, targets, report)),
         };
-        if let Some(policy) = translated {
+        if let Some(policy) = translated.filter(|policy| !policy.targets.is_empty()) {
             policies.insert(name.clone(), policy);
         }
     }
@@ -93,7 +93,8 @@ fn read(
     })
 }
 
-/// A policy that is not understood: it denies everything to its targets.
+/// A policy that is not understood: it denies everything to its targets, which is nothing to call
+/// accepted.
 fn unread(
     scene: &Scene<'_>,
     services: &Services,
@@ -103,7 +104,12 @@ fn unread(
 ) -> AuthorizationPolicy {
     let targets = match targets {
         Targets::Known(references) => {
-            policy_targets::resolve(scene, services, object, references, report)
+            let mut found = Report::default();
+            let targets = policy_targets::resolve(scene, services, object, references, &mut found);
+            for (object, finding) in found.iter().filter(|(_, one)| !is_accepted(one)) {
+                report.add(object.clone(), finding.clone());
+            }
+            targets
         }
         Targets::Unknown => vec![PolicyTarget::Namespace(object.name.namespace.clone())],
     };
@@ -136,6 +142,10 @@ fn tell_unsupported(object: &ObjectRef, action: Action, rules: &[PolicyRule], re
             report.add(object.clone(), warning("UnsupportedValue", message));
         }
     }
+}
+
+fn is_accepted(finding: &Finding) -> bool {
+    finding.severity == Severity::Accepted
 }
 
 /// One rule that every request matches.

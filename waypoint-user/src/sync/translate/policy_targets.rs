@@ -34,8 +34,8 @@ pub(super) fn resolve(
     targets
 }
 
-/// A target, if it is honoured, and what there is to say of it. What is not there yet is honoured: it
-/// may come, and must then find the policy in force.
+/// A target, if it is honoured, and what there is to say of it. What is not there yet is honoured:
+/// it may come, and must then find the policy in force.
 fn target(
     scene: &Scene<'_>,
     services: &Services,
@@ -84,7 +84,8 @@ fn class(scene: &Scene<'_>, home: &str, name: &str) -> (Option<PolicyTarget>, Fi
     let root = &scene.settings.root_namespace;
     if home != root {
         let message = format!(
-            "AuthorizationPolicy must be in the root namespace `{root}` when referencing a GatewayClass"
+            "AuthorizationPolicy must be in the root namespace `{root}` \
+             when referencing a GatewayClass"
         );
         return (None, error("Invalid", message));
     }

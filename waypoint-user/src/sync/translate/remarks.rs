@@ -2,6 +2,8 @@
 //!
 //! It changes nothing; it only tells.
 
+use std::net::IpAddr;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
             DATAPLANE_MODE, Labels, NO_WAYPOINT, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
         },
         object::ObjectRef,
-        report::Report,
+        report::{Finding, Report},
     },
     sync::finding::{accepted, error, notice, warning},
 };
@@ -84,10 +86,7 @@ pub(super) fn binding(object: &ObjectRef, binding: &Binding, closed: bool, repor
 }
 
 /// Tells that an address is another object's already.
-pub(super) fn address_taken(
-    address: impl std::fmt::Display,
-    by: &ObjectRef,
-) -> crate::mesh::report::Finding {
+pub(super) fn address_taken(address: IpAddr, by: &ObjectRef) -> Finding {
     error("AddressConflict", format!("{address} belongs to {by}; connections to it are that one's"))
 }
 

@@ -47,8 +47,8 @@ pub(super) fn of_rule(declared: &[Declared]) -> Result<Filtered, Invalid> {
     Ok(Filtered::Filters(filters))
 }
 
-/// The filters of a backend. The generated types of both places differ in name only, so these are read
-/// again as the other.
+/// The filters of a backend. The generated types of both places differ in name only, so these are
+/// read again as the other.
 pub(super) fn of_backend(declared: &[BackendFilter]) -> Result<Filtered, Invalid> {
     let same = declared.iter().map(|filter| {
         serde_json::to_value(filter)

@@ -54,8 +54,8 @@ fn path(declared: &DeclaredPath) -> Result<PathMatch, Invalid> {
     }
 }
 
-/// A path without a pattern. What a client's path can never be once it is normal matches nothing, and
-/// the API refuses it.
+/// A path without a pattern. What a client's path can never be once it is normal matches nothing,
+/// and the API refuses it.
 fn plain(path: &str) -> Result<String, Invalid> {
     if !path.starts_with('/') {
         return Err(Invalid::new(format!("path {path:?} does not start with /")));

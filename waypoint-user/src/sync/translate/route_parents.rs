@@ -9,7 +9,7 @@ use gateway_api::experimental::httproutes::{
 use crate::{
     mesh::{
         object::{ObjectName, ObjectRef},
-        report::Report,
+        report::{Finding, Report},
         route::ServiceParent,
         service::Service,
     },
@@ -91,7 +91,7 @@ fn port(reference: &ParentRef, service: &Service) -> Result<Option<u16>, Refused
 }
 
 /// Says that nothing brings traffic to the route.
-fn unbound(service: &ObjectName) -> crate::mesh::report::Finding {
+fn unbound(service: &ObjectName) -> Finding {
     let message = format!(
         "service {service} has no waypoint (label istio.io/use-waypoint on it or its namespace); \
          the route will not be respected"

@@ -12,7 +12,7 @@ use crate::{
     mesh::{
         object::{ObjectName, ObjectRef},
         report::Report,
-        route::{BackendTarget, HttpBackend, HttpRoute, HttpRule},
+        route::{BackendTarget, HttpBackend, HttpFilter, HttpRoute, HttpRule},
         service::Service,
     },
     sync::finding::{accepted, error, notice, warning},
@@ -67,9 +67,12 @@ struct Scope<'a> {
 
 impl Scope<'_> {
     fn rules(&self, declared: &Declared, report: &mut Report) -> Vec<HttpRule> {
-        let declared = declared.spec.rules.iter().flatten().enumerate();
+        let Some(declared) = &declared.spec.rules else {
+            // The API's default: one rule that matches everything and leads nowhere.
+            return vec![HttpRule::default()];
+        };
         let mut rules = Vec::new();
-        for (index, declared) in declared {
+        for (index, declared) in declared.iter().enumerate() {
             match rules::rule(index, declared) {
                 Ok(rule) => rules.push(self.rule(index, rule, report)),
                 Err(cause) => report.add(self.object.clone(), error("Invalid", cause.to_string())),
@@ -114,7 +117,7 @@ impl Scope<'_> {
         &self,
         reference: &BackendRef,
         filters: Filtered,
-    ) -> Result<(BackendTarget, Vec<crate::mesh::route::HttpFilter>), (&'static str, String)> {
+    ) -> Result<(BackendTarget, Vec<HttpFilter>), (&'static str, String)> {
         let filters = match filters {
             Filtered::Filters(filters) => filters,
             Filtered::Unsupported(filter) => {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    endpoints::{self, Slices},
+    endpoints::Sources,
     invalid::Invalid,
     meta, ports, remarks,
     scene::{Scene, fail_mode},
@@ -33,7 +33,7 @@ pub(super) fn translate(
     workloads: &BTreeMap<ObjectName, Workload>,
     report: &mut Report,
 ) -> BTreeMap<ObjectName, Service> {
-    let slices = Slices::new(scene.objects, report);
+    let sources = Sources::new(scene.objects, workloads, report);
     let mut services = BTreeMap::new();
     let mut owners: HashMap<IpAddr, ObjectRef> = HashMap::new();
     for (name, declared) in &scene.objects.services {
@@ -41,11 +41,11 @@ pub(super) fn translate(
         let Some(mut service) = service(scene, &object, declared, report) else { continue };
         for vip in &service.vips {
             match owners.get(vip) {
-                Some(owner) => report.add(object.clone(), remarks::address_taken(vip, owner)),
+                Some(owner) => report.add(object.clone(), remarks::address_taken(*vip, owner)),
                 None => drop(owners.insert(*vip, object.clone())),
             }
         }
-        service.endpoints = endpoints::of(scene, &slices, &service, declared, workloads);
+        service.endpoints = sources.endpoints(&service, declared);
         services.insert(name.clone(), service);
     }
     services
@@ -90,13 +90,18 @@ fn service(
         let message = "it has no spec.clusterIPs and counts as headless until it has";
         report.add(object.clone(), warning("NoClusterIP", message));
     }
+    let binding = scene.mesh().for_service(&name.namespace, labels);
+    if vips.is_empty() && binding.waypoint().is_some() {
+        let message = "it is headless: its clients dial its pods, whose own waypoints count";
+        report.add(object.clone(), notice("Headless", message));
+    }
     Some(Service {
         name: name.clone(),
         labels: labels.clone(),
         vips,
         ports: ports(object, &spec, report),
         endpoints: Vec::new(),
-        binding: scene.mesh().for_service(&name.namespace, labels),
+        binding,
         fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
         fail_closed: false,
     })
