@@ -7,6 +7,7 @@ pub mod links;
 pub mod netlink;
 pub mod netns;
 pub mod pods;
+pub mod service_vips;
 pub mod sockets;
 
 /// Where the data path keeps what it makes.

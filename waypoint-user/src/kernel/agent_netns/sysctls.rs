@@ -93,19 +93,4 @@ const INNER: &[(&str, &str)] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::{of_inner_link, of_namespace, of_outer_link};
-
-    #[test]
-    fn every_setting_names_a_real_file_once() {
-        let mut all = of_namespace();
-        all.extend(of_inner_link());
-        all.extend(of_outer_link("wpd0"));
-        let mut paths: Vec<_> = all.iter().map(|sysctl| sysctl.path.clone()).collect();
-        assert!(paths.iter().all(|path| !path.to_string_lossy().contains('*')));
-        paths.sort();
-        let count = paths.len();
-        paths.dedup();
-        assert_eq!(paths.len(), count);
-    }
-}
+mod tests;
