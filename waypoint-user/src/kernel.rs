@@ -1,8 +1,10 @@
-//! The kernel, as seen from userspace: namespaces, links, sockets, and the programs attached to them.
+//! The kernel, as seen from userspace: namespaces, links, sockets, and the programs attached to
+//! them.
 
 use std::path::PathBuf;
 
 pub mod agent_netns;
+mod blocking;
 pub mod links;
 pub mod netlink;
 pub mod netns;

@@ -3,8 +3,8 @@
 //!
 //! It serves what the programs leave alone, TCP only, and is off where kube-proxy runs.
 //!
-//! **Invariant:** a change is one transaction: a packet meets the rules of one Snapshot or of another,
-//! never of both.
+//! **Invariant:** a change is one transaction: a packet meets the rules of one Snapshot or of
+//! another, never of both.
 //! **Invariant:** established connections keep their endpoint, whatever changes.
 
 use std::{io, sync::Arc, time::Duration};
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::blocking;
 use crate::mesh::snapshot::Snapshot;
 use ruleset::Ruleset;
 
@@ -38,7 +39,8 @@ pub enum Error {
 }
 
 /// Keeps the table as the newest Snapshot wants it, until shutdown; the table stays behind, so that
-/// connections go on being made. What fails is logged and tried again, and the last good rules stay.
+/// connections go on being made. What fails is logged and tried again, and the last good rules
+/// stay.
 pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     table: String,
@@ -84,7 +86,7 @@ impl Published {
         }
         if let Some(current) = self.ruleset.take() {
             let difference = transaction::difference(&self.table, &current, &wanted);
-            match blocking(difference).await {
+            match apply(difference).await {
                 Ok(()) => {
                     self.ruleset = Some(wanted);
                     return Ok(());
@@ -93,20 +95,14 @@ impl Published {
                 Err(error) => tracing::warn!(%error, table = %self.table, "table rewritten"),
             }
         }
-        blocking(transaction::whole(&self.table, &wanted)).await?;
+        apply(transaction::whole(&self.table, &wanted)).await?;
         self.ruleset = Some(wanted);
         Ok(())
     }
 }
 
-async fn blocking(request: Value) -> Result<(), Error> {
-    match tokio::task::spawn_blocking(move || nft::apply(&request)).await {
-        Ok(outcome) => outcome,
-        Err(failure) => match failure.try_into_panic() {
-            Ok(cause) => std::panic::resume_unwind(cause),
-            Err(_) => Err(Error::Interrupted),
-        },
-    }
+async fn apply(request: Value) -> Result<(), Error> {
+    blocking::run(move || nft::apply(&request)).await.ok_or(Error::Interrupted)?
 }
 
 /// Time enough for an administrator's own transaction to end.

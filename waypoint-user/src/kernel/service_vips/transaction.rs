@@ -1,12 +1,14 @@
 //! Transactions for `nft`: the whole table, the way from one ruleset to the next, and its removal.
 //!
-//! Each virtual address and port has a chain with one rule, found by one lookup in a verdict map, so
-//! that neither a packet nor a change pays for the other Services:
+//! Each virtual address and port has a chain with one rule, found by one lookup in a verdict map,
+//! so that neither a packet nor a change pays for the other Services:
 //!
 //! ```text
-//! prerouting, output   ip daddr . tcp dport vmap @services4     { 10.96.0.1 . 80 : goto to-10.96.0.1-80 }
-//! to-10.96.0.1-80      dnat ip to numgen random mod 2 map { 0 : 10.1.0.2 . 8080, 1 : 10.1.0.3 . 8080 }
-//! postrouting          ct status dnat ip saddr . ip daddr @hairpins4 masquerade
+//! prerouting, output  ip daddr . tcp dport vmap @services4
+//! services4           10.96.0.1 . 80 : goto to-10.96.0.1-80
+//! to-10.96.0.1-80     dnat ip to numgen random mod 2 map
+//!                         { 0 : 10.1.0.2 . 8080, 1 : 10.1.0.3 . 8080 }
+//! postrouting         ct status dnat ip saddr . ip daddr @hairpins4 masquerade
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
@@ -54,8 +56,8 @@ impl<'t> Transaction<'t> {
         json!({ "nftables": self.commands })
     }
 
-    /// The hooks and what they look things up in. The first packet of a connection decides for all of
-    /// them; pods' come by `prerouting`, the host's own by `output`.
+    /// The hooks and what they look things up in. The first packet of a connection decides for all
+    /// of them; pods' come by `prerouting`, the host's own by `output`.
     fn lay_foundations(&mut self) {
         for family in [&V4, &V6] {
             let key = json!([family.address, "inet_service"]);
@@ -82,8 +84,8 @@ impl<'t> Transaction<'t> {
             let to_itself = is(&pair, &format!("@{}", family.hairpins));
             self.rule("postrouting", &[was_led(), to_itself, masquerade()]);
         }
-        // Between ports of a bridge the answer would go straight to the client, who does not know the
-        // endpoint.
+        // Between ports of a bridge the answer would go straight to the client, who does not know
+        // the endpoint.
         let [from, to] =
             ["iifkind", "oifkind"].map(|key| is(&json!({ "meta": { "key": key } }), "bridge"));
         self.rule("postrouting", &[was_led(), from, to, masquerade()]);
