@@ -11,3 +11,6 @@ mod node;
 #[cfg(test)]
 #[path = "node_network/pods.rs"]
 mod pods;
+#[cfg(test)]
+#[path = "node_network/services.rs"]
+mod services;

@@ -1,12 +1,15 @@
-//! The kernel, as seen from userspace: namespaces, links, sockets, and the programs attached to them.
+//! The kernel, as seen from userspace: namespaces, links, sockets, and the programs attached to
+//! them.
 
 use std::path::PathBuf;
 
 pub mod agent_netns;
+mod blocking;
 pub mod links;
 pub mod netlink;
 pub mod netns;
 pub mod pods;
+pub mod service_vips;
 pub mod sockets;
 
 /// Where the data path keeps what it makes.

@@ -90,6 +90,11 @@ impl Node {
             self.ip("link add br0 type bridge");
             self.ip("addr add 10.78.0.254/24 dev br0");
             self.ip("link set br0 up");
+            // Where the kernel can do it at all, it does by default: show a bridge's frames to the
+            // rules.
+            if Path::new("/proc/sys/net/bridge").exists() {
+                self.sysctl("net/bridge/bridge-nf-call-iptables", "0");
+            }
         }
         let pod = Pod::new();
         let outer = format!("port{number}");

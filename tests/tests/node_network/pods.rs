@@ -8,6 +8,7 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 use tokio::{net::TcpStream, time::timeout};
+use waypoint_tests::lab::wait;
 use waypoint_user::{
     kernel::{
         links,
@@ -161,14 +162,8 @@ fn connections_are_counted_by_their_other_side() {
     for mut client in clients {
         assert_eq!(std::io::Read::read(&mut client, &mut [0]).unwrap(), 0);
     }
-    node.run(async || {
-        let closed = async {
-            while !sockets::open_connections(&netns).unwrap().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(DEADLINE, closed).await.unwrap();
-    });
+    let none = || Ok(sockets::open_connections(&netns)?.is_empty());
+    wait::until_true("end of all connections", DEADLINE, none).unwrap();
 }
 
 /// Takes IPv4 as mapped addresses.

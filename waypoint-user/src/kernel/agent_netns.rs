@@ -1,9 +1,9 @@
 //! The agent's own network namespace: where captured packets are led and its listeners wait.
 //!
 //! ```text
-//!  host                                     <run_dir>/netns/agent
-//!  <link>, no addresses  ══ veth pair ══    eth0 ── rule "iif eth0" ── table 100 ── local, whatever
-//!                                                   the destination
+//!  host                                  <run_dir>/netns/agent
+//!  <link>, no addresses  ══ veth pair ══ eth0 ── rule "iif eth0" ── table 100 ── local, whatever
+//!                                                                                the destination
 //! ```
 //!
 //! It attaches no program and opens no listener.
@@ -17,7 +17,7 @@ use std::{
 };
 
 use super::{
-    Settings,
+    Settings, blocking,
     netlink::{Error, RouteSocket},
     netns::{self, Netns},
 };
@@ -42,19 +42,23 @@ impl AgentNetns {
     /// did.
     pub async fn ensure(settings: &Settings) -> Result<Self, Error> {
         let plan = Plan::of(settings)?;
-        let (agent, repairs) = blocking(move || establish(plan, None)).await?;
+        let (agent, repairs) =
+            blocking::run(move || establish(plan, None)).await.ok_or(Error::Interrupted)??;
         if !repairs.is_empty() {
-            tracing::info!(netns = %agent.netns.path().display(), ?repairs, "agent namespace set up");
+            let netns = agent.netns.path().display();
+            tracing::info!(%netns, ?repairs, "agent namespace set up");
         }
         Ok(agent)
     }
 
-    /// Does so again, and says what had to be repaired. The number of the link and of the namespace
-    /// may differ afterwards.
+    /// Does so again, and says what had to be repaired. The numbers of the link and of the
+    /// namespace may differ afterwards, and if somebody put another namespace in its place, so does
+    /// [`Netns::inode`].
     pub async fn verify_or_repair(&mut self) -> Result<Vec<String>, Error> {
         let plan = self.plan.clone();
         let held = self.netns.duplicate()?;
-        let (agent, repairs) = blocking(move || establish(plan, Some(held))).await?;
+        let work = move || establish(plan, Some(held));
+        let (agent, repairs) = blocking::run(work).await.ok_or(Error::Interrupted)??;
         *self = agent;
         Ok(repairs)
     }
@@ -173,19 +177,6 @@ fn numbered(host: &mut RouteSocket, netns: &Netns) -> Result<i32, Error> {
     host.number(netns)?;
     let gone = || Error::Malformed { what: format!("numbering {}", netns.path().display()) };
     host.nsid(netns)?.ok_or_else(gone)
-}
-
-/// Runs on a thread that may block; netlink takes the kernel's configuration lock.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(failure) => match failure.try_into_panic() {
-            Ok(cause) => std::panic::resume_unwind(cause),
-            Err(_) => Err(Error::Interrupted),
-        },
-    }
 }
 
 /// Others may keep files in the directory, or have removed it.

@@ -1,41 +1,43 @@
 //! News of the host's links: that some came, went or changed, not which.
 //!
-//! Whoever follows looks at the links again, so that nothing hangs on a message that was lost. A pod's
-//! veth cannot come or go without such news, even when a namespace is made again under the same name;
-//! a change that stays inside a pod, such as a new address, is no news here.
+//! Whoever follows looks at the links again, so that nothing hangs on a message that was lost. A
+//! pod's veth cannot come or go without such news, even when a namespace is made again under the
+//! same name; a change that stays inside a pod, such as a new address, is no news here.
 //!
-//! **Invariant:** a change after [`watch`] returned is reported by a later [`LinkChanges::next`], even
-//! if the kernel had no room for the message.
+//! **Invariant:** a change after [`watch`] returned is reported by a later [`LinkChanges::next`],
+//! even if the kernel had no room for the message.
 
 use std::{io, time::Duration};
 
 use futures_util::FutureExt;
-use nix::libc::ENOBUFS;
-use rtnetlink::{
-    MulticastGroup,
-    sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE},
-};
+use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+use nix::libc::{ENOBUFS, RTNLGRP_LINK};
 
 use super::netlink::Error;
 
 /// A subscription to changes of links.
 pub struct LinkChanges {
     socket: TokioSocket,
+    /// Something changed that was not reported yet.
+    pending: bool,
 }
 
 /// Subscribes to the links of the calling thread's namespace; needs a tokio runtime.
 pub fn watch() -> Result<LinkChanges, Error> {
     let mut socket = TokioSocket::new(NETLINK_ROUTE).map_err(Error::Socket)?;
-    let group = 1 << (MulticastGroup::Link as u32 - 1);
-    socket.socket_mut().bind(&SocketAddr::new(0, group)).map_err(Error::Socket)?;
-    Ok(LinkChanges { socket })
+    let links = 1 << (RTNLGRP_LINK - 1);
+    socket.socket_mut().bind(&SocketAddr::new(0, links)).map_err(Error::Socket)?;
+    Ok(LinkChanges { socket, pending: false })
 }
 
 impl LinkChanges {
-    /// Waits until something changed, and a little longer, so that what changes together is reported
-    /// together. Nothing is lost if it is dropped while it waits for the first change.
+    /// Waits until something changed, and a little longer, so that what changes together is
+    /// reported together. Nothing is lost if it is dropped before it is done.
     pub async fn next(&mut self) -> Result<(), Error> {
-        self.receive().await?;
+        if !self.pending {
+            self.receive().await?;
+            self.pending = true;
+        }
         tokio::time::sleep(DEBOUNCE).await;
         for _ in 0..DRAINED_MESSAGES {
             match self.receive().now_or_never() {
@@ -43,6 +45,7 @@ impl LinkChanges {
                 None => break,
             }
         }
+        self.pending = false;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Netlink: one request at a time, on a blocking socket.
 //!
-//! It subscribes to nothing (see `links`) and remembers nothing between requests. A socket belongs to
-//! the network namespace of the thread that opened it, whichever thread uses it afterwards.
+//! It subscribes to nothing (see `links`) and remembers nothing between requests. A socket belongs
+//! to the network namespace of the thread that opened it, whichever thread uses it afterwards.
 //!
 //! **Invariant:** a listing that was interrupted by a change is asked for again, never used.
 
@@ -13,7 +13,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_sock_diag::SockDiagMessage;
-use rtnetlink::sys::{self, SocketAddr, protocols};
+use netlink_sys::{SocketAddr, protocols};
 
 pub use self::{error::Error, link::Link};
 
@@ -23,7 +23,7 @@ mod link;
 /// A netlink socket that speaks one family of messages.
 #[derive(Debug)]
 pub struct Socket<M> {
-    inner: sys::Socket,
+    inner: netlink_sys::Socket,
     sequence: u32,
     buffer: Vec<u8>,
     messages: PhantomData<fn(M) -> M>,
@@ -51,7 +51,7 @@ impl DiagSocket {
 
 impl<M: Debug + NetlinkSerializable + NetlinkDeserializable> Socket<M> {
     fn of_protocol(protocol: isize) -> Result<Self, Error> {
-        let inner = sys::Socket::new(protocol).map_err(Error::Socket)?;
+        let inner = netlink_sys::Socket::new(protocol).map_err(Error::Socket)?;
         Ok(Self { inner, sequence: 0, buffer: Vec::new(), messages: PhantomData })
     }
 

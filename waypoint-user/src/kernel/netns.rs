@@ -19,7 +19,7 @@ use std::{
 
 use nix::{
     sched::{CloneFlags, setns, unshare},
-    sys::statfs::{FsType, NSFS_MAGIC, statfs},
+    sys::statfs::{NSFS_MAGIC, statfs},
 };
 
 use super::netlink::Error;
@@ -39,7 +39,7 @@ impl Netns {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let broken = |source| Error::Netns { path: path.to_owned(), source };
         // Looked at before it is opened: opening a FIFO would wait for a writer.
-        if statfs(path).map_err(io::Error::from).map_err(broken)?.filesystem_type() != NSFS {
+        if statfs(path).map_err(io::Error::from).map_err(broken)?.filesystem_type() != NSFS_MAGIC {
             return Err(Error::NotNetns { path: path.to_owned() });
         }
         let file = File::open(path).map_err(broken)?;
@@ -131,5 +131,7 @@ fn on_a_thread<T: Send>(
         .map_err(|source| Error::Enter { path: path.to_owned(), source })
 }
 
-const NSFS: FsType = NSFS_MAGIC;
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
+
+#[cfg(test)]
+mod tests;

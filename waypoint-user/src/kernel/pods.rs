@@ -2,7 +2,8 @@
 //!
 //! It looks and changes nothing.
 //!
-//! **Invariant:** an interface is returned only if it leads into the very namespace that was asked for.
+//! **Invariant:** an interface is returned only if it leads into the very namespace that was asked
+//! for.
 
 use std::net::IpAddr;
 
@@ -13,6 +14,7 @@ use netlink_packet_route::{
 };
 
 use super::{
+    blocking,
     netlink::{self, Link, RouteSocket},
     netns::Netns,
 };
@@ -74,19 +76,12 @@ pub enum Error {
     },
 }
 
-/// Finds the host's end of the link that has one of the addresses, or that has the default route when
-/// no address is given. The host is the namespace of the calling process.
+/// Finds the host's end of the link that has one of the addresses, or that has the default route
+/// when no address is given. The host is the namespace of the calling process.
 pub async fn locate(netns: &NetnsRef, addresses: &[IpAddr]) -> Result<PodInterface, Error> {
     let search = Search { netns: netns.clone(), addresses: addresses.to_vec() };
-    match tokio::task::spawn_blocking(move || search.run()).await {
-        Ok(outcome) => outcome,
-        Err(failure) => match failure.try_into_panic() {
-            Ok(cause) => std::panic::resume_unwind(cause),
-            Err(_) => {
-                Err(Error::Netns { netns: netns.clone(), source: netlink::Error::Interrupted })
-            }
-        },
-    }
+    let interrupted = || Error::Netns { netns: netns.clone(), source: netlink::Error::Interrupted };
+    blocking::run(move || search.run()).await.ok_or_else(interrupted)?
 }
 
 struct Search {

@@ -14,8 +14,9 @@ use super::{
     netns::Netns,
 };
 
-/// Counts the connections by the address of their other side, from the first packet of their handshake
-/// until neither side has anything left to say. It blocks for as long as the listing takes.
+/// Counts the connections by the address of their other side, from the first packet of their
+/// handshake until neither side has anything left to say. It blocks for as long as the listing
+/// takes.
 pub fn open_connections(netns: &Netns) -> Result<HashMap<IpAddr, usize>, Error> {
     let mut socket = netns.run(DiagSocket::open)??;
     let mut connections = HashMap::new();

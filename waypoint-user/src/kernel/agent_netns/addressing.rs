@@ -209,8 +209,8 @@ fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// No one else sees these addresses, so every agent has the same. The global one is there because the
-/// kernel wants a source for what it says itself, such as ICMPv6 errors.
+/// No one else sees these addresses, so every agent has the same. The global one is there because
+/// the kernel wants a source for what it says itself, such as ICMPv6 errors.
 const V4: Family = Family {
     protocol: AddressFamily::Inet,
     addresses: &[(IpAddr::V4(Ipv4Addr::new(169, 254, 1, 2)), 32)],

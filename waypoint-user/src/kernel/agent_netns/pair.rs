@@ -1,6 +1,7 @@
 //! The veth pair between the host's namespace and the agent's.
 //!
-//! **Invariant:** a link of the host's namespace is deleted only if its other end is in the agent's.
+//! **Invariant:** a link of the host's namespace is deleted only if its other end is in the
+//! agent's.
 
 use std::os::fd::AsRawFd;
 

@@ -64,14 +64,15 @@ const NAMESPACE: &[(&str, &str)] = &[
     // What arrives is delivered here or dropped.
     ("ipv4/ip_forward", "0"),
     ("ipv6/conf/all/forwarding", "0"),
-    // Sources are pods' addresses, to which no route leads from here but the default one; the host's
-    // choice is inherited.
+    // Sources are pods' addresses, to which no route leads from here but the default one; the
+    // host's choice is inherited.
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
     // An accepted socket carries the mark that `from_pod` gave the first packet: which pod it is.
     ("ipv4/tcp_fwmark_accept", "1"),
     // The last packet of a handshake finds its way here by the half-open socket that the first one
-    // made. A cookie makes none, so the handshake would end elsewhere; a longer queue takes its part.
+    // made. A cookie makes none, so the handshake would end elsewhere; a longer queue takes its
+    // part.
     ("ipv4/tcp_syncookies", "0"),
     ("ipv4/tcp_max_syn_backlog", "4096"),
     ("core/somaxconn", "4096"),
@@ -93,19 +94,4 @@ const INNER: &[(&str, &str)] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::{of_inner_link, of_namespace, of_outer_link};
-
-    #[test]
-    fn every_setting_names_a_real_file_once() {
-        let mut all = of_namespace();
-        all.extend(of_inner_link());
-        all.extend(of_outer_link("wpd0"));
-        let mut paths: Vec<_> = all.iter().map(|sysctl| sysctl.path.clone()).collect();
-        assert!(paths.iter().all(|path| !path.to_string_lossy().contains('*')));
-        paths.sort();
-        let count = paths.len();
-        paths.dedup();
-        assert_eq!(paths.len(), count);
-    }
-}
+mod tests;

@@ -45,7 +45,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The namespace that should be the agent's own is the host's.
-    #[error("{} is the host's network namespace; unmount it, it must be the agent's own", path.display())]
+    #[error("{} is the host's network namespace, not the agent's own; unmount it", path.display())]
     HostNetns {
         /// Its file.
         path: PathBuf,

@@ -1,5 +1,5 @@
-//! Files that stand for namespaces, in the manner of `ip netns`: bind mounts in a directory that is a
-//! shared mount itself, so that programs in other mount namespaces see them come and go.
+//! Files that stand for namespaces, in the manner of `ip netns`: bind mounts in a directory that is
+//! a shared mount itself, so that programs in other mount namespaces see them come and go.
 
 use std::{
     fs::{self, File},
