@@ -41,7 +41,7 @@ impl Scene {
             .start()?;
         let scene = Self { lab, acts: 0 };
         narrator::say("waypointd was started on the node like this:");
-        narrator::typed(&scene.agent_command()?);
+        narrator::typed(&scene.agent_command());
         Ok(scene)
     }
 
@@ -112,7 +112,7 @@ impl Scene {
 
     /// The directory that waypointd reads.
     pub(super) fn manifests(&self) -> Result<PathBuf> {
-        Ok(self.lab.agent()?.settings().manifests.clone())
+        Ok(self.lab.agent_settings().manifests)
     }
 
     /// What a person types before a command to run it in a pod.
@@ -126,10 +126,10 @@ impl Scene {
     }
 
     /// The command that waypointd was started by.
-    fn agent_command(&self) -> Result<String> {
+    fn agent_command(&self) -> String {
         let arguments = self.lab.agent_settings().arguments();
         let words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
-        Ok(["waypointd".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" "))
+        ["waypointd".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// Shows a curl command, runs it in a pod, and yields its two outputs and the time it took.
