@@ -81,7 +81,7 @@ impl Scene {
 
     /// Puts one of the example files in force.
     pub(super) fn apply(&mut self, file: &str, text: &str) -> Result<()> {
-        let directory = self.manifests()?;
+        let directory = self.manifests();
         let from = format!("deploy/examples/shop/{file}");
         narrator::typed(&format!("cp {from} {}/", directory.display()));
         let content = text.lines().filter(|line| !line.starts_with('#'));
@@ -91,7 +91,7 @@ impl Scene {
 
     /// Labels the shop's namespace.
     pub(super) fn label_namespace(&mut self, key: &str, value: &str) -> Result<()> {
-        let file = self.manifests()?.join(format!("namespace--{NAMESPACE}.yaml"));
+        let file = self.manifests().join(format!("namespace--{NAMESPACE}.yaml"));
         narrator::typed(&format!("$EDITOR {}", file.display()));
         narrator::came_back(&format!("+ labels: {{{key}: {value}}}"));
         self.lab.label("Namespace", NAMESPACE, key, value)
@@ -111,8 +111,8 @@ impl Scene {
     }
 
     /// The directory that waypointd reads.
-    pub(super) fn manifests(&self) -> Result<PathBuf> {
-        Ok(self.lab.agent_settings().manifests)
+    pub(super) fn manifests(&self) -> PathBuf {
+        self.lab.agent_settings().manifests
     }
 
     /// What a person types before a command to run it in a pod.
