@@ -62,8 +62,7 @@ fn lines_of(word: &str, tokens: TokenStream) -> Vec<usize> {
 
 fn is_crate_root(source: &Source) -> bool {
     let in_src = source.path.iter().nth(1).is_some_and(|part| part == "src");
-    let module = source.module();
-    in_src && (module.is_empty() || module.first() == Some(&"bin") && module.len() == 2)
+    in_src && matches!(source.module().as_slice(), [] | ["bin", _] | ["bin", _, "main"])
 }
 
 fn may_read_environment(source: &Source) -> bool {

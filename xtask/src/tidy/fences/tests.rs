@@ -20,6 +20,8 @@ fn a_crate_root_forbids_unsafe_code() {
     assert_eq!(count("waypoint-user/src/lib.rs", "pub mod mesh;"), 1);
     assert_eq!(count("waypoint-user/src/lib.rs", "#![forbid(unsafe_code)]"), 0);
     assert_eq!(count("waypoint-user/src/bin/waypointd.rs", "fn main() {}"), 1);
+    assert_eq!(count("waypoint-user/src/bin/waypointd/main.rs", "fn main() {}"), 1);
+    assert_eq!(count("waypoint-user/src/bin/waypointd/args.rs", "fn parse() {}"), 0);
 }
 
 #[test]
