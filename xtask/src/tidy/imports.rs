@@ -140,7 +140,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("regex", &["mesh", "sync"]),
     ("rtnetlink", &["kernel"]),
     ("serde", &["sync", "telemetry", "cli"]),
-    ("serde_json", &["sync", "telemetry", "cli"]),
+    ("serde_json", &["sync", "kernel", "telemetry", "cli"]),
     ("serde_saphyr", &["sync", "cli"]),
     ("socket2", &["kernel", "proxy"]),
     ("thiserror", &["mesh", "sync", "kernel", "telemetry", "proxy", "cli", "roles"]),

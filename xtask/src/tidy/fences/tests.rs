@@ -37,6 +37,8 @@ fn tests_do_not_sleep() {
     assert_eq!(count("tests/tests/enrol.rs", text), 1);
     assert_eq!(count("waypoint-user/src/proxy/sniff/tests.rs", text), 1);
     assert_eq!(count("waypoint-user/src/kernel/probe.rs", text), 0);
+    let waits = "async fn f() { while !done() { tokio::time::sleep(d).await } }";
+    assert_eq!(count("waypoint-user/src/proxy/sniff/tests.rs", waits), 0);
 }
 
 #[test]
