@@ -2,6 +2,12 @@
 //!
 //! Needs root, and the object that `cargo xtask build-ebpf` makes. Nothing is attached or pinned.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test crate, all of it; clippy knows only functions marked as tests"
+)]
+
 #[path = "programs/loaded.rs"]
 mod loaded;
 #[path = "programs/packet.rs"]

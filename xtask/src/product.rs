@@ -32,8 +32,8 @@ pub(crate) fn for_the_lab() -> Result<()> {
 /// Compiles every test, so that the time of a ring is the time of its tests.
 pub(crate) fn tests() -> Result<()> {
     say("build: tests");
-    run(cargo(&["test", "--no-run", "--quiet"]).args(PACKAGES))?;
-    run(&mut cargo(&["test", "--no-run", "--quiet", "-p", "xtask"]))
+    run(cargo(&["test", "--no-run"]).args(PACKAGES))?;
+    run(&mut cargo(&["test", "--no-run", "-p", "xtask"]))
 }
 
 /// The packages built together, always in the same company: cargo unites the features of what it

@@ -56,6 +56,11 @@ pub(crate) fn run(request: &Request) -> Result<ExitCode> {
             times.push((ring.name(), started.elapsed()));
         }
     }
+    if let Some(filter) = &request.filter
+        && tally == Tally::default()
+    {
+        tally.fail(&format!("no test has `{filter}` in its name"));
+    }
     print_outcome(&times, &tally);
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -97,17 +97,20 @@ impl Prompt {
 
 /// Everything a person needs to go on alone.
 fn cheat_sheet(scene: &Scene) -> Result<String> {
-    let manifests = scene.manifests()?;
-    let mut lines = vec![
-        "What you type runs in the pod web; `help` shows this again, `exit` or Ctrl-C closes the shop."
-            .to_owned(),
-        format!("  {:<9} {}", "manifests", manifests.display()),
-        format!("  {:<9} curl -s --unix-socket {} http://waypointd/metrics", "metrics", scene.lab.agent_settings().admin().display()),
-        format!("  {:<9} tail -f {}", "access", scene.lab.name().directory().join("waypointd.out").display()),
-        format!("  {:<9} {} COMMAND", "guest", scene.inside("guest")?),
+    let admin = scene.lab.agent_settings().admin();
+    let log = scene.lab.name().directory().join("waypointd.out");
+    let mut rows = vec![
+        ("manifests", scene.manifests().display().to_string()),
+        ("metrics", format!("curl -s --unix-socket {} http://waypointd/metrics", admin.display())),
+        ("requests", format!("tail {}", log.display())),
+        ("as guest", format!("{} COMMAND", scene.inside("guest")?)),
     ];
     for service in ["catalog", "reviews", "ratings"] {
-        lines.push(format!("  {service:<9} curl -si {}", scene.url(service, "/")?));
+        rows.push((service, format!("curl -si {}", scene.url(service, "/")?)));
     }
-    Ok(lines.join("\n"))
+    let rows: Vec<_> = rows.iter().map(|(what, how)| format!("  {what:<10} {how}")).collect();
+    Ok(format!("{RULES}\n{}", rows.join("\n")))
 }
+
+const RULES: &str = "What you type runs in the pod web. `help` shows this again; `exit` or Ctrl-C \
+                     closes the shop.";

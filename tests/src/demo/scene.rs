@@ -41,7 +41,7 @@ impl Scene {
             .start()?;
         let scene = Self { lab, acts: 0 };
         narrator::say("waypointd was started on the node like this:");
-        narrator::typed(&scene.agent_command()?);
+        narrator::typed(&scene.agent_command());
         Ok(scene)
     }
 
@@ -81,7 +81,7 @@ impl Scene {
 
     /// Puts one of the example files in force.
     pub(super) fn apply(&mut self, file: &str, text: &str) -> Result<()> {
-        let directory = self.manifests()?;
+        let directory = self.manifests();
         let from = format!("deploy/examples/shop/{file}");
         narrator::typed(&format!("cp {from} {}/", directory.display()));
         let content = text.lines().filter(|line| !line.starts_with('#'));
@@ -91,7 +91,7 @@ impl Scene {
 
     /// Labels the shop's namespace.
     pub(super) fn label_namespace(&mut self, key: &str, value: &str) -> Result<()> {
-        let file = self.manifests()?.join(format!("namespace--{NAMESPACE}.yaml"));
+        let file = self.manifests().join(format!("namespace--{NAMESPACE}.yaml"));
         narrator::typed(&format!("$EDITOR {}", file.display()));
         narrator::came_back(&format!("+ labels: {{{key}: {value}}}"));
         self.lab.label("Namespace", NAMESPACE, key, value)
@@ -100,7 +100,7 @@ impl Scene {
     /// How many connections the kernel has captured so far.
     pub(super) fn captured(&self) -> Result<u64> {
         let agent = self.lab.agent()?;
-        let socket = agent.admin().display().to_string();
+        let socket = agent.settings().admin().display().to_string();
         narrator::typed(&format!(
             "curl -s --unix-socket {socket} http://waypointd/metrics | grep '{CAPTURED}'"
         ));
@@ -111,8 +111,8 @@ impl Scene {
     }
 
     /// The directory that waypointd reads.
-    pub(super) fn manifests(&self) -> Result<PathBuf> {
-        Ok(self.lab.agent()?.settings().manifests.clone())
+    pub(super) fn manifests(&self) -> PathBuf {
+        self.lab.agent_settings().manifests
     }
 
     /// What a person types before a command to run it in a pod.
@@ -126,10 +126,10 @@ impl Scene {
     }
 
     /// The command that waypointd was started by.
-    fn agent_command(&self) -> Result<String> {
-        let arguments = self.lab.agent()?.settings().arguments();
+    fn agent_command(&self) -> String {
+        let arguments = self.lab.agent_settings().arguments();
         let words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
-        Ok(["waypointd".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" "))
+        ["waypointd".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// Shows a curl command, runs it in a pod, and yields its two outputs and the time it took.

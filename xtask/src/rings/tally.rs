@@ -40,7 +40,7 @@ impl Tally {
             self.excuses += 1;
             self.skip(&self.speaker.clone(), reason);
         } else if let Some(verdict) = line.strip_prefix("test ") {
-            self.name(verdict);
+            self.verdict(verdict);
         }
         !self.repeating
     }
@@ -79,7 +79,7 @@ impl Tally {
     }
 
     /// Reads `NAME ... FAILED` and `NAME ... ignored, REASON`; the numbers come with the result.
-    fn name(&mut self, verdict: &str) {
+    fn verdict(&mut self, verdict: &str) {
         let Some((name, end)) = verdict.split_once(" ... ") else { return };
         if end == "FAILED" {
             self.failures.push(name.to_owned());

@@ -1,18 +1,19 @@
-//! What the documents claim and a program can check: that the tests they name exist, and that every
-//! dependency is explained.
+//! What the documents claim and a program can check: that the tests and the limits they name exist,
+//! and that every dependency is explained.
 
 use std::path::Path;
 
 use super::complaint::Complaint;
 
-/// Complaints about tests that a document's tables name and no test source contains.
-pub(crate) fn check_tests(path: &Path, text: &str, sources: &[String]) -> Vec<Complaint> {
+/// Complaints about tests, and constants, that a document's tables name and no source contains.
+pub(crate) fn check_names(path: &Path, text: &str, sources: &[String]) -> Vec<Complaint> {
     let rows = (1..).zip(text.lines()).filter(|(_, line)| line.starts_with('|'));
     let named = rows.flat_map(|(number, line)| quoted(line).map(move |name| (number, name)));
-    named
-        .filter(|(_, name)| is_test_name(name) && !sources.iter().any(|text| text.contains(name)))
+    let claimed = named.filter(|(_, name)| is_test_name(name) || is_constant(name));
+    claimed
+        .filter(|(_, name)| !sources.iter().any(|text| text.contains(name)))
         .map(|(number, name)| {
-            let what = format!("names the test `{name}`, which does not exist; drop the claim");
+            let what = format!("names `{name}`, which no source contains; drop the claim");
             Complaint::new(path, number, what)
         })
         .collect()
@@ -42,6 +43,11 @@ fn is_test_name(name: &str) -> bool {
         && name.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
         && !name.starts_with("istio_")
         && !name.starts_with("waypoint_")
+}
+
+fn is_constant(name: &str) -> bool {
+    name.contains('_')
+        && name.chars().all(|c| c == '_' || c.is_ascii_uppercase() || c.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What may stand only in certain places: unsafe code, the environment, sleeping, ignored tests.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::visit::Visit;
+use syn::visit::{self, Visit};
 
 use super::complaint::Complaint;
 use super::paths::NamedPath;
@@ -23,28 +23,54 @@ pub(crate) fn check(source: &Source, paths: &[NamedPath]) -> Vec<Complaint> {
         if path.starts_with(&["std", "env"]) && !may_read_environment(source) {
             complaints.push(complain(path.line, ENVIRONMENT));
         }
-        let sleeps = path.segments.windows(2).any(|pair| SLEEPS.iter().any(|sleep| pair == sleep));
-        if sleeps && source.is_test() && !MAY_SLEEP.iter().any(|path| source.path.starts_with(path))
-        {
-            complaints.push(complain(path.line, SLEEP));
-        }
     }
-    let mut ignored = Ignored(Vec::new());
-    ignored.visit_file(&source.syntax);
-    complaints.extend(ignored.0.into_iter().map(|line| complain(line, IGNORED)));
+    let mut habits = Habits::default();
+    habits.visit_file(&source.syntax);
+    complaints.extend(habits.ignored.into_iter().map(|line| complain(line, IGNORED)));
+    if source.is_test() && !MAY_SLEEP.iter().any(|path| source.path.starts_with(path)) {
+        complaints.extend(habits.sleeping.into_iter().map(|line| complain(line, SLEEP)));
+    }
     complaints
 }
 
-/// Finds `#[ignore]` without a reason.
-struct Ignored(Vec<usize>);
+/// Lines with `#[ignore]` without a reason, and with a sleep outside a loop that waits.
+#[derive(Default)]
+struct Habits {
+    ignored: Vec<usize>,
+    sleeping: Vec<usize>,
+    loops: usize,
+}
 
-impl Visit<'_> for Ignored {
-    fn visit_attribute(&mut self, attribute: &syn::Attribute) {
+impl<'s> Visit<'s> for Habits {
+    fn visit_attribute(&mut self, attribute: &'s syn::Attribute) {
         if let syn::Meta::Path(path) = &attribute.meta
             && path.is_ident("ignore")
         {
-            self.0.push(attribute.pound_token.span.start().line);
+            self.ignored.push(attribute.pound_token.span.start().line);
         }
+    }
+
+    fn visit_expr_loop(&mut self, expression: &'s syn::ExprLoop) {
+        self.loops += 1;
+        visit::visit_expr_loop(self, expression);
+        self.loops -= 1;
+    }
+
+    fn visit_expr_while(&mut self, expression: &'s syn::ExprWhile) {
+        self.loops += 1;
+        visit::visit_expr_while(self, expression);
+        self.loops -= 1;
+    }
+
+    fn visit_expr_call(&mut self, call: &'s syn::ExprCall) {
+        if let syn::Expr::Path(function) = &*call.func
+            && let Some(name) = function.path.segments.last()
+            && name.ident == "sleep"
+            && self.loops == 0
+        {
+            self.sleeping.push(name.ident.span().start().line);
+        }
+        visit::visit_expr_call(self, call);
     }
 }
 
@@ -62,8 +88,7 @@ fn lines_of(word: &str, tokens: TokenStream) -> Vec<usize> {
 
 fn is_crate_root(source: &Source) -> bool {
     let in_src = source.path.iter().nth(1).is_some_and(|part| part == "src");
-    let module = source.module();
-    in_src && (module.is_empty() || module.first() == Some(&"bin") && module.len() == 2)
+    in_src && matches!(source.module().as_slice(), [] | ["bin", _] | ["bin", _, "main"])
 }
 
 fn may_read_environment(source: &Source) -> bool {
@@ -75,9 +100,8 @@ fn may_read_environment(source: &Source) -> bool {
 }
 
 const UNSAFE_CRATES: &[&str] = &["waypoint-ebpf", "waypoint-common"];
-/// The one place where tests wait, and the servers that are slow because a client asks for it.
+/// The place where stories wait, and the servers that are slow because a client asks for it.
 const MAY_SLEEP: &[&str] = &["tests/src/lab/wait.rs", "tests/src/shop"];
-const SLEEPS: &[[&str; 2]] = &[["thread", "sleep"], ["time", "sleep"]];
 const UNSAFE: &str = "unsafe code belongs to waypoint-ebpf and waypoint-common; nix and aya have \
                       safe calls for the rest";
 const FORBID: &str = "a crate root without #![forbid(unsafe_code)]; add it";

@@ -39,7 +39,7 @@ pub(crate) fn check(source: &Source, paths: &[NamedPath], crates: &[String]) -> 
         {
             complaints.push(complain(path, reach(here, target, allowed)));
         }
-        if let Some(foreign) = path.segments.first().filter(|head| crates.contains(head))
+        if let Some(foreign) = path.segments.first().filter(|head| is_foreign(head, crates))
             && !source.is_test()
             && let Some(what) = trespass(foreign, here)
         {
@@ -66,6 +66,11 @@ fn reach(here: &str, target: &str, allowed: &[&str]) -> String {
         "`{here}` imports `{target}`, but may import {list}; pass the value in from a role, or \
          move what both need down a level"
     )
+}
+
+/// True for a crate that the workspace declares, and for the kernel's ABI.
+fn is_foreign(name: &str, crates: &[String]) -> bool {
+    name == "waypoint_common" || crates.iter().any(|declared| declared == name)
 }
 
 /// What is wrong with a module naming a foreign crate, if anything is.
@@ -142,6 +147,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("tokio_util", &["sync", "kernel", "telemetry", "proxy", "roles", "bin"]),
     ("tracing", &["sync", "kernel", "telemetry", "proxy", "roles", "bin"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("waypoint_common", &["kernel", "roles", "bin"]),
 ];
 
 #[cfg(test)]

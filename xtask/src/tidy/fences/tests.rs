@@ -20,6 +20,8 @@ fn a_crate_root_forbids_unsafe_code() {
     assert_eq!(count("waypoint-user/src/lib.rs", "pub mod mesh;"), 1);
     assert_eq!(count("waypoint-user/src/lib.rs", "#![forbid(unsafe_code)]"), 0);
     assert_eq!(count("waypoint-user/src/bin/waypointd.rs", "fn main() {}"), 1);
+    assert_eq!(count("waypoint-user/src/bin/waypointd/main.rs", "fn main() {}"), 1);
+    assert_eq!(count("waypoint-user/src/bin/waypointd/args.rs", "fn parse() {}"), 0);
 }
 
 #[test]
@@ -35,6 +37,8 @@ fn tests_do_not_sleep() {
     assert_eq!(count("tests/tests/enrol.rs", text), 1);
     assert_eq!(count("waypoint-user/src/proxy/sniff/tests.rs", text), 1);
     assert_eq!(count("waypoint-user/src/kernel/probe.rs", text), 0);
+    let waits = "async fn f() { while !done() { tokio::time::sleep(d).await } }";
+    assert_eq!(count("waypoint-user/src/proxy/sniff/tests.rs", waits), 0);
 }
 
 #[test]
