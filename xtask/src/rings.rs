@@ -74,7 +74,7 @@ impl Ring {
         Ok(match self {
             Self::Unit => vec![
                 cargo(&["test", "-p", "xtask"]),
-                product_test(&["--lib", "--bins"]),
+                product_test(&["--lib"]),
                 cargo(&["test", "-p", "waypoint-common", "-p", "waypoint-user", "--doc"]),
             ],
             Self::Golden | Self::Lab => {

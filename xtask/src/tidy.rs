@@ -13,6 +13,7 @@ use anyhow::Result;
 
 use crate::shell::root;
 
+mod claims;
 mod complaint;
 mod fences;
 mod imports;
@@ -42,14 +43,23 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// Every complaint about the workspace in a folder.
 fn check(root: &Path) -> Result<Vec<Complaint>> {
     let crates = imports::declared_crates(root)?;
-    let mut complaints = Vec::new();
+    let (mut complaints, mut tests) = (Vec::new(), Vec::new());
     for path in source::files(root, CRATES, &["rs"])? {
         let source = Source::read(root, &path)?;
         complaints.extend(check_source(&source, &crates));
+        if source.is_test() {
+            tests.push(source.text);
+        }
     }
     for path in source::files(root, TEXTS, &["md", "toml", "yaml", "run"])? {
         let text = std::fs::read_to_string(root.join(&path))?;
         complaints.extend(words::check_text(&path, &text));
+        if path.extension().is_some_and(|extension| extension == "md") {
+            complaints.extend(claims::check_tests(&path, &text, &tests));
+        }
+        if path == Path::new("ARCHITECTURE.md") {
+            complaints.extend(claims::check_crates(&path, &text, &crates));
+        }
     }
     Ok(complaints)
 }

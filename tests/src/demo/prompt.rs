@@ -102,7 +102,7 @@ fn cheat_sheet(scene: &Scene) -> Result<String> {
         "What you type runs in the pod web; `help` shows this again, `exit` or Ctrl-C closes the shop."
             .to_owned(),
         format!("  {:<9} {}", "manifests", manifests.display()),
-        format!("  {:<9} curl -s --unix-socket {} http://waypointd/metrics", "metrics", scene.lab.agent()?.admin().display()),
+        format!("  {:<9} curl -s --unix-socket {} http://waypointd/metrics", "metrics", scene.lab.agent_settings().admin().display()),
         format!("  {:<9} tail -f {}", "access", scene.lab.name().directory().join("waypointd.out").display()),
         format!("  {:<9} {} COMMAND", "guest", scene.inside("guest")?),
     ];

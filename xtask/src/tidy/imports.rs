@@ -10,13 +10,14 @@ use super::complaint::Complaint;
 use super::paths::NamedPath;
 use super::source::Source;
 
-/// The crates that the workspace declares, as they are written in paths.
+/// The foreign crates that the workspace declares, as they are written in paths.
 pub(crate) fn declared_crates(root: &Path) -> Result<Vec<String>> {
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("Cargo.toml")?;
     let section = manifest.split("[workspace.dependencies]").nth(1).unwrap_or_default();
     let section = section.split("\n[").next().unwrap_or_default();
-    let names = section.lines().filter_map(|line| line.split_once(" = {"));
-    Ok(names.map(|(name, _)| name.trim().replace('-', "_")).collect())
+    let declared = section.lines().filter_map(|line| line.split_once(" = {"));
+    let foreign = declared.filter(|(_, rest)| !rest.contains("path ="));
+    Ok(foreign.map(|(name, _)| name.trim().replace('-', "_")).collect())
 }
 
 /// Complaints about paths that lead where this file's module must not reach.
@@ -142,8 +143,6 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("tokio_util", &["sync", "kernel", "telemetry", "proxy", "roles", "bin"]),
     ("tracing", &["sync", "kernel", "telemetry", "proxy", "roles", "bin"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("waypoint_common", &["kernel"]),
-    ("waypoint_user", &["bin"]),
 ];
 
 #[cfg(test)]
