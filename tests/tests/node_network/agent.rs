@@ -163,6 +163,21 @@ fn a_link_of_somebody_else_is_never_touched() {
 }
 
 #[test]
+fn the_hosts_own_namespace_is_never_taken_for_the_agents() {
+    let Some(node) = Node::new() else { return };
+    let settings = node.settings("host");
+    let before = node.ip("-j -d addr");
+    node.run(async || {
+        let path = settings.run_dir.join("netns/agent");
+        netns::Netns::current().unwrap().bind(&path).unwrap();
+        let error = AgentNetns::ensure(&settings).await.unwrap_err();
+        assert!(matches!(error, Error::HostNetns { .. }), "{error}");
+        AgentNetns::remove(&settings).unwrap();
+    });
+    assert_eq!(node.ip("-j -d addr"), before);
+}
+
+#[test]
 fn two_agents_cannot_share_a_link() {
     let Some(node) = Node::new() else { return };
     let one = node.settings("first");

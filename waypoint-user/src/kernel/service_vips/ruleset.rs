@@ -11,7 +11,8 @@ use crate::mesh::{service::Service, snapshot::Snapshot};
 /// The ways to every Service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Ruleset {
-    ways: BTreeMap<SocketAddr, Way>,
+    /// By virtual address and port.
+    pub(super) ways: BTreeMap<SocketAddr, Way>,
 }
 
 /// Where a virtual address and port leads.
@@ -26,33 +27,21 @@ pub(super) struct Way {
 impl Ruleset {
     /// What a Snapshot wants.
     pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let ways_to = |service: &Arc<Service>| {
-            let service = Arc::clone(service);
-            let owner = |vip: &IpAddr| snapshot.service_of_vip(*vip);
-            let own = service
-                .vips
-                .iter()
-                .copied()
-                .filter(|vip| owner(vip).is_some_and(|owner| Arc::ptr_eq(owner, &service)));
-            own.flat_map(|vip| ways_of(&service, vip)).collect::<Vec<_>>()
-        };
-        snapshot.services().values().flat_map(ways_to).collect()
-    }
-
-    /// Every virtual address and port, and where it leads.
-    pub(super) fn ways(&self) -> &BTreeMap<SocketAddr, Way> {
-        &self.ways
+        let mut ways = BTreeMap::new();
+        for service in snapshot.services().values() {
+            for vip in &service.vips {
+                // Two Services may claim an address; the mesh says whose it is.
+                if snapshot.service_of_vip(*vip).is_some_and(|owner| Arc::ptr_eq(owner, service)) {
+                    ways.extend(ways_of(service, *vip));
+                }
+            }
+        }
+        Self { ways }
     }
 
     /// The addresses of all endpoints.
     pub(super) fn endpoint_addresses(&self) -> BTreeSet<IpAddr> {
         self.ways.values().flat_map(|way| &way.endpoints).map(SocketAddr::ip).collect()
-    }
-}
-
-impl FromIterator<(SocketAddr, Way)> for Ruleset {
-    fn from_iter<I: IntoIterator<Item = (SocketAddr, Way)>>(ways: I) -> Self {
-        Self { ways: ways.into_iter().collect() }
     }
 }
 

@@ -92,7 +92,7 @@ impl<'t> Transaction<'t> {
     }
 
     fn step(&mut self, current: &Ruleset, wanted: &Ruleset) {
-        let (before, after) = (current.ways(), wanted.ways());
+        let (before, after) = (&current.ways, &wanted.ways);
         let gone = before.keys().filter(|frontend| !after.contains_key(frontend));
         let new = after.keys().filter(|frontend| !before.contains_key(frontend));
         let (gone, new): (Vec<_>, Vec<_>) = (gone.collect(), new.collect());

@@ -25,7 +25,7 @@ fn every_port_leads_to_the_ready_endpoints_of_its_family() {
     assert_eq!(led(&ruleset, "10.96.0.1:81"), ["10.1.0.2:8081"]);
     assert_eq!(led(&ruleset, "[fd00:96::1]:80"), ["[fd00::2]:8080"]);
     assert_eq!(led(&ruleset, "[fd00:96::1]:81"), Vec::<String>::new());
-    assert_eq!(ruleset.ways().len(), 4);
+    assert_eq!(ruleset.ways.len(), 4);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_headless_service_leads_nowhere() {
 
 fn led(ruleset: &Ruleset, frontend: &str) -> Vec<String> {
     let frontend: SocketAddr = frontend.parse().unwrap();
-    ruleset.ways()[&frontend].endpoints.iter().map(ToString::to_string).collect()
+    ruleset.ways[&frontend].endpoints.iter().map(ToString::to_string).collect()
 }
 
 fn ruleset(services: Vec<Service>) -> Ruleset {

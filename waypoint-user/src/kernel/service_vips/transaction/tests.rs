@@ -49,7 +49,7 @@ fn ruleset(ways: &[(&str, &str, &[&str])]) -> Ruleset {
         let endpoints = endpoints.iter().map(|endpoint| endpoint.parse().unwrap()).collect();
         (frontend.parse().unwrap(), Way { service: (*service).to_owned(), endpoints })
     };
-    ways.iter().map(way).collect()
+    Ruleset { ways: ways.iter().map(way).collect() }
 }
 
 fn assert_golden(request: &Value, golden: &str) {
