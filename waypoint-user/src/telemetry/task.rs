@@ -23,5 +23,5 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    tokio::task::spawn_local(future.instrument(tracing::info_span!("task", name)))
+    tokio::task::spawn_local(future.instrument(tracing::debug_span!("task", name)))
 }

@@ -60,8 +60,12 @@ pub struct Entry {
     pub upstream_transport_failure_reason: Option<String>,
     /// The client's pod.
     pub source_workload: Option<String>,
-    /// The Service or pod that was dialled.
-    pub destination: Option<String>,
+    /// The Service that was dialled.
+    pub destination_service: Option<String>,
+    /// The pod that answered.
+    pub destination_workload: Option<String>,
+    /// Whose fault it was that it did not end well: `client`, `backend` or `waypoint`.
+    pub blame: Option<&'static str>,
     /// The waypoint that took the traffic.
     pub waypoint: Option<String>,
 }
@@ -94,7 +98,9 @@ impl Entry {
             downstream_remote_address: remote,
             upstream_transport_failure_reason: None,
             source_workload: None,
-            destination: None,
+            destination_service: None,
+            destination_workload: None,
+            blame: None,
             waypoint: None,
         }
     }
@@ -138,7 +144,9 @@ impl Entry {
         let failure = self.upstream_transport_failure_reason.as_ref();
         put("upstream_transport_failure_reason", text(failure));
         put("source_workload", text(self.source_workload.as_ref()));
-        put("destination", text(self.destination.as_ref()));
+        put("destination_service", text(self.destination_service.as_ref()));
+        put("destination_workload", text(self.destination_workload.as_ref()));
+        put("blame", text(self.blame));
         put("waypoint", text(self.waypoint.as_ref()));
         fields
     }
