@@ -32,3 +32,6 @@ pub(super) fn log(before: &Report, after: &Report) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ fn documents_are_told_apart_and_know_their_lines() {
 fn json_is_read_as_well() {
     let documents = parse(br#"{"kind": "A", "port": 80}"#).unwrap();
     assert_eq!(documents[0].value, serde_json::json!({"kind": "A", "port": 80}));
+    let documents = parse(b"{\n\t\"kind\": \"\\u00e9\\/\",\r\n\t\"a\": [1,2]\n}\n").unwrap();
+    assert_eq!(documents[0].value, serde_json::json!({"kind": "\u{e9}/", "a": [1, 2]}));
 }
 
 #[test]

@@ -31,16 +31,21 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Looks at namespaces and Gateways.
     pub(super) fn new(objects: &'a Objects, settings: &'a Settings, report: &mut Report) -> Self {
-        let mut namespaces = BTreeMap::new();
+        let mut namespaces: BTreeMap<String, Labels> = BTreeMap::new();
         let mut modes = BTreeMap::new();
         for (name, namespace) in &objects.namespaces {
             let object = ObjectRef::new("Namespace", name.clone());
             remarks::labels(&object, &namespace.metadata, None, report);
             let mode = fail_mode(&object, meta::annotations(&namespace.metadata), report);
             modes.insert(name.name.clone(), mode);
-            let mut labels = meta::labels(&namespace.metadata).clone();
-            labels.entry(NAME_LABEL.to_owned()).or_insert_with(|| name.name.clone());
-            namespaces.insert(name.name.clone(), labels);
+            namespaces.insert(name.name.clone(), meta::labels(&namespace.metadata).clone());
+        }
+        // In a cluster every namespace exists and bears its name; manifests may leave it unsaid.
+        for name in objects.pods.keys().chain(objects.services.keys()) {
+            namespaces.entry(name.namespace.clone()).or_default();
+        }
+        for (name, labels) in &mut namespaces {
+            labels.insert(NAME_LABEL.to_owned(), name.clone());
         }
         let waypoints = gateways::translate(objects, report);
         Self { objects, settings, namespaces, waypoints, modes }

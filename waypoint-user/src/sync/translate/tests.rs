@@ -180,6 +180,23 @@ fn a_route_of_the_waypoints_namespace_is_honoured_for_another_namespaces_service
 }
 
 #[test]
+fn a_namespace_is_selected_by_its_name_even_if_no_manifest_makes_it() {
+    let gateway = object(
+        "Gateway",
+        "a/w",
+        "",
+        "spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, \
+         protocol: HBONE, allowedRoutes: {namespaces: {from: Selector, \
+         selector: {matchLabels: {kubernetes.io/metadata.name: b}}}}}]}",
+    );
+    let uses = ", labels: {istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: a}";
+    let (_, report) =
+        mesh(&[&gateway, &service("b/in", "10.0.0.1", uses), &service("c/out", "10.0.0.2", uses)]);
+    assert_eq!(reasons(&report, "in"), Vec::<String>::new());
+    assert_eq!(reasons(&report, "out"), ["AttachmentDenied"]);
+}
+
+#[test]
 fn namespaces_that_are_left_out_enrol_nothing() {
     let settings = Settings { excluded_namespaces: vec!["a".to_owned()], ..Settings::default() };
     let ambient = ", labels: {istio.io/dataplane-mode: ambient}";
