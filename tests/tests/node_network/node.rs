@@ -28,7 +28,7 @@ impl Node {
     /// Makes one; `None`, with a word about it, without the rights to.
     pub(crate) fn new() -> Option<Self> {
         if fs::metadata("/proc/self").unwrap().uid() != 0 {
-            println!("skipped: making network namespaces needs root");
+            println!("SKIP: making network namespaces needs root");
             return None;
         }
         let name = unique("node");
