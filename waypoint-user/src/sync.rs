@@ -56,6 +56,9 @@ pub struct Feed {
     pub snapshots: watch::Receiver<Arc<snapshot::Snapshot>>,
     /// The Report made together with it.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// How often the source was read; it grows after what was read is published, also when that
+    /// changed nothing.
+    pub generation: watch::Receiver<u64>,
     /// Ends after shutdown was asked for.
     pub follower: tokio::task::JoinHandle<()>,
 }

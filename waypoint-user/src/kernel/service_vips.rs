@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::blocking;
+use super::progress::Progress;
 use crate::mesh::snapshot::Snapshot;
 use ruleset::Ruleset;
 
@@ -44,15 +45,19 @@ pub enum Error {
 pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     table: String,
+    progress: Progress,
     shutdown: CancellationToken,
 ) {
     let mut published = Published { table, ruleset: None };
     loop {
-        let wanted = Ruleset::of(&snapshots.borrow_and_update());
-        let outcome = published.follow(wanted).await;
-        if let Err(error) = &outcome {
-            let table = &published.table;
-            tracing::error!(%error, table, "Service addresses not published, the last rules stay");
+        let snapshot = Arc::clone(&snapshots.borrow_and_update());
+        let outcome = published.follow(Ruleset::of(&snapshot)).await;
+        match &outcome {
+            Ok(()) => progress.reached(&snapshot),
+            Err(error) => {
+                let table = &published.table;
+                tracing::error!(%error, table, "Service addresses not published, the old stay");
+            }
         }
         tokio::select! {
             () = shutdown.cancelled() => return,

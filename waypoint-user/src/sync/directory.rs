@@ -50,9 +50,14 @@ pub fn watch(settings: Settings, shutdown: CancellationToken) -> Result<Feed, Er
     super::journal::log(&Report::default(), &report);
     let (snapshot_sender, snapshots) = watch::channel(Arc::new(snapshot));
     let (report_sender, reports) = watch::channel(Arc::new(report));
-    let outlet = Outlet { snapshots: snapshot_sender, reports: report_sender };
+    let (generation_sender, generation) = watch::channel(1);
+    let outlet = Outlet {
+        snapshots: snapshot_sender,
+        reports: report_sender,
+        generation: generation_sender,
+    };
     let follower = task::spawn("manifests", follower.run(settings, scan, outlet, shutdown));
-    Ok(Feed { snapshots, reports, follower })
+    Ok(Feed { snapshots, reports, generation, follower })
 }
 
 /// The directory cannot be read at all.

@@ -37,6 +37,7 @@ use super::{
 pub(super) struct Outlet {
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(super) reports: watch::Sender<Arc<Report>>,
+    pub(super) generation: watch::Sender<u64>,
 }
 
 impl Outlet {
@@ -57,6 +58,7 @@ impl Outlet {
             }
             differs
         });
+        self.generation.send_modify(|generation| *generation += 1);
     }
 }
 
