@@ -23,9 +23,11 @@ pub use self::{
     cleanup::cleanup,
     data_path::{DataPath, Origins},
     error::Error,
+    progress::Progress,
 };
 
 mod attachment;
+mod blocking;
 mod bpffs;
 mod cleanup;
 mod counters;
@@ -42,6 +44,7 @@ mod object;
 mod pins;
 mod probe;
 mod programs;
+mod progress;
 mod slots;
 
 pub mod agent_netns;

@@ -1,8 +1,8 @@
 //! The mesh as values: what every other module talks about, in the words of Kubernetes, the Gateway
 //! API and Istio.
 //!
-//! It does no I/O, is not async, reads no clock and knows no Kubernetes client type; only `sync` makes
-//! a [`snapshot::Snapshot`] out of the cluster's objects.
+//! It does no I/O, is not async, reads no clock and knows no Kubernetes client type; only `sync`
+//! makes a [`snapshot::Snapshot`] out of the cluster's objects.
 //!
 //! **Invariant:** a [`snapshot::Snapshot`] never changes after it was made.
 //! **Invariant:** what could not be understood is not in a Snapshot but in its [`report::Report`].
@@ -11,6 +11,7 @@ pub mod address;
 pub mod binding;
 pub mod label;
 pub mod object;
+pub mod path;
 pub mod pattern;
 pub mod policy;
 pub mod report;

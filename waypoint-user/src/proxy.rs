@@ -1,1 +1,195 @@
-//! To be written.
+//! The engine: from an accepted connection and its original destination to an endpoint and back.
+//!
+//! It gets a byte stream, who opened it and where it was going, and nothing else: how connections are
+//! captured, and where the mesh comes from, is not its business.
+//!
+//! ```text
+//! accept ─▶ destination ─▶ sniff ─┬─▶ http: judge ─▶ route ─▶ balance ─▶ forward ─┬─▶ record
+//!                                 └─▶ tcp:  judge ──────────▶ balance ─▶ copy ────┘
+//! ```
+//!
+//! Each worker is a pinned thread with a runtime, listeners, upstream connections and counters of its own;
+//! workers share only the Snapshot.
+//!
+//! **Invariant:** a request sees one Snapshot from start to end.
+//! **Invariant:** a change of the mesh never cuts an established stream, unless its policies now deny it.
+//! **Invariant:** nothing that a peer sends or fails to read makes memory grow beyond the limits in
+//! [`limits`].
+
+use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
+
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    mesh::{request::Origin, snapshot::Snapshot},
+    telemetry::{access::AccessLog, metrics::Registry},
+};
+
+use self::{
+    gauges::Gauges,
+    worker::{Equipment, Worker, pin},
+};
+
+mod accept;
+mod connection;
+mod gauges;
+mod head;
+mod http;
+mod lease;
+pub mod limits;
+mod peer;
+mod record;
+mod respond;
+mod sniff;
+mod socket;
+mod tcp;
+mod upstream;
+mod view;
+mod worker;
+
+/// What the engine is told once.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many workers there are; each needs listeners of its own.
+    pub workers: usize,
+    /// How long the first bytes of a connection may take where the port's protocol is not declared;
+    /// then it is opaque TCP. Protocols in which the server speaks first wait as long.
+    pub sniff_deadline: Duration,
+    /// How long requests and connections may take to end after a drain began.
+    pub drain_deadline: Duration,
+    /// The socket mark of connections to endpoints; zero sets none.
+    pub upstream_mark: u32,
+    /// How long connecting to an endpoint may take.
+    pub connect_timeout: Duration,
+    /// Connections from clients that one worker keeps at a time; more are reset.
+    pub connections_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            sniff_deadline: Duration::from_millis(200),
+            drain_deadline: Duration::from_secs(30),
+            upstream_mark: 0,
+            connect_timeout: Duration::from_secs(5),
+            connections_max: 16 * 1024,
+        }
+    }
+}
+
+/// Where the engine reports to.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// Metrics.
+    pub registry: Registry,
+    /// The access log.
+    pub access_log: AccessLog,
+}
+
+/// Tells where an accepted connection came from, by its socket mark.
+pub type Origins = Arc<dyn Fn(u32) -> Origin + Send + Sync>;
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Engine {
+    drain: CancellationToken,
+    workers: Vec<oneshot::Receiver<Drained>>,
+}
+
+/// What a drain ended with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Drained {
+    /// Connections that ended by themselves.
+    pub finished: usize,
+    /// Connections that were cut at the deadline.
+    pub cut: usize,
+}
+
+impl Engine {
+    /// Starts the workers, each with its listeners.
+    pub fn start(
+        settings: Settings,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        listeners: Vec<Vec<TcpListener>>,
+        origins: Origins,
+        telemetry: Telemetry,
+    ) -> Result<Self, Error> {
+        if listeners.len() != settings.workers || settings.workers == 0 {
+            return Err(Error::Listeners { sets: listeners.len(), workers: settings.workers });
+        }
+        let drain = CancellationToken::new();
+        let gauges = Gauges::register(&telemetry.registry, settings.workers);
+        let drain_all = drain.clone();
+        let equipment = Equipment { settings, snapshots, origins, telemetry, drain };
+        let mut workers = Vec::with_capacity(listeners.len());
+        for (number, (listeners, gauges)) in listeners.into_iter().zip(gauges).enumerate() {
+            let equipment = equipment.clone();
+            let run = move || Worker::run(equipment, listeners, gauges);
+            // Workers that were started before the one that fails end, as nobody could drain them.
+            let started = start_worker(number, run).inspect_err(|_| drain_all.cancel())?;
+            workers.push(started);
+        }
+        Ok(Self { drain: drain_all, workers })
+    }
+
+    /// Stops accepting, lets requests and connections end until the deadline, and cuts what is left.
+    pub async fn drain(self) -> Drained {
+        self.drain.cancel();
+        let mut sum = Drained::default();
+        for worker in self.workers {
+            let drained = worker.await.unwrap_or_default();
+            sum.finished += drained.finished;
+            sum.cut += drained.cut;
+        }
+        sum
+    }
+}
+
+/// Starts one worker's thread.
+fn start_worker(
+    number: usize,
+    run: impl FnOnce() -> io::Result<Drained> + Send + 'static,
+) -> Result<oneshot::Receiver<Drained>, Error> {
+    let (done, drained) = oneshot::channel();
+    let run_pinned = move || {
+        pin(number);
+        match run() {
+            Ok(counts) => {
+                // Nobody may wait for the counts, for example after a failed start of another worker.
+                let _ = done.send(counts);
+            }
+            Err(cause) => tracing::error!(worker = number, %cause, "a worker could not start"),
+        }
+    };
+    thread::Builder::new()
+        .name(format!("worker-{number}"))
+        .spawn(run_pinned)
+        .map_err(|cause| Error::Thread { worker: number, cause })?;
+    Ok(drained)
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The listeners are not those of the workers.
+    #[error("there are {sets} sets of listeners for {workers} workers; each worker needs one")]
+    Listeners {
+        /// How many sets there are.
+        sets: usize,
+        /// How many workers.
+        workers: usize,
+    },
+    /// A thread could not be started.
+    #[error("worker {worker} has no thread: {cause}")]
+    Thread {
+        /// The worker.
+        worker: usize,
+        /// Why not.
+        cause: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests;

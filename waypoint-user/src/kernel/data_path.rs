@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use waypoint_common::program;
 
 use super::{
-    Error, Settings,
+    Error, Progress, Settings,
     agent_netns::AgentNetns,
     attachment, bpffs, counters, events, listeners,
     lock::Lock,
@@ -48,6 +48,7 @@ pub struct DataPath {
     listeners: Vec<Vec<TcpListener>>,
     in_slots: Vec<TcpListener>,
     origins: Arc<RwLock<std::collections::HashMap<u16, Origin>>>,
+    progress: Progress,
     counts: Counts,
 }
 
@@ -88,6 +89,7 @@ impl DataPath {
             listeners,
             in_slots,
             origins: Arc::default(),
+            progress: Progress::default(),
             counts,
         };
         data_path.attach_to_agent().await?;
@@ -113,6 +115,11 @@ impl DataPath {
                 origins.get(&slot).cloned().unwrap_or(Origin::Unknown)
             }
         })
+    }
+
+    /// Which Snapshot is in force.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// Captures connections until shutdown: follows Snapshots and the host's links, proves itself, and

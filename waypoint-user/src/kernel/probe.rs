@@ -15,7 +15,7 @@ use std::{
 use waypoint_common::redirect::{Destination, DestinationKey, action, destination_flag::ALWAYS};
 
 use super::{
-    Error, Settings,
+    Error, Settings, blocking,
     desired::Pod,
     enrolment::Attached,
     listeners,
@@ -38,7 +38,7 @@ impl Probe {
     /// Makes the probe's namespace and its veth, unless they are there.
     pub(super) async fn ensure(settings: &Settings) -> Result<Self, Error> {
         let (path, link) = (path(settings), link(settings));
-        blocking(move || {
+        let outcome = blocking::run(move || {
             let netns = match Netns::open(&path) {
                 Ok(netns) => netns,
                 Err(_) => Netns::create(&path)?,
@@ -46,8 +46,8 @@ impl Probe {
             let ifindex = veth::ensure(&netns, &link)?;
             let interface = PodInterface { ifindex, name: link, netns_inode: netns.inode() };
             Ok(Self { netns, interface })
-        })
-        .await
+        });
+        outcome.await.unwrap_or(Err(Error::Interrupted))
     }
 
     /// Where `from_pod` belongs.
@@ -65,7 +65,8 @@ impl Probe {
     /// Dials the captured destination of each family and waits to be closed.
     pub(super) async fn run(&self) -> Result<(), Error> {
         let netns = self.netns.duplicate()?;
-        blocking(move || families().try_for_each(|family| family.dial(&netns))).await
+        let dial = move || families().try_for_each(|family| family.dial(&netns));
+        blocking::run(dial).await.unwrap_or(Err(Error::Interrupted))
     }
 }
 
@@ -146,12 +147,6 @@ fn link(settings: &Settings) -> String {
     }
     name.push('p');
     name
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Interrupted))
 }
 
 /// Addresses for documentation (RFC 5737) and of an ULA prefix of our own; no cluster has them.

@@ -36,3 +36,6 @@ impl fmt::Display for IpBlock {
 #[derive(Debug, thiserror::Error, Eq, PartialEq)]
 #[error("{0:?} is neither an IP address nor a CIDR range")]
 pub struct InvalidBlock(pub String);
+
+#[cfg(test)]
+mod tests;

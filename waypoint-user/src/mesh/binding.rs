@@ -79,8 +79,8 @@ impl RefusalReason {
 /// What happens to traffic whose waypoint is missing; [`FAIL_MODE`](super::label::FAIL_MODE).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum FailMode {
-    /// As Istio: direct when the waypoint cannot be resolved; when the agent is dead, refused where an
-    /// AuthorizationPolicy applies to the destination, else direct.
+    /// As Istio: direct when the waypoint cannot be resolved; when the agent is dead, refused where
+    /// an AuthorizationPolicy applies to the destination, else direct.
     #[default]
     Unset,
     /// Always direct.
@@ -92,6 +92,10 @@ pub enum FailMode {
 /// Istio's message for a waypoint that does not take this kind of traffic.
 fn unsupported(traffic: &str, waypoint: &ObjectName) -> String {
     format!(
-        "attempting to bind to traffic type \"{traffic}\" which the waypoint \"{waypoint}\" does not support"
+        "attempting to bind to traffic type \"{traffic}\" which the waypoint \
+         \"{waypoint}\" does not support"
     )
 }
+
+#[cfg(test)]
+mod tests;

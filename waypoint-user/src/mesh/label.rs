@@ -82,3 +82,6 @@ impl Selector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

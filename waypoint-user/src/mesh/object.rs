@@ -56,3 +56,6 @@ impl fmt::Display for ObjectRef {
         write!(f, "{} {}", self.kind, self.name)
     }
 }
+
+#[cfg(test)]
+mod tests;

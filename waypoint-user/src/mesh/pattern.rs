@@ -6,9 +6,10 @@
 use std::fmt;
 
 /// Largest compiled regular expression, in bytes.
-pub const PROGRAM_BYTES_MAX: usize = 64 * 1024;
+pub const PROGRAM_BYTES_MAX: usize = 256 * 1024;
 
-/// A regular expression that must match the whole text (Gateway API `RegularExpression`, RE2 syntax).
+/// A regular expression that must match the whole text (Gateway API `RegularExpression`, RE2
+/// syntax).
 #[derive(Clone)]
 pub struct Regex {
     source: String,
@@ -18,10 +19,10 @@ pub struct Regex {
 impl Regex {
     /// Compiles an expression.
     pub fn new(source: &str) -> Result<Self, InvalidRegex> {
-        let program = regex::RegexBuilder::new(&format!("^(?:{source})$"))
-            .size_limit(PROGRAM_BYTES_MAX)
-            .dfa_size_limit(PROGRAM_BYTES_MAX)
-            .build()
+        // Compiled alone first: `a)|(b` is only an expression once the anchors are around it, and
+        // would then match less than the whole text.
+        let program = compile(source)
+            .and_then(|_| compile(&format!("^(?:{source})$")))
             .map_err(|cause| InvalidRegex { source_text: source.to_owned(), cause })?;
         Ok(Self { source: source.to_owned(), program })
     }
@@ -98,3 +99,13 @@ impl StringMatch {
         }
     }
 }
+
+fn compile(source: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(source)
+        .size_limit(PROGRAM_BYTES_MAX)
+        .dfa_size_limit(PROGRAM_BYTES_MAX)
+        .build()
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,10 @@
 //!
 //! **Invariant:** what could not be understood in a policy never makes it permit more.
 
+mod path;
+
+pub use path::{InvalidTemplate, PathPattern, PathTemplate, TemplateSegment};
+
 use super::{address::IpBlock, object::ObjectName, pattern::StringMatch};
 
 /// An AuthorizationPolicy.
@@ -52,8 +56,8 @@ pub struct PolicyRule {
     pub to: Vec<Operation>,
     /// What else must hold.
     pub when: Vec<Condition>,
-    /// Attributes that are not supported: such a rule never matches in ALLOW, and in DENY matches as if
-    /// they were absent.
+    /// Attributes that are not supported: such a rule never matches in ALLOW, and in DENY matches
+    /// as if they were absent.
     pub unsupported: Vec<String>,
 }
 
@@ -109,33 +113,6 @@ pub struct Operation {
     pub paths: AnyNone<PathPattern>,
 }
 
-/// A path of a policy: a string match, or a template with `{*}` and `{**}`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PathPattern {
-    /// Exact, prefix, suffix or present.
-    String(StringMatch),
-    /// A path template.
-    Template(PathTemplate),
-}
-
-/// `/a/{*}/c`, `/a/{**}`: segments that are literal, one of any, or any number of any.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PathTemplate {
-    /// The segments.
-    pub segments: Vec<TemplateSegment>,
-}
-
-/// A segment of a [`PathTemplate`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum TemplateSegment {
-    /// This text.
-    Literal(String),
-    /// One segment.
-    One,
-    /// Any number of segments, also none.
-    Many,
-}
-
 /// A `when` condition: a key, and values of which any must and none may match.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Condition {
@@ -152,3 +129,6 @@ pub enum Condition {
     /// `request.headers[name]`, the name in lower case.
     RequestHeader(String, AnyNone<StringMatch>),
 }
+
+#[cfg(test)]
+mod tests;

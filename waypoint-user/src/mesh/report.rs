@@ -1,6 +1,7 @@
 //! What was accepted or refused of the cluster's objects, and why.
 //!
-//! It is made together with a Snapshot, by the same code, so that what is reported is what is enforced.
+//! It is made together with a Snapshot, by the same code, so that what is reported is what is
+//! enforced.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -76,3 +77,6 @@ impl fmt::Display for Severity {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

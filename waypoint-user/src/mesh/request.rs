@@ -1,7 +1,7 @@
 //! What decisions may know of a connection and of a request.
 //!
-//! **Invariant:** no HTTP library's type appears here, so that a codec can be replaced without touching a
-//! decision.
+//! **Invariant:** no HTTP library's type appears here, so that a codec can be replaced without
+//! touching a decision.
 
 use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
@@ -43,3 +43,6 @@ pub enum Origin {
     /// Nothing that is known now.
     Unknown,
 }
+
+#[cfg(test)]
+pub(crate) mod sample;

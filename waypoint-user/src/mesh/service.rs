@@ -92,3 +92,6 @@ impl Endpoint {
         self.ports.iter().find(|(port, _)| *port == service_port).map(|(_, target)| *target)
     }
 }
+
+#[cfg(test)]
+mod tests;

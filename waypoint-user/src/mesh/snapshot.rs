@@ -43,7 +43,7 @@ impl Default for Settings {
 }
 
 /// What a Snapshot is made of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Contents {
     /// What holds for the whole mesh.
     pub settings: Settings,
@@ -152,3 +152,15 @@ impl Snapshot {
         self.policies_of_target.get(target).map_or(&[], Vec::as_slice)
     }
 }
+
+/// The indexes follow from the contents.
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        self.contents == other.contents
+    }
+}
+
+impl Eq for Snapshot {}
+
+#[cfg(test)]
+mod tests;

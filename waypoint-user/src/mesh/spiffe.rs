@@ -31,3 +31,6 @@ impl fmt::Display for SpiffeId {
         write!(f, "spiffe://{}", self.principal())
     }
 }
+
+#[cfg(test)]
+mod tests;

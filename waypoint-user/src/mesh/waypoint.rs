@@ -94,3 +94,6 @@ impl AllowedNamespaces {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

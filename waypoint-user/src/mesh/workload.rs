@@ -126,3 +126,6 @@ impl fmt::Display for NetnsRef {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

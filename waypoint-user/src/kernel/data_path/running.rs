@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Error, desired::Desired, enrolment::Enrolment, links, maps, probe::Probe, programs, sockets,
+        Error, blocking, desired::Desired, enrolment::Enrolment, links, maps, probe::Probe,
+        programs, sockets,
     },
     DataPath, Mirrors,
 };
@@ -81,12 +82,15 @@ impl Running {
     }
 
     /// Makes the kernel follow a Snapshot, and the host's links as they are now.
-    async fn follow(&mut self, snapshot: &Snapshot, links_changed: bool) {
+    async fn follow(&mut self, snapshot: &Arc<Snapshot>, links_changed: bool) {
         let desired = Desired::of(snapshot);
         self.enrolment.reconcile(&desired.pods, links_changed).await;
         let outcome = self.attach_probe().await;
         let outcome = outcome.and(self.mirror_pods());
         let outcome = outcome.and(self.mirrors.apply_destinations(&desired));
+        if outcome.is_ok() {
+            self.data_path.progress.reached(snapshot);
+        }
         self.complain(outcome);
         tracing::debug!(
             pods = self.enrolment.len(),
@@ -123,8 +127,8 @@ impl Running {
             return;
         }
         let Ok(netns) = self.data_path.agent.netns().duplicate() else { return };
-        let open = tokio::task::spawn_blocking(move || sockets::open_connections(&netns)).await;
-        let Ok(Ok(open)) = open else { return };
+        let open = blocking::run(move || sockets::open_connections(&netns)).await;
+        let Some(Ok(open)) = open else { return };
         let ended: BTreeSet<ObjectName> = waiting
             .into_iter()
             .filter(|(_, addresses)| !addresses.iter().any(|address| open.contains_key(address)))

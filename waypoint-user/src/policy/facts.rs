@@ -1,0 +1,131 @@
+//! What is known of a subject, and whether rules match it.
+//!
+//! **Invariant:** without a request, an HTTP attribute restricts nothing; who must not match wider
+//! than what is asked (ALLOW) leaves such rules out beforehand.
+
+use std::cell::OnceCell;
+
+use crate::mesh::{
+    pattern::StringMatch,
+    policy::{AnyNone, Condition, Operation, PathPattern, PolicyRule, Source},
+    request::RequestHead,
+    spiffe::SpiffeId,
+};
+
+use super::{Subject, path_template};
+
+/// A subject, with what rules often ask of it computed once.
+pub(super) struct Facts<'a> {
+    subject: &'a Subject<'a>,
+    identity: Option<&'a SpiffeId>,
+    principal: OnceCell<String>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(subject: &'a Subject<'a>) -> Self {
+        let identity = subject.peer.workload.as_deref().map(|workload| &workload.identity);
+        Self { subject, identity, principal: OnceCell::new() }
+    }
+
+    /// Whether there is a request.
+    pub(super) fn are_of_http(&self) -> bool {
+        self.subject.head.is_some()
+    }
+
+    /// Whether a rule matches: any source, any operation, and all conditions.
+    pub(super) fn match_rule(&self, rule: &PolicyRule) -> bool {
+        let PolicyRule { from, to, when, unsupported: _ } = rule;
+        (from.is_empty() || from.iter().any(|source| self.match_source(source)))
+            && (to.is_empty() || to.iter().any(|operation| self.match_operation(operation)))
+            && when.iter().all(|condition| self.match_condition(condition))
+    }
+
+    fn match_source(&self, source: &Source) -> bool {
+        let address = self.subject.peer.address.ip();
+        source.ip_blocks.holds(|block| block.contains(address))
+            && self.match_namespace(&source.namespaces)
+            && self.match_principal(&source.principals)
+    }
+
+    fn match_operation(&self, operation: &Operation) -> bool {
+        let Operation { hosts, ports, methods, paths } = operation;
+        ports.holds(|port| *port == self.subject.destination.port())
+            && self.match_head(|head| {
+                methods.holds(|method| method.matches(head.method()))
+                    && paths.holds(|path| match_path(path, head.path()))
+                    && hosts.holds(|host| match_host(host, head.authority()))
+            })
+    }
+
+    fn match_condition(&self, condition: &Condition) -> bool {
+        let Subject { peer, destination, .. } = self.subject;
+        match condition {
+            Condition::SourceIp(blocks) => blocks.holds(|one| one.contains(peer.address.ip())),
+            Condition::SourceNamespace(namespaces) => self.match_namespace(namespaces),
+            Condition::SourcePrincipal(principals) => self.match_principal(principals),
+            Condition::DestinationIp(blocks) => blocks.holds(|one| one.contains(destination.ip())),
+            Condition::DestinationPort(ports) => ports.holds(|port| *port == destination.port()),
+            Condition::RequestHeader(name, values) => self.match_head(|head| {
+                let value = head.header(name);
+                values.holds(|pattern| value.as_deref().is_some_and(|text| pattern.matches(text)))
+            }),
+        }
+    }
+
+    fn match_head(&self, matches: impl FnOnce(&dyn RequestHead) -> bool) -> bool {
+        self.subject.head.is_none_or(matches)
+    }
+
+    fn match_namespace(&self, namespaces: &AnyNone<StringMatch>) -> bool {
+        namespaces.holds(|pattern| {
+            self.identity.is_some_and(|identity| pattern.matches(&identity.namespace))
+        })
+    }
+
+    fn match_principal(&self, principals: &AnyNone<StringMatch>) -> bool {
+        principals.holds(|pattern| {
+            self.identity.is_some_and(|identity| {
+                match_principal(pattern, self.principal.get_or_init(|| identity.principal()))
+            })
+        })
+    }
+}
+
+/// Matches a principal; a pattern may, but need not, begin with the scheme.
+fn match_principal(pattern: &StringMatch, principal: &str) -> bool {
+    match pattern {
+        StringMatch::Exact(text) => principal == without_scheme(text),
+        StringMatch::Prefix(text) => principal.starts_with(without_scheme(text)),
+        StringMatch::Suffix(_) | StringMatch::Present => pattern.matches(principal),
+    }
+}
+
+fn without_scheme(text: &str) -> &str {
+    text.strip_prefix(SCHEME).unwrap_or(text)
+}
+
+fn match_path(pattern: &PathPattern, path: &str) -> bool {
+    match pattern {
+        PathPattern::String(pattern) => pattern.matches(path),
+        PathPattern::Template(template) => path_template::matches(template, path),
+    }
+}
+
+/// Matches an authority without regard to case.
+fn match_host(pattern: &StringMatch, authority: &str) -> bool {
+    let authority = authority.as_bytes();
+    match pattern {
+        StringMatch::Exact(host) => authority.eq_ignore_ascii_case(host.as_bytes()),
+        StringMatch::Prefix(host) => authority
+            .split_at_checked(host.len())
+            .is_some_and(|(start, _)| start.eq_ignore_ascii_case(host.as_bytes())),
+        StringMatch::Suffix(host) => authority
+            .len()
+            .checked_sub(host.len())
+            .and_then(|at| authority.split_at_checked(at))
+            .is_some_and(|(_, end)| end.eq_ignore_ascii_case(host.as_bytes())),
+        StringMatch::Present => !authority.is_empty(),
+    }
+}
+
+const SCHEME: &str = "spiffe://";

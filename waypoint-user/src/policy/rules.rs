@@ -1,0 +1,88 @@
+//! The rules of policies, in the order in which they decide.
+
+use std::sync::Arc;
+
+use crate::mesh::policy::{Action, AuthorizationPolicy, Condition, PolicyRule};
+
+use super::{Verdict, facts::Facts};
+
+/// Rules that decide together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RuleSet {
+    deny: Vec<Rule>,
+    allow: Vec<Rule>,
+    /// Whether there is an ALLOW policy, with rules or not.
+    must_be_allowed: bool,
+}
+
+impl RuleSet {
+    /// Takes the rules of policies apart.
+    pub(super) fn new(policies: Vec<Arc<AuthorizationPolicy>>) -> Self {
+        let mut set = Self::default();
+        for policy in policies {
+            match policy.action {
+                Action::Deny => set.deny.extend(Rule::of(&policy)),
+                Action::Allow => {
+                    set.must_be_allowed = true;
+                    let rules = Rule::of(&policy).filter(|rule| !rule.asks_unsupported);
+                    set.allow.extend(rules);
+                }
+            }
+        }
+        set
+    }
+
+    /// Whether nothing is ever denied.
+    pub(super) fn is_empty(&self) -> bool {
+        self.deny.is_empty() && !self.must_be_allowed
+    }
+
+    /// DENY, then ALLOW.
+    pub(super) fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        if let Some(rule) = self.deny.iter().find(|rule| rule.matches(facts)) {
+            return Verdict::Deny { rule: Some(rule.name()) };
+        }
+        let can_match = |rule: &&Rule| facts.are_of_http() || !rule.asks_http;
+        let allowed = self.allow.iter().filter(can_match).any(|rule| rule.matches(facts));
+        if allowed || !self.must_be_allowed { Verdict::Allow } else { Verdict::Deny { rule: None } }
+    }
+}
+
+/// A rule of a policy.
+#[derive(Clone, Debug)]
+struct Rule {
+    policy: Arc<AuthorizationPolicy>,
+    index: usize,
+    asks_http: bool,
+    asks_unsupported: bool,
+}
+
+impl Rule {
+    fn of(policy: &Arc<AuthorizationPolicy>) -> impl Iterator<Item = Self> {
+        policy.rules.iter().enumerate().map(|(index, rule)| Self {
+            policy: Arc::clone(policy),
+            index,
+            asks_http: asks_http(rule),
+            asks_unsupported: !rule.unsupported.is_empty(),
+        })
+    }
+
+    fn matches(&self, facts: &Facts<'_>) -> bool {
+        self.policy.rules.get(self.index).is_some_and(|rule| facts.match_rule(rule))
+    }
+
+    fn name(&self) -> String {
+        let policy = &self.policy.name;
+        format!("ns[{}]-policy[{}]-rule[{}]", policy.namespace, policy.name, self.index)
+    }
+}
+
+/// Whether the rule has an attribute that only HTTP requests have.
+fn asks_http(rule: &PolicyRule) -> bool {
+    let of_operation = rule.to.iter().any(|operation| {
+        let (hosts, methods, paths) = (&operation.hosts, &operation.methods, &operation.paths);
+        !(hosts.is_empty() && methods.is_empty() && paths.is_empty())
+    });
+    let of_header = |condition: &Condition| matches!(condition, Condition::RequestHeader(..));
+    of_operation || rule.when.iter().any(of_header)
+}

@@ -1,0 +1,71 @@
+//! The accept loop.
+//!
+//! **Invariant:** what the kernel has already accepted for us when a drain begins is served, not reset.
+
+use std::{io, net::SocketAddr, rc::Rc};
+
+use futures_util::FutureExt;
+use nix::errno::Errno;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::{mesh::request::Origin, telemetry::task};
+
+use super::{
+    connection::Connection, limits::ACCEPT_PAUSE, socket, socket::reset_on_drop, worker::Worker,
+};
+
+/// Accepts until the worker drains, and then what waits already.
+pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = worker.drain.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        admit_or_rest(&worker, accepted).await;
+    }
+    while let Some(accepted) = listener.accept().now_or_never() {
+        if accepted.is_err() {
+            break;
+        }
+        admit_or_rest(&worker, accepted).await;
+    }
+}
+
+/// Admits what was accepted; rests when there are no file descriptors, instead of spinning.
+async fn admit_or_rest(worker: &Rc<Worker>, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    match accepted {
+        Ok((stream, remote)) => admit(worker, stream, remote),
+        Err(cause) if out_of_descriptors(&cause) => {
+            worker.limits.file_descriptors.hit();
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+        Err(cause) => tracing::debug!(%cause, "a connection was gone before it was accepted"),
+    }
+}
+
+/// Starts to serve a connection, or resets it when there is no place.
+fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
+    let origin = (worker.origins)(socket::mark(&stream));
+    if origin == Origin::Probe {
+        return;
+    }
+    let (Some(place), Ok(local)) = (worker.place(), stream.local_addr()) else {
+        reset_on_drop(&stream);
+        return;
+    };
+    if let Err(cause) = socket::prepare(&stream) {
+        tracing::debug!(%cause, "a connection was gone before it was served");
+        return;
+    }
+    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+    let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+    let connection = Connection::new(place, remote, local, origin);
+    task::spawn_local("connection", connection.serve(stream));
+}
+
+/// Whether the process or the system has no file descriptor or memory for a socket.
+fn out_of_descriptors(cause: &io::Error) -> bool {
+    let codes = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
+    codes.iter().any(|code| cause.raw_os_error() == Some(*code as i32))
+}

@@ -1,0 +1,113 @@
+//! The life of one connection from a client, until it is known what it speaks.
+
+use std::{net::SocketAddr, rc::Rc, time::SystemTime};
+
+use tokio::{net::TcpStream, time::Instant};
+
+use crate::{
+    mesh::request::{Origin, Peer},
+    telemetry::{access::Entry, metrics::traffic::Protocol},
+};
+
+use super::{
+    http,
+    peer::{Meters, identify},
+    record::describe,
+    respond::Fault,
+    sniff::{Spoken, sniff},
+    socket::reset_on_drop,
+    tcp,
+    view::{Target, View},
+    worker::{Place, Worker},
+};
+
+/// A connection from a client, as its requests know it.
+pub(super) struct Connection {
+    /// The worker that serves it.
+    pub(super) worker: Rc<Worker>,
+    /// The client.
+    pub(super) remote: SocketAddr,
+    /// What the client dialled.
+    pub(super) local: SocketAddr,
+    /// When it was accepted.
+    pub(super) start: SystemTime,
+    /// When it was accepted, to measure by.
+    pub(super) began: Instant,
+    /// The counters of the parties that meet on it.
+    pub(super) meters: Meters,
+    origin: Origin,
+    _place: Place,
+}
+
+impl Connection {
+    /// A connection that was just accepted, and that keeps its place until nothing uses it any more.
+    pub(super) fn new(
+        place: Place,
+        remote: SocketAddr,
+        local: SocketAddr,
+        origin: Origin,
+    ) -> Rc<Self> {
+        let worker = Rc::clone(place.worker());
+        let meters = Meters::new(worker.shard.clone());
+        let (start, began) = (SystemTime::now(), Instant::now());
+        Rc::new(Self { worker, remote, local, start, began, meters, origin, _place: place })
+    }
+
+    /// Who opened it, as the mesh knows them now.
+    pub(super) fn peer(&self, view: &View) -> Peer {
+        identify(self.remote, &self.origin, view.snapshot())
+    }
+
+    /// Serves it to its end.
+    pub(super) async fn serve(self: Rc<Self>, mut stream: TcpStream) {
+        let view = self.worker.view();
+        let Some(target) = view.target(self.local) else {
+            reset_on_drop(&stream);
+            return self.refuse(&view);
+        };
+        let deadline = self.worker.settings.sniff_deadline;
+        let drain = self.worker.drain.clone();
+        let sniffed = tokio::select! {
+            sniffed = sniff(&mut stream, target.protocol, deadline) => sniffed,
+            // Nothing was asked yet, so nothing is lost.
+            () = drain.cancelled() => return,
+        };
+        let sniffed = match sniffed {
+            Ok(sniffed) => sniffed,
+            Err(cause) => {
+                if cause.kind() == std::io::ErrorKind::TimedOut {
+                    self.worker.limits.header_timeout.hit();
+                }
+                tracing::debug!(remote = %self.remote, %cause, "a connection ended unused");
+                return;
+            }
+        };
+        drop((view, target));
+        match sniffed.spoken {
+            Spoken::Http1 => http::serve_http1(self, stream, sniffed.first).await,
+            Spoken::Http2 => http::serve_http2(self, stream, sniffed.first).await,
+            Spoken::Opaque => tcp::serve(self, stream, sniffed.first).await,
+        }
+    }
+
+    /// Logs a connection to a destination that is not served.
+    fn refuse(&self, view: &View) {
+        let mut entry = Entry::new(self.start, self.remote, self.local);
+        let fault = Fault::UnknownDestination;
+        entry.response_flags = Some("NR");
+        entry.response_code_details = Some(fault.to_string());
+        entry.duration = self.began.elapsed();
+        let peer = self.peer(view);
+        describe(&mut entry, &peer, None);
+        self.worker.log.record(Box::new(entry));
+        let labels = Rc::default();
+        let meter = self.meters.meter(&peer, &labels, None, Protocol::Tcp);
+        meter.opened();
+        meter.closed("NR");
+    }
+
+    /// What is behind the address that was dialled, as the mesh is now.
+    pub(super) fn target(&self, view: &View) -> Option<Rc<Target>> {
+        view.target(self.local)
+    }
+}

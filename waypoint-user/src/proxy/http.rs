@@ -1,0 +1,129 @@
+//! HTTP: connections from clients, and the life of a request on them.
+//!
+//! The codecs are hyper's on both sides; how a message is framed is decided here, and what leaves is
+//! written from the parsed model.
+//!
+//! **Invariant:** what frames a message or holds for one hop is never forwarded, only made anew.
+
+use std::{future::Future, pin::pin, rc::Rc};
+
+use hyper::{
+    body::Bytes,
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+
+use crate::telemetry::task;
+
+pub(super) use self::body::RequestBody;
+use self::rewind::Rewind;
+use super::{
+    connection::Connection,
+    limits::{
+        HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, HTTP1_BUFFER_BYTES,
+        HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_ERROR_RESETS_MAX, HTTP2_PENDING_RESETS_MAX,
+        HTTP2_STREAM_WINDOW_BYTES, HTTP2_STREAMS_MAX,
+    },
+    record::Record,
+    respond::Fault,
+};
+
+mod body;
+mod check;
+mod exchange;
+mod fields;
+mod forward;
+mod outgoing;
+mod plan;
+mod reply;
+mod rewind;
+mod upgrade;
+
+/// Serves the HTTP/1 requests of a connection.
+pub(super) async fn serve_http1(connection: Rc<Connection>, stream: TcpStream, first: Bytes) {
+    let of_request = Rc::clone(&connection);
+    let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_header_size(HEADER_BYTES_MAX)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(Rewind::new(stream, first)), service)
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = connection.worker.drain.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(cause) = served {
+        tell_broken(&connection, &cause);
+    }
+}
+
+/// Serves the HTTP/2 requests of a connection.
+pub(super) async fn serve_http2(connection: Rc<Connection>, stream: TcpStream, first: Bytes) {
+    let of_request = Rc::clone(&connection);
+    let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
+    let serving = http2::Builder::new(Local)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(HTTP1_BUFFER_BYTES)
+        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(HTTP2_ERROR_RESETS_MAX)
+        .serve_connection(TokioIo::new(Rewind::new(stream, first)), service);
+    let mut serving = pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = connection.worker.drain.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(cause) = served {
+        tell_broken(&connection, &cause);
+    }
+}
+
+/// Tells of a connection that the codec gave up, where that was the client's doing.
+fn tell_broken(connection: &Rc<Connection>, cause: &hyper::Error) {
+    tracing::debug!(remote = %connection.remote, %cause, "a connection from a client broke");
+    if cause.is_timeout() {
+        connection.worker.limits.header_timeout.hit();
+    }
+    if !cause.is_parse() {
+        return;
+    }
+    let view = connection.worker.view();
+    let target = connection.target(&view);
+    let mut record = Record::new(connection, connection.peer(&view), target.as_deref());
+    if cause.is_parse_too_large() {
+        connection.worker.limits.header_bytes.hit();
+    }
+    record.entry.response_code = if cause.is_parse_too_large() { 431 } else { 400 };
+    record.fail(Fault::BadRequest("malformed"));
+    record.finish();
+}
+
+/// Runs hyper's tasks on the worker's own thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Local;
+
+impl<F> Executor<F> for Local
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn execute(&self, future: F) {
+        task::spawn_local("http2 stream", future);
+    }
+}

@@ -1,0 +1,200 @@
+//! Bodies on their way through.
+//!
+//! **Invariant:** a body that broke on one side breaks on the other; it never looks complete.
+
+use std::{
+    cell::Cell,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+
+use crate::proxy::{connection::Connection, lease::Lease, record::Record, respond::Fault};
+
+use super::forward::Carrier;
+
+/// How far a request's body has come.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Progress {
+    /// Bytes so far.
+    pub(in crate::proxy) bytes: Rc<Cell<u64>>,
+    /// Whether all of it was sent on.
+    pub(in crate::proxy) ended: Cell<bool>,
+    /// Whether the client broke it off.
+    pub(in crate::proxy) broken: Cell<bool>,
+}
+
+/// The body of a request, on its way to an endpoint.
+pub(in crate::proxy) struct RequestBody {
+    body: Option<Incoming>,
+    progress: Rc<Progress>,
+}
+
+impl RequestBody {
+    /// A client's body.
+    pub(super) fn new(body: Incoming, progress: Rc<Progress>) -> Self {
+        progress.ended.set(body.is_end_stream());
+        Self { body: Some(body).filter(|body| !body.is_end_stream()), progress }
+    }
+
+    /// The same again, if there is nothing in it.
+    pub(super) fn copy_if_empty(&self) -> Option<Self> {
+        let progress = Rc::clone(&self.progress);
+        self.body.is_none().then_some(Self { body: None, progress })
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        let ended = frame.is_none() || body.is_end_stream();
+        match &frame {
+            Some(Ok(frame)) => {
+                let len = frame.data_ref().map_or(0, Bytes::len) as u64;
+                self.progress.bytes.set(self.progress.bytes.get() + len);
+            }
+            Some(Err(_)) => self.progress.broken.set(true),
+            None => {}
+        }
+        if ended {
+            self.progress.ended.set(true);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// The body of a response, on its way to a client.
+pub(in crate::proxy) enum ResponseBody {
+    /// Nothing.
+    Empty,
+    /// A text of ours.
+    Text(Bytes),
+    /// An endpoint's body.
+    Stream(Box<Stream>),
+}
+
+/// An endpoint's body, with all that must live as long.
+pub(in crate::proxy) struct Stream {
+    pub(super) body: Incoming,
+    pub(super) connection: Rc<Connection>,
+    pub(super) progress: Rc<Progress>,
+    pub(super) lease: Rc<Lease>,
+    /// `None` once the response ended.
+    pub(super) open: Option<(Record, Carrier)>,
+}
+
+impl Stream {
+    /// The body of a response that may be over already.
+    pub(super) fn into_body(mut self) -> ResponseBody {
+        if self.body.is_end_stream() {
+            self.end();
+            return ResponseBody::Empty;
+        }
+        ResponseBody::Stream(Box::new(self))
+    }
+
+    /// Tells that the response ended, and keeps the connection if the request ended as well.
+    fn end(&mut self) {
+        if let Some((record, carrier)) = self.open.take() {
+            record.finish();
+            if self.progress.ended.get() {
+                carrier.keep(&self.connection.worker);
+            }
+        }
+    }
+
+    /// Tells that the response broke, and closes the connection.
+    fn fail(&mut self, fault: Fault) -> Cut {
+        if let Some((mut record, _)) = self.open.take() {
+            record.fail(fault);
+            record.finish();
+        }
+        Cut
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Poll::Ready(fault) = self.lease.poll_revoked(cx) {
+            return Poll::Ready(Some(Err(self.fail(fault))));
+        }
+        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(cause)) => {
+                tracing::debug!(%cause, "a response broke");
+                return Poll::Ready(Some(Err(self.fail(Fault::UpstreamCut))));
+            }
+            None => {
+                self.end();
+                return Poll::Ready(None);
+            }
+        };
+        if let Some((record, _)) = &mut self.open {
+            record.entry.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+            if let Some(trailers) = frame.trailers_ref() {
+                record.see_grpc_status(trailers);
+            }
+        }
+        if self.body.is_end_stream() {
+            self.end();
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Text(text) => {
+                let text = std::mem::take(text);
+                Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
+            }
+            Self::Stream(stream) => stream.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Text(text) => text.is_empty(),
+            Self::Stream(stream) => stream.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Text(text) => SizeHint::with_exact(text.len() as u64),
+            Self::Stream(stream) => stream.body.size_hint(),
+        }
+    }
+}
+
+/// A response that was cut off.
+#[derive(Debug, thiserror::Error)]
+#[error("the response was cut off")]
+pub(in crate::proxy) struct Cut;

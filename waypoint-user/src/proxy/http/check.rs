@@ -1,0 +1,58 @@
+//! What a request must be, beyond what the codec checks.
+
+use http::{
+    HeaderMap, Method, Version,
+    header::{HOST, TRANSFER_ENCODING},
+    request::Parts,
+};
+
+use crate::proxy::respond::Fault;
+
+/// The authority that a request asks for. That of its target counts more than `Host`
+/// (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
+pub(super) fn authority(parts: &Parts) -> Result<String, Fault> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Fault::BadRequest("more than one Host"));
+    }
+    let authority = match (parts.uri.authority(), host) {
+        (Some(authority), _) => authority.as_str(),
+        (None, Some(host)) => host.to_str().map_err(|_| Fault::BadRequest("Host is not text"))?,
+        (None, None) if parts.version == Version::HTTP_11 => {
+            return Err(Fault::BadRequest("no Host"));
+        }
+        (None, None) => "",
+    };
+    if authority.contains(['@', '/', '?', '#', ' ', ',']) {
+        return Err(Fault::BadRequest("the authority is no host and port"));
+    }
+    Ok(authority.to_owned())
+}
+
+/// Whether a request can be forwarded at all.
+pub(super) fn request(parts: &Parts) -> Result<(), Fault> {
+    if parts.method == Method::CONNECT {
+        return Err(Fault::MethodRefused);
+    }
+    let path = parts.uri.path();
+    let asterisk = path == "*" && parts.method == Method::OPTIONS;
+    if !path.starts_with('/') && !asterisk {
+        return Err(Fault::BadRequest("the path does not begin with a slash"));
+    }
+    if !only_chunked(&parts.headers) {
+        return Err(Fault::BadRequest("the transfer coding is not chunked alone"));
+    }
+    Ok(())
+}
+
+/// Whether the body is coded for transfer in no other way than in chunks, and that once.
+fn only_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    let chunked = first.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    chunked && codings.next().is_none()
+}
+
+#[cfg(test)]
+mod tests;

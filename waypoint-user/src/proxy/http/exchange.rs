@@ -1,0 +1,244 @@
+//! The life of one request: check, judge, route, forward, answer.
+//!
+//! **Invariant:** it sees one view of the mesh from start to end.
+//! **Invariant:** policies, routes and the endpoint see the same path, in normal form.
+
+use std::{convert::Infallible, rc::Rc, time::Duration};
+
+use http::{Request, Response, StatusCode, header::USER_AGENT, request::Parts};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use tokio::time::Instant;
+
+use crate::{
+    mesh::request::Peer,
+    policy::{Subject, Verdict},
+    proxy::{
+        connection::Connection,
+        head::HeadRef,
+        lease::Lease,
+        record::{Record, field_bytes},
+        respond::Fault,
+        view::{Target, View},
+    },
+    route::Edits,
+};
+
+use super::{
+    RequestBody,
+    body::{Progress, ResponseBody, Stream},
+    check, fields,
+    forward::{Answered, send},
+    outgoing::Outgoing,
+    plan::{Plan, Planned, plan},
+    reply,
+    upgrade::Sides,
+};
+
+/// Answers a request.
+pub(super) async fn answer(
+    connection: Rc<Connection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let client = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let view = connection.worker.view();
+    let target = connection.target(&view);
+    let peer = connection.peer(&view);
+    let mut record = Record::new(&connection, peer.clone(), target.as_deref());
+    let progress = Rc::new(Progress::default());
+    record.received = Rc::clone(&progress.bytes);
+    let mut exchange = Exchange { connection, view, peer, record, progress };
+    let response = match exchange.run(parts, body, target).await {
+        Ok(Outcome::Redirect(response)) => reply::redirect(exchange.record, response),
+        Ok(Outcome::Answer(answer)) => exchange.respond(*answer, client),
+        Err(fault) => reply::refuse(exchange.record, fault),
+    };
+    Ok(response)
+}
+
+/// A request that is under way.
+struct Exchange {
+    connection: Rc<Connection>,
+    view: Rc<View>,
+    peer: Peer,
+    record: Record,
+    progress: Rc<Progress>,
+}
+
+/// What a request came to.
+enum Outcome {
+    /// A redirect.
+    Redirect(Response<ResponseBody>),
+    /// An endpoint's answer.
+    Answer(Box<Answer>),
+}
+
+/// An endpoint's answer, edited.
+struct Answer {
+    answered: Answered,
+    lease: Rc<Lease>,
+}
+
+impl Exchange {
+    /// Brings the request to an endpoint, and the head of the response back.
+    async fn run(
+        &mut self,
+        mut parts: Parts,
+        body: Incoming,
+        target: Option<Rc<Target>>,
+    ) -> Result<Outcome, Fault> {
+        fields::remove_forged(&mut parts.headers);
+        let authority = check::authority(&parts);
+        self.describe(&parts, authority.as_deref().ok());
+        let authority = authority?;
+        check::request(&parts)?;
+        let target = target.ok_or(Fault::UnknownDestination)?;
+        let head = HeadRef::of(&parts, &authority);
+        self.judge(&head, &target)?;
+        let lease = Lease::new(self.peer.clone(), self.connection.local, Some(head.to_owned()));
+        let lease = self.connection.worker.leases.grant(lease);
+        let worker = Rc::clone(&self.connection.worker);
+        let dialled = self.connection.local;
+        let planned = plan(&head, &target, (&self.view, dialled), &mut |n| worker.dice(n))?;
+        self.record.entry.route_name = Some(planned.route_name());
+        let plan = match planned {
+            Planned::Redirect { response, .. } => return Ok(Outcome::Redirect(response)),
+            Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
+            Planned::Forward(plan) => plan,
+        };
+        let path_and_query = head.path_and_query();
+        let body = RequestBody::new(body, Rc::clone(&self.progress));
+        let outgoing = Outgoing { parts, body, authority, path_and_query };
+        let answered = self.forward(outgoing, &plan, &lease).await?;
+        Ok(Outcome::Answer(Box::new(Answer { answered, lease })))
+    }
+
+    /// Whether the policies let the request pass.
+    fn judge(&self, head: &HeadRef<'_>, target: &Target) -> Result<(), Fault> {
+        let destination = self.connection.local;
+        let subject = Subject { peer: &self.peer, destination, head: Some(head) };
+        match target.policies.judge(&subject) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny { rule } => Err(Fault::Denied(rule)),
+        }
+    }
+
+    /// Sends the request on and waits for the head of the response.
+    async fn forward(
+        &mut self,
+        outgoing: Outgoing,
+        plan: &Plan<'_>,
+        lease: &Lease,
+    ) -> Result<Answered, Fault> {
+        let worker = Rc::clone(&self.connection.worker);
+        let upgrade = outgoing.upgrade();
+        let version = outgoing.version_for(plan.cluster.protocol);
+        let method = outgoing.parts.method.clone();
+        let request = outgoing.build(version, &plan.edits, &self.peer, || worker.request_id());
+        self.describe_sent(&request, plan);
+        let began = Instant::now();
+        let sent = send(&worker, &plan.cluster, version, request, &mut self.record);
+        let answered = tokio::select! {
+            answered = sent => answered,
+            fault = lease.revoked() => return Err(fault),
+        };
+        let broken = self.progress.broken.get();
+        let blame = |fault| if broken { Fault::ClientGone } else { fault };
+        let mut answered = answered.map_err(blame)?;
+        let service_time = began.elapsed();
+        self.record.entry.upstream_service_time = Some(service_time);
+        let status = answered.response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS && upgrade.is_none() {
+            return Err(Fault::UpstreamProtocol);
+        }
+        let keeps_length = method == http::Method::HEAD || status == StatusCode::NOT_MODIFIED;
+        edit_response(&mut answered.response, &plan.edits, keeps_length, service_time);
+        Ok(answered)
+    }
+
+    /// Makes the response of an endpoint's answer.
+    fn respond(mut self, answer: Answer, client: OnUpgrade) -> Response<ResponseBody> {
+        let Answer { answered: Answered { mut response, carrier }, lease } = answer;
+        self.record.entry.response_code = response.status().as_u16();
+        self.record.entry.response_code_details = Some("via_upstream".to_owned());
+        self.record.head_bytes.1 = field_bytes(response.headers());
+        if self.record.is_grpc {
+            self.record.see_grpc_status(response.headers());
+        }
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let upstream = hyper::upgrade::on(&mut response);
+            Sides { client, upstream }.join(self.record, lease, carrier);
+            return response.map(|_| ResponseBody::Empty);
+        }
+        let Self { connection, progress, record, .. } = self;
+        let open = Some((record, carrier));
+        response.map(|body| Stream { body, connection, progress, lease, open }.into_body())
+    }
+
+    /// Notes what the client sent.
+    fn describe(&mut self, parts: &Parts, authority: Option<&str>) {
+        let headers = &parts.headers;
+        self.record.head_bytes.0 = field_bytes(headers);
+        let content_type = headers.get(http::header::CONTENT_TYPE);
+        let is_grpc = |value: &http::HeaderValue| value.as_bytes().starts_with(GRPC);
+        self.record.is_grpc = content_type.is_some_and(is_grpc);
+        let entry = &mut self.record.entry;
+        entry.method = Some(parts.method.to_string());
+        entry.path = parts.uri.path_and_query().map(ToString::to_string);
+        entry.protocol = Some(protocol(parts.version));
+        entry.authority = authority.map(str::to_owned);
+        entry.user_agent = fields::text(headers, USER_AGENT.as_str());
+        entry.request_id = fields::text(headers, fields::REQUEST_ID);
+        entry.x_forwarded_for = fields::text(headers, fields::FORWARDED_FOR);
+    }
+
+    /// Notes what is sent on.
+    fn describe_sent(&mut self, request: &Request<RequestBody>, plan: &Plan<'_>) {
+        self.record.labels = Rc::clone(&plan.cluster.labels);
+        let entry = &mut self.record.entry;
+        let (port, host) = (plan.cluster.port, &plan.cluster.host);
+        entry.upstream_cluster = Some(format!("inbound-vip|{port}|http|{host}"));
+        entry.request_id = fields::text(request.headers(), fields::REQUEST_ID);
+        entry.x_forwarded_for = fields::text(request.headers(), fields::FORWARDED_FOR);
+    }
+}
+
+/// Makes an endpoint's response fit to be passed on. Where there is no body, its length is only told,
+/// and stays.
+fn edit_response(
+    response: &mut Response<Incoming>,
+    edits: &Edits<'_>,
+    keeps_length: bool,
+    service_time: Duration,
+) {
+    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    *response.version_mut() = http::Version::HTTP_11;
+    let headers = response.headers_mut();
+    let upgrade = headers.get(http::header::UPGRADE).cloned().filter(|_| upgraded);
+    let length = headers.get(http::header::CONTENT_LENGTH).cloned().filter(|_| keeps_length);
+    fields::remove_hop_by_hop(headers);
+    fields::edit(headers, &edits.response);
+    fields::remove_framing(headers);
+    if let Some(length) = length {
+        headers.insert(http::header::CONTENT_LENGTH, length);
+    }
+    if let Some(upgrade) = upgrade {
+        fields::set_upgrade(headers, upgrade);
+    }
+    headers.insert(SERVICE_TIME, u64::try_from(service_time.as_millis()).unwrap_or(0).into());
+}
+
+/// A version as the access log shows it.
+fn protocol(version: http::Version) -> &'static str {
+    match version {
+        http::Version::HTTP_10 => "HTTP/1.0",
+        http::Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// How long the endpoint took, in milliseconds.
+const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
+
+/// How the content types of gRPC begin.
+const GRPC: &[u8] = b"application/grpc";

@@ -1,0 +1,192 @@
+//! Sends a request to an endpoint and waits for the head of the response.
+//!
+//! A request is sent a second time only when nothing of it can have been processed: another endpoint when
+//! connecting failed, another connection when a kept one had died.
+//!
+//! **Invariant:** a request whose body was begun is never sent again.
+
+use http::{Method, Request, Response};
+use hyper::{body::Incoming, client::conn::TrySendError};
+
+use crate::proxy::{
+    record::Record,
+    respond::Fault,
+    upstream::{Http1, Stream, dial_http1, dial_http2},
+    view::{Cluster, Endpoint, InFlight},
+    worker::Worker,
+};
+
+use super::RequestBody;
+
+/// What an endpoint is spoken to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Version {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// The head of a response, and what it came by.
+pub(super) struct Answered {
+    pub(super) response: Response<Incoming>,
+    pub(super) carrier: Carrier,
+}
+
+/// A connection to an endpoint that is in use; dropping it closes it, or its stream.
+pub(super) struct Carrier {
+    by: By,
+    _in_flight: InFlight,
+}
+
+/// The connection, or the stream that counts as long as it is held.
+enum By {
+    Http1(Http1),
+    Http2 { _stream: Stream },
+}
+
+impl Carrier {
+    /// Keeps the connection for other requests; request and response have ended.
+    pub(super) fn keep(self, worker: &Worker) {
+        if let By::Http1(connection) = self.by {
+            worker.pool.keep(connection, &worker.limits);
+        }
+    }
+}
+
+/// Sends a request to an endpoint of a cluster.
+pub(super) async fn send(
+    worker: &Worker,
+    cluster: &Cluster,
+    version: Version,
+    mut request: Request<RequestBody>,
+    record: &mut Record,
+) -> Result<Answered, Fault> {
+    let mut tried = Vec::new();
+    let mut dice = |bound| worker.dice(bound);
+    let mut endpoint = cluster.choose(&tried, &mut dice).ok_or(Fault::NoEndpoint)?;
+    loop {
+        record.workload.clone_from(&endpoint.workload);
+        record.entry.upstream_host = Some(endpoint.address);
+        let in_flight = endpoint.begin();
+        let (fault, unsent) = match send_to(worker, endpoint, version, request, record).await {
+            Ok((response, by)) => {
+                let carrier = Carrier { by, _in_flight: in_flight };
+                return Ok(Answered { response, carrier });
+            }
+            Err(failed) => *failed,
+        };
+        tried.push(endpoint.address);
+        let again = unsent.filter(|_| fault.row().may_retry && tried.len() < TRIES_MAX);
+        match (again, cluster.choose(&tried, &mut dice)) {
+            (Some(again), Some(other)) => (request, endpoint) = (again, other),
+            _ => return Err(fault),
+        }
+    }
+}
+
+/// A fault, and the request if nothing of it was sent.
+type Failed = Box<(Fault, Option<Request<RequestBody>>)>;
+
+/// Sends a request to an endpoint.
+async fn send_to(
+    worker: &Worker,
+    endpoint: &Endpoint,
+    version: Version,
+    request: Request<RequestBody>,
+    record: &mut Record,
+) -> Result<(Response<Incoming>, By), Failed> {
+    match version {
+        Version::Http1 => send_http1(worker, endpoint, request, record).await,
+        Version::Http2 => send_http2(worker, endpoint, request, record).await,
+    }
+}
+
+/// Sends a request by HTTP/1, over a kept connection if there is one, else or again over a new one.
+async fn send_http1(
+    worker: &Worker,
+    endpoint: &Endpoint,
+    mut request: Request<RequestBody>,
+    record: &mut Record,
+) -> Result<(Response<Incoming>, By), Failed> {
+    if let Some(mut connection) = worker.pool.idle(endpoint.address)
+        && connection.sender.ready().await.is_ok()
+    {
+        record.entry.upstream_local_address = connection.local;
+        let copy = replayable(&request);
+        match connection.sender.try_send_request(request).await {
+            Ok(response) => return Ok((response, By::Http1(connection))),
+            Err(error) => request = unanswered(error, copy)?,
+        }
+    }
+    let dialled = dial_http1(endpoint.address, &worker.settings).await;
+    let mut connection = match dialled {
+        Ok(connection) => connection,
+        Err(fault) => return Err(Box::new((fault, Some(request)))),
+    };
+    record.entry.upstream_local_address = connection.local;
+    match connection.sender.try_send_request(request).await {
+        Ok(response) => Ok((response, By::Http1(connection))),
+        Err(error) => Err(Box::new((fault_of(error.error()), None))),
+    }
+}
+
+/// Sends a request by HTTP/2, over a shared connection if there is one, else or again over a new one.
+async fn send_http2(
+    worker: &Worker,
+    endpoint: &Endpoint,
+    mut request: Request<RequestBody>,
+    record: &mut Record,
+) -> Result<(Response<Incoming>, By), Failed> {
+    if let Some(stream) = worker.pool.stream(endpoint.address) {
+        record.entry.upstream_local_address = stream.connection().local;
+        let mut sender = stream.connection().sender.clone();
+        match sender.try_send_request(request).await {
+            Ok(response) => return Ok((response, By::Http2 { _stream: stream })),
+            Err(error) => request = unanswered(error, None)?,
+        }
+    }
+    let connection = match dial_http2(endpoint.address, &worker.settings).await {
+        Ok(connection) => connection,
+        Err(fault) => return Err(Box::new((fault, Some(request)))),
+    };
+    let stream = worker.pool.share(endpoint.address, connection);
+    record.entry.upstream_local_address = stream.connection().local;
+    let mut sender = stream.connection().sender.clone();
+    match sender.try_send_request(request).await {
+        Ok(response) => Ok((response, By::Http2 { _stream: stream })),
+        Err(error) => Err(Box::new((fault_of(error.error()), None))),
+    }
+}
+
+/// The request to send again after a kept connection failed: what the codec gives back unsent, or the
+/// copy of one that does no harm when it is processed twice.
+fn unanswered(
+    mut error: TrySendError<Request<RequestBody>>,
+    copy: Option<Request<RequestBody>>,
+) -> Result<Request<RequestBody>, Failed> {
+    let unsent = error.take_message();
+    let fault = fault_of(error.error());
+    let died = fault == Fault::UpstreamClosed;
+    unsent.or(copy.filter(|_| died)).ok_or_else(|| Box::new((fault, None)))
+}
+
+/// A copy of a request without a body whose method is idempotent (RFC 9110 section 9.2.2).
+fn replayable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let idempotent = request.method().is_idempotent() && request.method() != Method::CONNECT;
+    let body = request.body().copy_if_empty().filter(|_| idempotent)?;
+    let mut copy = Request::new(body);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
+}
+
+/// What the codec's error means.
+fn fault_of(error: &hyper::Error) -> Fault {
+    tracing::debug!(cause = %error, "an endpoint did not answer");
+    if error.is_parse() { Fault::UpstreamProtocol } else { Fault::UpstreamClosed }
+}
+
+/// Endpoints that are tried for one request when connecting fails.
+const TRIES_MAX: usize = 3;

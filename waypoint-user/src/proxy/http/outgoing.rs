@@ -1,0 +1,116 @@
+//! The request that leaves for an endpoint.
+//!
+//! **Invariant:** its target is the path that policies and routes saw, unless a rule rewrote it.
+
+use http::{
+    HeaderValue, Method, Request, Uri, Version,
+    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING},
+    request::Parts,
+    uri::PathAndQuery,
+};
+use hyper::body::Body;
+
+use crate::{
+    mesh::{request::Peer, service::AppProtocol},
+    route::Edits,
+};
+
+use super::{RequestBody, fields, forward};
+
+/// A request that passed, and its body.
+pub(super) struct Outgoing {
+    /// The head, as the client sent it.
+    pub(super) parts: Parts,
+    /// The body.
+    pub(super) body: RequestBody,
+    /// The authority that the client asked for.
+    pub(super) authority: String,
+    /// The path in normal form, and the query.
+    pub(super) path_and_query: String,
+}
+
+impl Outgoing {
+    /// The protocol that the request asks to change to.
+    pub(super) fn upgrade(&self) -> Option<HeaderValue> {
+        fields::upgrade_of(self.parts.version, &self.parts.headers)
+    }
+
+    /// What the endpoint is spoken to: what its port declares, else what the client speaks. Changing
+    /// the protocol needs HTTP/1.
+    pub(super) fn version_for(&self, declared: AppProtocol) -> forward::Version {
+        let http2 = match declared {
+            AppProtocol::Http2 => true,
+            AppProtocol::Http => false,
+            AppProtocol::Detect | AppProtocol::Tcp => self.parts.version == Version::HTTP_2,
+        };
+        if http2 && self.upgrade().is_none() {
+            forward::Version::Http2
+        } else {
+            forward::Version::Http1
+        }
+    }
+
+    /// Makes the request. `new_id` gives the id of a request that has none.
+    pub(super) fn build(
+        self,
+        version: forward::Version,
+        edits: &Edits<'_>,
+        peer: &Peer,
+        new_id: impl FnOnce() -> String,
+    ) -> Request<RequestBody> {
+        let upgrade = self.upgrade();
+        let Self { parts, body, authority, path_and_query } = self;
+        let mut headers = parts.headers;
+        fields::remove_hop_by_hop(&mut headers);
+        fields::add_forwarded(&mut headers, peer);
+        if !headers.contains_key(fields::REQUEST_ID) {
+            fields::insert(&mut headers, fields::REQUEST_ID, &new_id());
+        }
+        fields::insert(&mut headers, HOST.as_str(), &authority);
+        fields::edit(&mut headers, &edits.request);
+        fields::remove_framing(&mut headers);
+        if let Some(authority) = edits.authority {
+            fields::insert(&mut headers, HOST.as_str(), authority);
+        }
+        let path_and_query = edits.path_and_query.clone().unwrap_or(path_and_query);
+        let mut request = Request::new(body);
+        *request.method_mut() = parts.method;
+        *request.headers_mut() = headers;
+        match version {
+            forward::Version::Http1 => http1(&mut request, &path_and_query, upgrade),
+            forward::Version::Http2 => http2(&mut request, &path_and_query),
+        }
+        request
+    }
+}
+
+/// Finishes a request for HTTP/1.
+fn http1(request: &mut Request<RequestBody>, path: &str, upgrade: Option<HeaderValue>) {
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    let empty = request.body().is_end_stream();
+    let sized = request.body().size_hint().exact().is_some();
+    let awaits_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    let headers = request.headers_mut();
+    if let Some(upgrade) = upgrade {
+        fields::set_upgrade(headers, upgrade);
+    } else if headers.contains_key(TE) {
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+    // The codec frames what it can see; it takes GET to have no body, and leaves out a length of zero.
+    if empty && awaits_body {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    } else if !empty && !sized {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+/// Finishes a request for HTTP/2, where the authority is part of the target.
+fn http2(request: &mut Request<RequestBody>, path: &str) {
+    *request.version_mut() = Version::HTTP_2;
+    let host = request.headers_mut().remove(HOST);
+    let mut target = http::uri::Parts::default();
+    target.path_and_query = path.parse::<PathAndQuery>().ok();
+    target.authority = host.and_then(|host| host.as_bytes().try_into().ok());
+    target.scheme = target.authority.is_some().then_some(http::uri::Scheme::HTTP);
+    *request.uri_mut() = Uri::from_parts(target).unwrap_or_default();
+}

@@ -1,0 +1,95 @@
+//! Every limit of the engine, with its default and what happens when it is hit.
+//!
+//! Each limit with a row below `waypoint_limit_hits_total` has a counter there under that name.
+
+use std::time::Duration;
+
+use crate::telemetry::metrics::{Limit, Registry};
+
+/// Longest header block of HTTP/1 and HTTP/2, in bytes; a longer one is answered with 431.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// Most header fields of HTTP/1; more are answered with 431.
+pub const HEADERS_MAX: usize = 128;
+
+/// How long the head of an HTTP/1 request may take once its connection waits for one; then the
+/// connection is closed. It is also how long a connection may be idle between requests.
+pub const HEADER_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// How long the first bytes may take where HTTP is declared; then the connection is closed.
+pub const FIRST_BYTES_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Most bytes of a body that wait in one direction of an HTTP/1 connection.
+pub const HTTP1_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Requests at a time of one HTTP/2 connection; clients are told, and more are refused.
+pub const HTTP2_STREAMS_MAX: u32 = 256;
+
+/// Bytes of one HTTP/2 stream that may wait to be read.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// Bytes of one HTTP/2 connection that may wait to be read.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Streams that a client may reset before they were looked at; more end the connection
+/// (CVE-2023-44487).
+pub const HTTP2_PENDING_RESETS_MAX: usize = 32;
+
+/// Streams that we reset for a client's errors; more end the connection.
+pub const HTTP2_ERROR_RESETS_MAX: usize = 256;
+
+/// Requests at a time on one HTTP/2 connection to an endpoint; more open another connection.
+pub const HTTP2_UPSTREAM_STREAMS_MAX: usize = 100;
+
+/// Idle connections to one endpoint and worker; one more is closed. Counted as `upstream_idle`.
+pub const IDLE_PER_ENDPOINT_MAX: usize = 64;
+
+/// Idle connections of one worker; one more is closed. Counted as `upstream_idle`.
+pub const IDLE_MAX: usize = 1024;
+
+/// How long a connection to an endpoint may be idle; then it is closed.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+
+/// First bytes of a connection that are looked at to tell its protocol.
+pub const SNIFF_BYTES_MAX: usize = 1024;
+
+/// Sizes of a copy buffer: it grows when a read filled it, and starts small because most connections
+/// are idle.
+pub const COPY_BUFFER_BYTES: [usize; 3] = [1024, 16 * 1024, 256 * 1024];
+
+/// How long accepting rests when there are no file descriptors. Counted as `file_descriptors`.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection may be silent before the kernel asks whether the other side is there.
+pub const KEEPALIVE_AFTER: Duration = Duration::from_mins(5);
+
+/// Pairs of parties whose counters one connection remembers.
+pub const METERS_MAX: usize = 32;
+
+/// Counters of limits that were hit.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// [`Settings::connections_max`](super::Settings::connections_max).
+    pub(super) connections: Limit,
+    /// No file descriptor for a connection.
+    pub(super) file_descriptors: Limit,
+    /// [`IDLE_PER_ENDPOINT_MAX`] and [`IDLE_MAX`].
+    pub(super) upstream_idle: Limit,
+    /// [`FIRST_BYTES_TIMEOUT`] and [`HEADER_TIMEOUT`].
+    pub(super) header_timeout: Limit,
+    /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
+    pub(super) header_bytes: Limit,
+}
+
+impl Limits {
+    /// Counters in a registry.
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self {
+            connections: registry.limit("connections"),
+            file_descriptors: registry.limit("file_descriptors"),
+            upstream_idle: registry.limit("upstream_idle"),
+            header_timeout: registry.limit("header_timeout"),
+            header_bytes: registry.limit("header_bytes"),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Who is on a connection, and the counters of the pairs of parties that meet on it.
+
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, sync::Arc};
+
+use crate::{
+    mesh::{
+        request::{Origin, Peer},
+        snapshot::Snapshot,
+        workload::Workload,
+    },
+    telemetry::metrics::traffic::{Meter, Pair, Party, Protocol, ServiceLabels, Shard},
+};
+
+use super::limits::METERS_MAX;
+
+/// The peer that the kernel says a connection is from.
+pub(super) fn identify(address: SocketAddr, origin: &Origin, snapshot: &Snapshot) -> Peer {
+    let workload = match origin {
+        Origin::Pod(name) => snapshot.workloads().get(name).cloned(),
+        Origin::Probe | Origin::Unknown => None,
+    };
+    Peer { address, workload }
+}
+
+/// The counters of one connection's pairs of parties.
+pub(super) struct Meters {
+    shard: Arc<Shard>,
+    known: RefCell<Vec<Known>>,
+}
+
+impl Meters {
+    /// No counters yet.
+    pub(super) fn new(shard: Arc<Shard>) -> Self {
+        Self { shard, known: RefCell::default() }
+    }
+
+    /// The counters of a pair, which labels are made for only once.
+    pub(super) fn meter(
+        &self,
+        peer: &Peer,
+        service: &Rc<ServiceLabels>,
+        workload: Option<&Arc<Workload>>,
+        protocol: Protocol,
+    ) -> Rc<Meter> {
+        let mut known = self.known.borrow_mut();
+        let same = |one: &&Known| {
+            one.protocol == protocol
+                && Rc::ptr_eq(&one.service, service)
+                && one.workload.as_ref().map(Arc::as_ptr) == workload.map(Arc::as_ptr)
+        };
+        if let Some(found) = known.iter().find(same) {
+            return Rc::clone(&found.meter);
+        }
+        if known.len() >= METERS_MAX {
+            known.clear();
+        }
+        let party = |workload: Option<&Arc<Workload>>| {
+            workload.map(|workload| Party::of(workload)).unwrap_or_default()
+        };
+        let meter = Rc::new(self.shard.meter(Pair {
+            source: party(peer.workload.as_ref()),
+            destination: party(workload),
+            service: ServiceLabels::clone(service),
+            protocol,
+        }));
+        known.push(Known {
+            service: Rc::clone(service),
+            workload: workload.cloned(),
+            protocol,
+            meter: Rc::clone(&meter),
+        });
+        meter
+    }
+}
+
+/// A pair that was met before.
+struct Known {
+    service: Rc<ServiceLabels>,
+    workload: Option<Arc<Workload>>,
+    protocol: Protocol,
+    meter: Rc<Meter>,
+}

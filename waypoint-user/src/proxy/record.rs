@@ -1,0 +1,153 @@
+//! What is told of a request when it ends: one line of the access log, and the metrics.
+//!
+//! **Invariant:** every request is told exactly once, however it ends: a record that is dropped before
+//! its request ended tells that the client went away.
+
+use std::{cell::Cell, rc::Rc, sync::Arc, time::SystemTime};
+
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use crate::{
+    mesh::{request::Peer, workload::Workload},
+    telemetry::{
+        access::Entry,
+        metrics::traffic::{NO_FLAG, Outcome, Protocol, Sample, ServiceLabels},
+    },
+};
+
+use super::{
+    connection::Connection,
+    respond::Fault,
+    view::{Destination, Target},
+};
+
+/// A request that is under way.
+pub(super) struct Record {
+    /// What is logged of it.
+    pub(super) entry: Box<Entry>,
+    /// How metrics name its destination.
+    pub(super) labels: Rc<ServiceLabels>,
+    /// The pod that answers.
+    pub(super) workload: Option<Arc<Workload>>,
+    /// Bytes of the request's body so far.
+    pub(super) received: Rc<Cell<u64>>,
+    /// Bytes of the heads of the request and the response.
+    pub(super) head_bytes: (u64, u64),
+    /// The gRPC status; `None` within unless the response had one.
+    pub(super) grpc_status: Option<u16>,
+    /// Whether it is gRPC.
+    pub(super) is_grpc: bool,
+    connection: Rc<Connection>,
+    peer: Peer,
+    began: Instant,
+    fault: Option<Fault>,
+    told: bool,
+}
+
+impl Record {
+    /// A record that begins now.
+    pub(super) fn new(connection: &Rc<Connection>, peer: Peer, target: Option<&Target>) -> Self {
+        let mut entry = Entry::new(SystemTime::now(), connection.remote, connection.local);
+        describe(&mut entry, &peer, target);
+        Self {
+            entry: Box::new(entry),
+            labels: target.map(|target| Rc::clone(&target.labels)).unwrap_or_default(),
+            workload: None,
+            received: Rc::default(),
+            head_bytes: (0, 0),
+            grpc_status: None,
+            is_grpc: false,
+            connection: Rc::clone(connection),
+            peer,
+            began: Instant::now(),
+            fault: None,
+            told: false,
+        }
+    }
+
+    /// Notes what went wrong; the first fault counts.
+    pub(super) fn fail(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// Notes the gRPC status that a block of fields may hold.
+    pub(super) fn see_grpc_status(&mut self, fields: &HeaderMap) {
+        if let Some(status) = fields.get("grpc-status") {
+            let code = status.to_str().ok().and_then(|text| text.parse().ok());
+            // What is no code is UNKNOWN (gRPC `doc/PROTOCOL-HTTP2.md`).
+            self.grpc_status = Some(code.filter(|code| *code <= GRPC_CODE_MAX).unwrap_or(2));
+        }
+    }
+
+    /// Tells that the request ended.
+    pub(super) fn finish(mut self) {
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let duration = self.began.elapsed();
+        self.entry.duration = duration;
+        self.entry.bytes_received = self.received.get();
+        let mut flag = "";
+        if let Some(fault) = &self.fault {
+            flag = fault.row().flag;
+            self.entry.blame = Some(fault.row().blame.as_str());
+            self.entry.response_code_details = Some(fault.to_string());
+            self.entry.upstream_transport_failure_reason = fault.transport_failure();
+        }
+        let flag = if flag.is_empty() { NO_FLAG } else { flag };
+        self.entry.response_flags = Some(flag);
+        self.entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
+        let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
+        let meters = &self.connection.meters;
+        let meter = meters.meter(&self.peer, &self.labels, self.workload.as_ref(), protocol);
+        let (request_head, response_head) = self.head_bytes;
+        meter.request(
+            Outcome { status: self.entry.response_code, grpc: self.grpc_status, flag },
+            &Sample {
+                duration,
+                request_bytes: request_head + self.entry.bytes_received,
+                response_bytes: response_head + self.entry.bytes_sent,
+            },
+        );
+        self.connection.worker.log.record(self.entry.clone());
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.told {
+            self.fail(Fault::ClientGone);
+            self.tell();
+        }
+    }
+}
+
+/// Notes who asks and what is asked for.
+pub(super) fn describe(entry: &mut Entry, peer: &Peer, target: Option<&Target>) {
+    entry.source_workload = peer.workload.as_ref().map(|workload| workload.name.to_string());
+    if let Some(target) = target {
+        entry.waypoint = Some(target.waypoint.clone());
+        if let Destination::Service(service, _) = &target.destination {
+            entry.destination_service = Some(service.name.to_string());
+        }
+    }
+}
+
+/// Bytes of a block of fields, as HTTP/1 writes them.
+pub(super) fn field_bytes(fields: &HeaderMap) -> u64 {
+    let len = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        name.as_str().len() + value.len() + FIELD_OVERHEAD_BYTES
+    };
+    fields.iter().map(len).sum::<usize>() as u64
+}
+
+/// The colon, the space and the end of the line of a field.
+const FIELD_OVERHEAD_BYTES: usize = 4;
+
+/// The largest gRPC status code.
+const GRPC_CODE_MAX: u16 = 16;

@@ -1,0 +1,182 @@
+//! What goes wrong with a connection or a request, and how each case is answered: one table for the
+//! status, the body, the access log's flag and details, and whether another try is allowed.
+//!
+//! It sends nothing. The texts and flags are Envoy's, because people's tools look for them.
+
+use std::{borrow::Cow, fmt};
+
+/// Something that went wrong, or was not allowed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Fault {
+    /// The request is malformed in a way that the codec cannot see.
+    BadRequest(&'static str),
+    /// The method is not served here.
+    MethodRefused,
+    /// The policies deny it; the rule that says so, if it was one.
+    Denied(Option<String>),
+    /// The destination is not known, or no longer.
+    UnknownDestination,
+    /// No rule of the routes matches.
+    NoRoute,
+    /// The rule that matches has no place to send requests.
+    NoBackend(String),
+    /// No endpoint is ready.
+    NoEndpoint,
+    /// The endpoint could not be reached.
+    ConnectFailed(String),
+    /// The endpoint did not answer the connection in time.
+    ConnectTimeout,
+    /// The endpoint closed the connection before its response.
+    UpstreamClosed,
+    /// The endpoint closed the connection within its response.
+    UpstreamCut,
+    /// The endpoint's response is malformed.
+    UpstreamProtocol,
+    /// The client went away.
+    ClientGone,
+    /// The policies deny now what they once allowed.
+    Revoked(Option<String>),
+    /// A drain ended before the request did.
+    Drained,
+}
+
+/// Whose fault something is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Blame {
+    /// The client's.
+    Client,
+    /// The backend's.
+    Backend,
+    /// Ours, or our operator's.
+    Waypoint,
+}
+
+impl Blame {
+    /// The word of the access log.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Backend => "backend",
+            Self::Waypoint => "waypoint",
+        }
+    }
+}
+
+/// How a fault is answered and told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// Whose fault it is.
+    pub(super) blame: Blame,
+    /// The status; zero when nothing can be answered.
+    pub(super) status: u16,
+    /// The response flag; empty for none.
+    pub(super) flag: &'static str,
+    /// Whether another endpoint may be tried: nothing was processed yet.
+    pub(super) may_retry: bool,
+}
+
+impl Fault {
+    /// The table.
+    #[rustfmt::skip]
+    pub(super) const fn row(&self) -> Row {
+        let (blame, status, flag, may_retry) = match self {
+            Self::BadRequest(_)      => (Blame::Client,   400, "DPE", false),
+            Self::MethodRefused      => (Blame::Client,   405, "DPE", false),
+            Self::Denied(_)          => (Blame::Client,   403, "",    false),
+            Self::UnknownDestination => (Blame::Waypoint, 503, "NC",  false),
+            Self::NoRoute            => (Blame::Client,   404, "NR",  false),
+            Self::NoBackend(_)       => (Blame::Waypoint, 500, "NC",  false),
+            Self::NoEndpoint         => (Blame::Backend,  503, "UH",  false),
+            Self::ConnectFailed(_)
+            | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
+            Self::UpstreamClosed     => (Blame::Backend,  503, "UC",  false),
+            Self::UpstreamCut        => (Blame::Backend,  0,   "UC",  false),
+            Self::UpstreamProtocol   => (Blame::Backend,  502, "UPE", false),
+            Self::ClientGone         => (Blame::Client,   0,   "DC",  false),
+            Self::Revoked(_)         => (Blame::Client,   0,   "",    false),
+            Self::Drained            => (Blame::Waypoint, 0,   "DR",  false),
+        };
+        Row { blame, status, flag, may_retry }
+    }
+
+    /// The body of the response.
+    pub(super) fn body(&self) -> Cow<'static, str> {
+        match self {
+            Self::Denied(_) => Cow::Borrowed("RBAC: access denied"),
+            Self::NoEndpoint => Cow::Borrowed("no healthy upstream"),
+            Self::ConnectFailed(cause) => Cow::Owned(format!(
+                "{RESET}remote connection failure, transport failure reason: \
+                 delayed connect error: {cause}"
+            )),
+            Self::ConnectTimeout => Cow::Owned(format!("{RESET}connection timeout")),
+            Self::UpstreamClosed => Cow::Owned(format!("{RESET}connection termination")),
+            Self::UpstreamProtocol => Cow::Owned(format!("{RESET}protocol error")),
+            Self::BadRequest(what) => Cow::Borrowed(what),
+            _ => Cow::Borrowed(""),
+        }
+    }
+
+    /// Why the endpoint could not be reached, if that is the fault.
+    pub(super) fn transport_failure(&self) -> Option<String> {
+        match self {
+            Self::ConnectFailed(cause) => Some(format!("delayed connect error: {cause}")),
+            Self::ConnectTimeout => Some("connection timeout".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The gRPC status that stands for the HTTP status of the row.
+    pub(super) const fn grpc_status(&self) -> u16 {
+        match self.row().status {
+            400 => 13,
+            401 => 16,
+            403 => 7,
+            404 => 12,
+            429 | 502..=504 => 14,
+            _ => 2,
+        }
+    }
+}
+
+/// The response code details of the access log.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadRequest(_) => f.write_str("http1.codec_error"),
+            Self::MethodRefused => f.write_str("connect_not_allowed"),
+            Self::Denied(rule) | Self::Revoked(rule) => {
+                let rule = rule.as_deref().unwrap_or("none");
+                write!(f, "rbac_access_denied_matched_policy[{rule}]")
+            }
+            Self::UnknownDestination => f.write_str("filter_chain_not_found"),
+            Self::NoRoute => f.write_str("route_not_found"),
+            Self::NoBackend(_) => f.write_str("cluster_not_found"),
+            Self::NoEndpoint => f.write_str("no_healthy_upstream"),
+            Self::ConnectFailed(cause) => {
+                let cause = cause.replace(' ', "_");
+                let reason = "remote_connection_failure|delayed_connect_error:_";
+                write!(f, "upstream_reset_before_response_started{{{reason}{cause}}}")
+            }
+            Self::ConnectTimeout => {
+                f.write_str("upstream_reset_before_response_started{connection_timeout}")
+            }
+            Self::UpstreamClosed => {
+                f.write_str("upstream_reset_before_response_started{connection_termination}")
+            }
+            Self::UpstreamCut => {
+                f.write_str("upstream_reset_after_response_started{connection_termination}")
+            }
+            Self::UpstreamProtocol => {
+                f.write_str("upstream_reset_before_response_started{protocol_error}")
+            }
+            Self::ClientGone => f.write_str("downstream_remote_disconnect"),
+            Self::Drained => f.write_str("drain_deadline"),
+        }
+    }
+}
+
+/// How Envoy begins the body of a 503.
+const RESET: &str = "upstream connect error or disconnect/reset before headers. reset reason: ";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Opaque TCP: judged once, balanced once, copied both ways.
+//!
+//! **Invariant:** a change of the mesh ends a connection only when its policies now deny it.
+
+use std::{cell::Cell, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+use crate::{
+    mesh::{request::Peer, workload::Workload},
+    policy::{Subject, Verdict},
+    telemetry::{
+        access::Entry,
+        metrics::traffic::{Meter, NO_FLAG, Protocol, ServiceLabels},
+    },
+};
+
+use self::copy::{Ended, copy_both};
+use super::{
+    connection::Connection,
+    lease::Lease,
+    record::describe,
+    respond::Fault,
+    socket,
+    view::{InFlight, View},
+};
+
+pub(super) mod copy;
+
+/// Serves a connection to its end.
+pub(super) async fn serve(connection: Rc<Connection>, mut client: TcpStream, first: Bytes) {
+    let view = connection.worker.view();
+    let peer = connection.peer(&view);
+    let lease = Lease::new(peer.clone(), connection.local, None);
+    let lease = connection.worker.leases.grant(lease);
+    let mut session = Session::new(&connection, peer);
+    let reached = session.reach(&view).await;
+    // A view is held no longer than it takes to decide, so that old Snapshots go away.
+    drop(view);
+    let mut upstream = match reached {
+        Ok(upstream) => upstream,
+        Err(fault) => {
+            socket::reset_on_drop(&client);
+            return session.finish(Some(&fault));
+        }
+    };
+    let meter = session.meter();
+    meter.opened();
+    let counted = Counted { session: &session, meter: &meter };
+    let fault = tokio::select! {
+        ended = copy_both(&mut client, &mut upstream.stream, first, &counted) => match ended {
+            Ended::Both => None,
+            Ended::ClientReset => Some(Fault::ClientGone),
+            Ended::UpstreamReset => Some(Fault::UpstreamCut),
+        },
+        fault = lease.revoked() => Some(fault),
+    };
+    if fault.is_some() {
+        socket::reset_on_drop(&client);
+        socket::reset_on_drop(&upstream.stream);
+    }
+    session.finish(fault.as_ref());
+}
+
+/// What is told of a connection when it ends.
+struct Session {
+    connection: Rc<Connection>,
+    peer: Peer,
+    entry: Box<Entry>,
+    labels: Rc<ServiceLabels>,
+    workload: Option<Arc<Workload>>,
+    received: Cell<u64>,
+    sent: Cell<u64>,
+    told: bool,
+}
+
+/// A connection to an endpoint.
+struct Upstream {
+    stream: TcpStream,
+    _in_flight: InFlight,
+}
+
+impl Session {
+    fn new(connection: &Rc<Connection>, peer: Peer) -> Self {
+        Self {
+            connection: Rc::clone(connection),
+            entry: Box::new(Entry::new(connection.start, connection.remote, connection.local)),
+            peer,
+            labels: Rc::default(),
+            workload: None,
+            received: Cell::default(),
+            sent: Cell::default(),
+            told: false,
+        }
+    }
+
+    /// Judges the connection and connects it to an endpoint.
+    async fn reach(&mut self, view: &View) -> Result<Upstream, Fault> {
+        let connection = Rc::clone(&self.connection);
+        let target = connection.target(view);
+        describe(&mut self.entry, &self.peer, target.as_deref());
+        let target = target.ok_or(Fault::UnknownDestination)?;
+        self.labels = Rc::clone(&target.labels);
+        let subject = Subject { peer: &self.peer, destination: connection.local, head: None };
+        if let Verdict::Deny { rule } = target.policies.judge(&subject) {
+            return Err(Fault::Denied(rule));
+        }
+        let cluster = view.default_cluster(&target, connection.local);
+        let cluster_name = format!("inbound-vip|{}|tcp|{}", cluster.port, cluster.host);
+        self.entry.upstream_cluster = Some(cluster_name);
+        let worker = &connection.worker;
+        let endpoint =
+            cluster.choose(&[], &mut |bound| worker.dice(bound)).ok_or(Fault::NoEndpoint)?;
+        self.workload.clone_from(&endpoint.workload);
+        self.entry.upstream_host = Some(endpoint.address);
+        let in_flight = endpoint.begin();
+        let stream = socket::dial(endpoint.address, &worker.settings).await?;
+        self.entry.upstream_local_address = stream.local_addr().ok();
+        Ok(Upstream { stream, _in_flight: in_flight })
+    }
+
+    fn meter(&self) -> Rc<Meter> {
+        let workload = self.workload.as_ref();
+        self.connection.meters.meter(&self.peer, &self.labels, workload, Protocol::Tcp)
+    }
+
+    /// Tells how the connection ended.
+    fn finish(mut self, fault: Option<&Fault>) {
+        self.tell(fault);
+    }
+
+    fn tell(&mut self, fault: Option<&Fault>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let flag = fault.map_or("", |fault| fault.row().flag);
+        let flag = if flag.is_empty() { NO_FLAG } else { flag };
+        let meter = self.meter();
+        if self.entry.upstream_local_address.is_none() {
+            meter.opened();
+        }
+        meter.closed(flag);
+        self.entry.response_flags = Some(flag);
+        self.entry.blame = fault.map(|fault| fault.row().blame.as_str());
+        self.entry.connection_termination_details = fault.map(ToString::to_string);
+        self.entry.upstream_transport_failure_reason = fault.and_then(Fault::transport_failure);
+        self.entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
+        self.entry.bytes_received = self.received.get();
+        self.entry.bytes_sent = self.sent.get();
+        self.entry.duration = self.connection.began.elapsed();
+        self.connection.worker.log.record(self.entry.clone());
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.tell(Some(&Fault::Drained));
+    }
+}
+
+/// Counts the bytes of a session as they are copied.
+struct Counted<'a> {
+    session: &'a Session,
+    meter: &'a Meter,
+}
+
+impl copy::Count for Counted<'_> {
+    fn sent_on(&self, bytes: u64) {
+        self.session.received.set(self.session.received.get() + bytes);
+        self.meter.received(bytes);
+    }
+
+    fn sent_back(&self, bytes: u64) {
+        self.session.sent.set(self.session.sent.get() + bytes);
+        self.meter.sent(bytes);
+    }
+}

@@ -1,0 +1,288 @@
+//! A mesh with one Service, an engine before it, and the means to look at what came of it.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    mesh::{
+        binding::{Binding, FailMode},
+        label::Labels,
+        object::ObjectName,
+        policy::AuthorizationPolicy,
+        request::Origin,
+        route::HttpRoute,
+        service::{AppProtocol, Endpoint, Service, ServicePort},
+        snapshot::{Contents, Snapshot},
+        spiffe::SpiffeId,
+        workload::{Enrolment, Workload},
+    },
+    proxy::{Engine, Settings, Telemetry},
+    telemetry::{access::AccessLog, metrics::Registry},
+};
+
+pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// How long anything may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An engine before the Service `default/shop`.
+pub(super) struct Lab {
+    /// What clients dial.
+    pub(super) address: SocketAddr,
+    pub(super) engine: Engine,
+    pub(super) registry: Registry,
+    log: AccessLog,
+    page: Page,
+    contents: Contents,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Lab {
+    /// An engine whose Service has these endpoints on a port that declares a protocol.
+    pub(super) fn start(endpoints: &[SocketAddr], protocol: AppProtocol) -> Self {
+        Self::start_with(endpoints, protocol, |_| {}, |_, _| {})
+    }
+
+    /// The same, with settings and contents changed.
+    pub(super) fn start_with(
+        endpoints: &[SocketAddr],
+        protocol: AppProtocol,
+        settings: impl FnOnce(&mut Settings),
+        change: impl FnOnce(&mut Contents, u16),
+    ) -> Self {
+        let listener = std::net::TcpListener::bind((LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut contents = Contents::default();
+        add_workload(&mut contents, "web");
+        add_service(&mut contents, "shop", (address.port(), protocol), endpoints);
+        change(&mut contents, address.port());
+        let (snapshots, receiver) = watch::channel(Arc::new(Snapshot::new(contents.clone())));
+        let registry = Registry::new();
+        let page = Page::default();
+        let log = AccessLog::start(page.clone(), &registry).unwrap();
+        let telemetry = Telemetry { registry: registry.clone(), access_log: log.clone() };
+        let mut wanted = Settings { drain_deadline: PATIENCE, ..Settings::default() };
+        settings(&mut wanted);
+        let origins = Arc::new(|_| Origin::Pod(ObjectName::new("default", "web")));
+        let listeners = vec![vec![listener]];
+        let engine = Engine::start(wanted, receiver, listeners, origins, telemetry).unwrap();
+        Self { address, engine, registry, log, page, contents, snapshots }
+    }
+
+    /// Changes the mesh while the engine runs.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Contents)) {
+        change(&mut self.contents);
+        self.snapshots.send(Arc::new(Snapshot::new(self.contents.clone()))).unwrap();
+    }
+
+    /// A connection to the Service.
+    pub(super) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends a request on a connection of its own, and returns everything that comes back.
+    pub(super) async fn ask(&self, request: &str) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        read_to_end(&mut stream).await
+    }
+
+    /// Waits for the access log to have this many lines, and returns the last.
+    pub(super) async fn line(&self, number: usize) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.log.flush(PATIENCE);
+            let lines = self.page.lines();
+            assert!(lines.len() <= number, "more than {number} lines: {lines:#?}");
+            if let Some(line) = lines.get(number - 1) {
+                return line.clone();
+            }
+            assert!(Instant::now() < until, "no line {number} in {lines:#?}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits for a metric whose line has all of these parts, and returns its number.
+    pub(super) async fn metric(&self, parts: &[&str]) -> f64 {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = self.registry.encode();
+            let found = text.lines().find(|line| parts.iter().all(|part| line.contains(part)));
+            if let Some((_, number)) = found.and_then(|line| line.rsplit_once(' ')) {
+                return number.parse().unwrap();
+            }
+            assert!(Instant::now() < until, "no {parts:?} in {text}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// Adds a ready pod of `default`.
+pub(super) fn add_workload(contents: &mut Contents, name: &str) {
+    let name = ObjectName::new("default", name);
+    let identity = SpiffeId {
+        trust_domain: "cluster.local".to_owned(),
+        namespace: "default".to_owned(),
+        service_account: name.name.clone(),
+    };
+    let workload = Workload {
+        labels: Labels::from([("app".to_owned(), name.name.clone())]),
+        identity,
+        addresses: Vec::new(),
+        ready: true,
+        enrolment: Enrolment::Enrolled,
+        host_network: false,
+        instance_of: None,
+        netns: None,
+        owner: name.name.clone(),
+        binding: Binding::Direct,
+        fail_closed: false,
+        name: name.clone(),
+    };
+    contents.workloads.insert(name, Arc::new(workload));
+}
+
+/// Adds a Service of `default` behind the waypoint, with a pod `<name>-<number>` at each endpoint. Only
+/// the Service `shop` has a virtual address, which is the loopback address.
+pub(super) fn add_service(
+    contents: &mut Contents,
+    name: &str,
+    (port, protocol): (u16, AppProtocol),
+    endpoints: &[SocketAddr],
+) {
+    let object = ObjectName::new("default", name);
+    let mut all = Vec::new();
+    for (number, endpoint) in endpoints.iter().enumerate() {
+        let pod = format!("{name}-{number}");
+        add_workload(contents, &pod);
+        all.push(Endpoint {
+            address: endpoint.ip(),
+            workload: Some(ObjectName::new("default", pod)),
+            ports: vec![(port, endpoint.port())],
+            ready: true,
+        });
+    }
+    let service = Service {
+        name: object.clone(),
+        labels: Labels::new(),
+        vips: if name == "shop" { vec![LOCALHOST] } else { Vec::new() },
+        ports: vec![ServicePort { name: String::new(), number: port, protocol }],
+        endpoints: all,
+        binding: Binding::Bound(ObjectName::new("default", "waypoint")),
+        fail_mode: FailMode::Unset,
+        fail_closed: false,
+    };
+    contents.services.insert(object, Arc::new(service));
+}
+
+/// Adds a route.
+pub(super) fn add_route(contents: &mut Contents, route: HttpRoute) {
+    contents.routes.insert(route.name.clone(), Arc::new(route));
+}
+
+/// Adds a policy.
+pub(super) fn add_policy(contents: &mut Contents, policy: AuthorizationPolicy) {
+    let all: &mut BTreeMap<_, _> = &mut contents.policies;
+    all.insert(policy.name.clone(), Arc::new(policy));
+}
+
+/// Reads until the other side ends; a reset ends as well.
+pub(super) async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    // A reset after the answer shows in the answer, if it matters.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("no end of the answer");
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// Reads until the text ends so.
+pub(super) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut all = Vec::new();
+    while !all.ends_with(end.as_bytes()) {
+        let byte = timeout(PATIENCE, stream.read_u8()).await;
+        let seen = || String::from_utf8_lossy(&all).into_owned();
+        let byte = byte.unwrap_or_else(|_| panic!("no {end:?} after {:?}", seen()));
+        all.push(byte.unwrap_or_else(|cause| panic!("{cause} after {:?}", seen())));
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// A listening endpoint.
+pub(super) struct Backend(pub(super) TcpListener);
+
+impl Backend {
+    pub(super) async fn bind() -> Self {
+        Self(TcpListener::bind((LOCALHOST, 0)).await.unwrap())
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    /// The next connection.
+    pub(super) async fn accept(&self) -> TcpStream {
+        timeout(PATIENCE, self.0.accept()).await.expect("nobody connects").unwrap().0
+    }
+
+    /// Answers each request with a text, in a task of its own, and sends back the request's head in the
+    /// body; connections are kept.
+    pub(super) fn echo(self, name: &'static str) {
+        crate::telemetry::task::spawn("echo", async move {
+            loop {
+                let mut stream = self.0.accept().await.unwrap().0;
+                crate::telemetry::task::spawn("echo connection", async move {
+                    while let Some(head) = next_head(&mut stream).await {
+                        let body = format!("{name}\n{head}");
+                        let len = body.len();
+                        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n");
+                        stream.write_all((answer + &body).as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// The next head on a connection, if there is one.
+async fn next_head(stream: &mut TcpStream) -> Option<String> {
+    let mut all = Vec::new();
+    while !all.ends_with(b"\r\n\r\n") {
+        all.push(stream.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(all).unwrap())
+}
+
+/// What was written to the access log.
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Page {
+    fn lines(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! Connections to endpoints: dialled with our mark, kept while idle, shared by all clients of a worker.
+//!
+//! **Invariant:** a connection carries one HTTP/1 request at a time, and is used again only after both the
+//! request and the response came to their end.
+//! **Invariant:** dropping a connection that is in use closes it.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    net::SocketAddr,
+    rc::Rc,
+    time::Duration,
+};
+
+use hyper::client::conn::{http1, http2};
+use tokio::{task::AbortHandle, time::Instant};
+
+use super::{
+    http::RequestBody,
+    limits::{HTTP2_UPSTREAM_STREAMS_MAX, IDLE_MAX, IDLE_PER_ENDPOINT_MAX, Limits},
+};
+
+mod dial;
+
+pub(super) use self::dial::{dial_http1, dial_http2};
+
+/// The connections of a worker.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: RefCell<HashMap<SocketAddr, Vec<Http1>>>,
+    idle_count: Cell<usize>,
+    shared: RefCell<HashMap<SocketAddr, Vec<Rc<Http2>>>>,
+}
+
+/// An HTTP/1 connection.
+pub(super) struct Http1 {
+    pub(super) sender: http1::SendRequest<RequestBody>,
+    pub(super) local: Option<SocketAddr>,
+    /// Whether it carried a request before.
+    pub(super) reused: bool,
+    address: SocketAddr,
+    idle_since: Instant,
+    _task: AbortOnDrop,
+}
+
+/// An HTTP/2 connection.
+pub(super) struct Http2 {
+    pub(super) sender: http2::SendRequest<RequestBody>,
+    pub(super) local: Option<SocketAddr>,
+    streams: Cell<usize>,
+    idle_since: Cell<Instant>,
+    _task: AbortOnDrop,
+}
+
+impl Pool {
+    /// An idle HTTP/1 connection to an address; the one that was used last.
+    pub(super) fn idle(&self, address: SocketAddr) -> Option<Http1> {
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.get_mut(&address)?;
+        let found = loop {
+            let Some(connection) = connections.pop() else { break None };
+            self.idle_count.set(self.idle_count.get().saturating_sub(1));
+            if !connection.sender.is_closed() {
+                break Some(connection);
+            }
+        };
+        if connections.is_empty() {
+            idle.remove(&address);
+        }
+        found
+    }
+
+    /// Keeps an HTTP/1 connection whose request and response ended.
+    pub(super) fn keep(&self, mut connection: Http1, limits: &Limits) {
+        if connection.sender.is_closed() {
+            return;
+        }
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.entry(connection.address).or_default();
+        let full = connections.len() >= IDLE_PER_ENDPOINT_MAX || self.idle_count.get() >= IDLE_MAX;
+        if full {
+            limits.upstream_idle.hit();
+            return;
+        }
+        connection.idle_since = Instant::now();
+        connection.reused = true;
+        connections.push(connection);
+        self.idle_count.set(self.idle_count.get() + 1);
+    }
+
+    /// A stream of an HTTP/2 connection that has room for one.
+    pub(super) fn stream(&self, address: SocketAddr) -> Option<Stream> {
+        let mut shared = self.shared.borrow_mut();
+        let connections = shared.get_mut(&address)?;
+        connections.retain(|connection| !connection.sender.is_closed());
+        let roomy = |connection: &&Rc<Http2>| connection.streams.get() < HTTP2_UPSTREAM_STREAMS_MAX;
+        let found = connections.iter().find(roomy).map(Http2::stream);
+        if connections.is_empty() {
+            shared.remove(&address);
+        }
+        found
+    }
+
+    /// Shares an HTTP/2 connection, and takes its first stream.
+    pub(super) fn share(&self, address: SocketAddr, connection: Http2) -> Stream {
+        let connection = Rc::new(connection);
+        let stream = connection.stream();
+        self.shared.borrow_mut().entry(address).or_default().push(connection);
+        stream
+    }
+
+    /// Closes connections that were not used for this long.
+    pub(super) fn close_idle(&self, age: Duration) {
+        let mut count = 0;
+        self.idle.borrow_mut().retain(|_, connections| {
+            connections.retain(|one| !one.sender.is_closed() && one.idle_since.elapsed() < age);
+            count += connections.len();
+            !connections.is_empty()
+        });
+        self.idle_count.set(count);
+        self.shared.borrow_mut().retain(|_, connections| {
+            connections.retain(|one| {
+                let idle = one.streams.get() == 0 && one.idle_since.get().elapsed() >= age;
+                !one.sender.is_closed() && !idle
+            });
+            !connections.is_empty()
+        });
+    }
+}
+
+impl Http2 {
+    /// Takes a stream.
+    fn stream(self: &Rc<Self>) -> Stream {
+        self.streams.set(self.streams.get() + 1);
+        Stream(Rc::clone(self))
+    }
+}
+
+/// One request of an HTTP/2 connection; it counts until this is dropped.
+pub(super) struct Stream(Rc<Http2>);
+
+impl Stream {
+    /// The connection.
+    pub(super) fn connection(&self) -> &Http2 {
+        &self.0
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.set(self.0.streams.get().saturating_sub(1));
+        self.0.idle_since.set(Instant::now());
+    }
+}
+
+/// The task that drives a connection; it ends with the connection's last user.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

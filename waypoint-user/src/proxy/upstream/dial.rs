@@ -1,0 +1,85 @@
+//! Dials endpoints and speaks HTTP with them.
+
+use std::{cell::Cell, net::SocketAddr};
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::Instant;
+
+use crate::{
+    proxy::{
+        Settings,
+        http::Local,
+        limits::{
+            HEADER_BYTES_MAX, HEADERS_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
+            HTTP2_STREAM_WINDOW_BYTES,
+        },
+        respond::Fault,
+        socket,
+    },
+    telemetry::task,
+};
+
+use super::{AbortOnDrop, Http1, Http2};
+
+/// A new HTTP/1 connection.
+pub(in crate::proxy) async fn dial_http1(
+    address: SocketAddr,
+    settings: &Settings,
+) -> Result<Http1, Fault> {
+    let stream = socket::dial(address, settings).await?;
+    let local = stream.local_addr().ok();
+    let handshake = http1::Builder::new()
+        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .max_headers(HEADERS_MAX)
+        .max_header_size(HEADER_BYTES_MAX)
+        .handshake(TokioIo::new(stream));
+    let (sender, connection) = handshake.await.map_err(|_| Fault::UpstreamClosed)?;
+    let task = task::spawn_local("upstream http1", async move {
+        if let Err(cause) = connection.with_upgrades().await {
+            tracing::debug!(%address, %cause, "a connection to an endpoint broke");
+        }
+    });
+    Ok(Http1 {
+        sender,
+        local,
+        reused: false,
+        address,
+        idle_since: Instant::now(),
+        _task: AbortOnDrop(task.abort_handle()),
+    })
+}
+
+/// A new HTTP/2 connection.
+pub(in crate::proxy) async fn dial_http2(
+    address: SocketAddr,
+    settings: &Settings,
+) -> Result<Http2, Fault> {
+    let stream = socket::dial(address, settings).await?;
+    let local = stream.local_addr().ok();
+    let handshake = http2::Builder::new(Local)
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(HTTP1_BUFFER_BYTES)
+        .max_header_list_size(header_list_bytes())
+        .handshake(TokioIo::new(stream));
+    let (sender, connection) = handshake.await.map_err(|_| Fault::UpstreamClosed)?;
+    let task = task::spawn_local("upstream http2", async move {
+        if let Err(cause) = connection.await {
+            tracing::debug!(%address, %cause, "a connection to an endpoint broke");
+        }
+    });
+    Ok(Http2 {
+        sender,
+        local,
+        streams: Cell::new(0),
+        idle_since: Cell::new(Instant::now()),
+        _task: AbortOnDrop(task.abort_handle()),
+    })
+}
+
+/// The limit of header blocks, as HTTP/2 has it.
+fn header_list_bytes() -> u32 {
+    u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,206 @@
+//! One worker's view of a Snapshot: what is behind an address, compiled when it is first asked for.
+//!
+//! It decides nothing: policies and routes are compiled here and asked elsewhere.
+//!
+//! **Invariant:** a view belongs to one Snapshot; a change of the mesh makes a new view, which takes over
+//! the route tables whose routes did not change, so that changing one object does not compile all again.
+//! **Invariant:** it holds at most one entry for each object of the Snapshot, whatever clients dial.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
+
+use crate::{
+    mesh::{
+        binding::Binding,
+        object::ObjectName,
+        route::HttpRoute,
+        service::{AppProtocol, Service},
+        snapshot::Snapshot,
+        workload::Workload,
+    },
+    policy::Policies,
+    route::Table,
+    telemetry::metrics::traffic::ServiceLabels,
+};
+
+pub(super) use self::cluster::{Cluster, Endpoint, InFlight, Loads};
+
+mod cluster;
+
+/// A Snapshot with what was compiled of it.
+pub(super) struct View {
+    snapshot: Arc<Snapshot>,
+    loads: Rc<Loads>,
+    targets: RefCell<HashMap<Key, Rc<Target>>>,
+    clusters: RefCell<HashMap<ObjectName, Vec<Rc<Cluster>>>>,
+    tables: RefCell<HashMap<(ObjectName, u16), Compiled>>,
+}
+
+/// What clients address.
+pub(super) struct Target {
+    /// The Service's port, or the pod.
+    pub(super) destination: Destination,
+    /// The waypoint before it; empty if it has none any more.
+    pub(super) waypoint: String,
+    /// Who may ask it for what.
+    pub(super) policies: Policies,
+    /// Its routes; `None` for the default route.
+    pub(super) table: Option<Rc<Table>>,
+    /// What is spoken, as declared.
+    pub(super) protocol: AppProtocol,
+    /// How metrics name it.
+    pub(super) labels: Rc<ServiceLabels>,
+}
+
+/// A Service's port, or a pod.
+pub(super) enum Destination {
+    /// A port of a Service.
+    Service(Arc<Service>, u16),
+    /// A pod, on any port.
+    Workload(Arc<Workload>),
+}
+
+impl View {
+    /// A view of a Snapshot. `before` is the view that it replaces.
+    pub(super) fn new(snapshot: Arc<Snapshot>, loads: &Rc<Loads>, before: Option<&Self>) -> Self {
+        let mut tables = before.map(|view| view.tables.take()).unwrap_or_default();
+        tables.retain(|(service, _), _| snapshot.services().contains_key(service));
+        loads.prune();
+        Self {
+            snapshot,
+            loads: Rc::clone(loads),
+            targets: RefCell::default(),
+            clusters: RefCell::default(),
+            tables: RefCell::new(tables),
+        }
+    }
+
+    /// The Snapshot.
+    pub(super) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// What is behind an address. `None` when nothing known is, or when its waypoint cannot be used.
+    pub(super) fn target(&self, address: SocketAddr) -> Option<Rc<Target>> {
+        let ip = address.ip().to_canonical();
+        let service = self.snapshot.service_of_vip(ip);
+        let key = match service {
+            Some(service) => {
+                Key::Service(ip, service.port(address.port()).map(|port| port.number)?)
+            }
+            None => Key::Workload(ip),
+        };
+        if let Some(target) = self.targets.borrow().get(&key) {
+            return Some(Rc::clone(target));
+        }
+        let target = match (&key, service) {
+            (Key::Service(_, port), Some(service)) => self.service_target(service, *port)?,
+            _ => self.workload_target(self.snapshot.workload_of_address(ip)?)?,
+        };
+        let target = Rc::new(target);
+        self.targets.borrow_mut().insert(key, Rc::clone(&target));
+        Some(target)
+    }
+
+    /// The endpoints of a target: a Service's, or the pod itself.
+    pub(super) fn default_cluster(&self, target: &Target, dialled: SocketAddr) -> Rc<Cluster> {
+        match &target.destination {
+            Destination::Service(service, port) => self.cluster_of(service, *port),
+            Destination::Workload(workload) => {
+                let labels = Rc::clone(&target.labels);
+                Rc::new(Cluster::of_workload(workload, dialled, labels, &self.loads))
+            }
+        }
+    }
+
+    /// The endpoints of a Service's port, if there is such a Service.
+    pub(super) fn cluster(&self, service: &ObjectName, port: u16) -> Option<Rc<Cluster>> {
+        let service = self.snapshot.services().get(service)?;
+        service.port(port)?;
+        Some(self.cluster_of(service, port))
+    }
+
+    fn cluster_of(&self, service: &Arc<Service>, port: u16) -> Rc<Cluster> {
+        if let Some(known) = self.clusters.borrow().get(&service.name)
+            && let Some(cluster) = known.iter().find(|cluster| cluster.port == port)
+        {
+            return Rc::clone(cluster);
+        }
+        let cluster = Rc::new(Cluster::of_service(service, port, &self.snapshot, &self.loads));
+        let mut clusters = self.clusters.borrow_mut();
+        clusters.entry(service.name.clone()).or_default().push(Rc::clone(&cluster));
+        cluster
+    }
+
+    fn service_target(&self, service: &Arc<Service>, port: u16) -> Option<Target> {
+        let domain = &self.snapshot.settings().cluster_domain;
+        Some(Target {
+            waypoint: waypoint(&service.binding)?,
+            policies: Policies::for_service(&self.snapshot, service),
+            table: self.table(service, port),
+            protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
+            labels: Rc::new(ServiceLabels::of(service, domain)),
+            destination: Destination::Service(Arc::clone(service), port),
+        })
+    }
+
+    fn workload_target(&self, workload: &Arc<Workload>) -> Option<Target> {
+        Some(Target {
+            waypoint: waypoint(&workload.binding)?,
+            policies: Policies::for_workload(&self.snapshot, workload),
+            table: None,
+            protocol: AppProtocol::Detect,
+            labels: Rc::default(),
+            destination: Destination::Workload(Arc::clone(workload)),
+        })
+    }
+
+    /// The routes of a Service's port, from the view before where they are the same.
+    fn table(&self, service: &Service, port: u16) -> Option<Rc<Table>> {
+        let routes = self.snapshot.routes_of(&service.name);
+        let key = (service.name.clone(), port);
+        if let Some(known) = self.tables.borrow().get(&key)
+            && known.routes == routes
+        {
+            return known.table.clone();
+        }
+        let table = Table::compile(routes, &service.name, port).map(Rc::new);
+        let compiled = Compiled { routes: routes.to_vec(), table: table.clone() };
+        self.tables.borrow_mut().insert(key, compiled);
+        table
+    }
+}
+
+/// What is looked up once for a view.
+#[derive(Eq, PartialEq, Hash)]
+enum Key {
+    /// An address and port of a Service.
+    Service(IpAddr, u16),
+    /// An address of a pod.
+    Workload(IpAddr),
+}
+
+/// A table, and what it was compiled from.
+struct Compiled {
+    routes: Vec<Arc<HttpRoute>>,
+    table: Option<Rc<Table>>,
+}
+
+/// The waypoint of a binding, by name. Connections to what has none any more are served without one, because they
+/// may have been captured a moment before; where a waypoint is asked for and cannot be used, nothing is
+/// served, because its policies are not known.
+fn waypoint(binding: &Binding) -> Option<String> {
+    match binding {
+        Binding::Bound(waypoint) => Some(waypoint.to_string()),
+        Binding::Direct => Some(String::new()),
+        Binding::Refused(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

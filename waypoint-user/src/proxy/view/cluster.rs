@@ -1,0 +1,147 @@
+//! Endpoints, and how many requests each has outstanding.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+};
+
+use crate::{
+    balance::least_request,
+    mesh::{
+        service::{AppProtocol, Service},
+        snapshot::Snapshot,
+        workload::Workload,
+    },
+    telemetry::metrics::traffic::ServiceLabels,
+};
+
+/// The endpoints that take the traffic of a Service's port, or of a pod.
+pub(in crate::proxy) struct Cluster {
+    /// The port.
+    pub(in crate::proxy) port: u16,
+    /// What is spoken, as declared.
+    pub(in crate::proxy) protocol: AppProtocol,
+    /// How the access log names it, after `inbound-vip|port|protocol|`.
+    pub(in crate::proxy) host: String,
+    /// How metrics name it.
+    pub(in crate::proxy) labels: Rc<ServiceLabels>,
+    endpoints: Vec<Endpoint>,
+}
+
+/// An endpoint that takes traffic.
+#[derive(Clone)]
+pub(in crate::proxy) struct Endpoint {
+    /// Where to dial.
+    pub(in crate::proxy) address: SocketAddr,
+    /// The pod, if it is known.
+    pub(in crate::proxy) workload: Option<Arc<Workload>>,
+    load: Rc<Cell<u32>>,
+}
+
+impl Cluster {
+    /// The ready endpoints of a Service's port.
+    pub(super) fn of_service(
+        service: &Service,
+        port: u16,
+        snapshot: &Snapshot,
+        loads: &Loads,
+    ) -> Self {
+        let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready);
+        let endpoints = ready.filter_map(|endpoint| {
+            let address = SocketAddr::new(endpoint.address, endpoint.target_port(port)?);
+            let name = endpoint.workload.as_ref();
+            let workload = name.and_then(|name| snapshot.workloads().get(name)).cloned();
+            Some(Endpoint { address, workload, load: loads.of(address) })
+        });
+        let domain = &snapshot.settings().cluster_domain;
+        Self {
+            port,
+            protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
+            host: service.host(domain),
+            labels: Rc::new(ServiceLabels::of(service, domain)),
+            endpoints: endpoints.collect(),
+        }
+    }
+
+    /// A pod that was dialled itself.
+    pub(super) fn of_workload(
+        workload: &Arc<Workload>,
+        dialled: SocketAddr,
+        labels: Rc<ServiceLabels>,
+        loads: &Loads,
+    ) -> Self {
+        let endpoint = Endpoint {
+            address: dialled,
+            workload: Some(Arc::clone(workload)),
+            load: loads.of(dialled),
+        };
+        Self {
+            port: dialled.port(),
+            protocol: AppProtocol::Detect,
+            host: workload.name.to_string(),
+            labels,
+            endpoints: vec![endpoint],
+        }
+    }
+
+    /// The endpoint that takes the next request, other than those that were tried; `None` when none is
+    /// ready.
+    pub(in crate::proxy) fn choose(
+        &self,
+        tried: &[SocketAddr],
+        dice: &mut dyn FnMut(u32) -> u32,
+    ) -> Option<&Endpoint> {
+        if tried.is_empty() {
+            // The common case copies nothing.
+            let load =
+                |index: usize| self.endpoints.get(index).map_or(u32::MAX, Endpoint::outstanding);
+            return self.endpoints.get(least_request(self.endpoints.len(), load, dice)?);
+        }
+        let untried = |endpoint: &&Endpoint| !tried.contains(&endpoint.address);
+        let rest: Vec<&Endpoint> = self.endpoints.iter().filter(untried).collect();
+        let load =
+            |index: usize| rest.get(index).map_or(u32::MAX, |endpoint| endpoint.outstanding());
+        rest.get(least_request(rest.len(), load, dice)?).copied()
+    }
+}
+
+impl Endpoint {
+    /// How many requests and connections are outstanding.
+    pub(super) fn outstanding(&self) -> u32 {
+        self.load.get()
+    }
+
+    /// Counts a request or connection as outstanding until the result is dropped.
+    pub(in crate::proxy) fn begin(&self) -> InFlight {
+        self.load.set(self.load.get().saturating_add(1));
+        InFlight(Rc::clone(&self.load))
+    }
+}
+
+/// One outstanding request or connection.
+pub(in crate::proxy) struct InFlight(Rc<Cell<u32>>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// What is outstanding by address; it outlives views, as requests do.
+#[derive(Default)]
+pub(in crate::proxy) struct Loads(RefCell<HashMap<SocketAddr, Rc<Cell<u32>>>>);
+
+impl Loads {
+    /// The count of an address.
+    fn of(&self, address: SocketAddr) -> Rc<Cell<u32>> {
+        Rc::clone(self.0.borrow_mut().entry(address).or_default())
+    }
+
+    /// Forgets addresses that no view and no request knows.
+    pub(super) fn prune(&self) {
+        self.0.borrow_mut().retain(|_, load| Rc::strong_count(load) > 1);
+    }
+}

@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::mesh::{
+    binding::{FailMode, Refusal, RefusalReason},
+    label::Labels,
+    route::{HttpRoute, ServiceParent},
+    service::{Endpoint as MeshEndpoint, ServicePort},
+    snapshot::Contents,
+};
+
+const PORT: u16 = 80;
+
+fn name() -> ObjectName {
+    ObjectName::new("default", "shop")
+}
+
+fn vip(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], port))
+}
+
+fn contents(binding: Binding, ready: &[bool]) -> Contents {
+    let endpoint = |(number, ready): (usize, &bool)| MeshEndpoint {
+        address: IpAddr::from([10, 1, 0, u8::try_from(number).unwrap()]),
+        workload: None,
+        ports: vec![(PORT, 8080)],
+        ready: *ready,
+    };
+    let service = Service {
+        name: name(),
+        labels: Labels::new(),
+        vips: vec![vip(PORT).ip()],
+        ports: vec![ServicePort { name: String::new(), number: PORT, protocol: AppProtocol::Http }],
+        endpoints: ready.iter().enumerate().map(endpoint).collect(),
+        binding,
+        fail_mode: FailMode::Unset,
+        fail_closed: false,
+    };
+    let route = HttpRoute {
+        name: ObjectName::new("default", "all"),
+        created: None,
+        parents: vec![ServiceParent { service: name(), port: None }],
+        rules: Vec::new(),
+    };
+    Contents {
+        services: BTreeMap::from([(name(), Arc::new(service))]),
+        routes: BTreeMap::from([(route.name.clone(), Arc::new(route))]),
+        ..Contents::default()
+    }
+}
+
+fn view(contents: &Contents, loads: &Rc<Loads>, before: Option<&View>) -> View {
+    View::new(Arc::new(Snapshot::new(contents.clone())), loads, before)
+}
+
+fn bound() -> Binding {
+    Binding::Bound(ObjectName::new("default", "waypoint"))
+}
+
+#[test]
+fn only_declared_ports_of_services_are_targets() {
+    let view = view(&contents(bound(), &[true]), &Rc::default(), None);
+    let target = view.target(vip(PORT)).unwrap();
+    assert_eq!(target.waypoint, "default/waypoint");
+    assert!(Rc::ptr_eq(&target, &view.target(vip(PORT)).unwrap()));
+    assert!(view.target(vip(81)).is_none());
+    assert!(view.target(SocketAddr::from(([10, 0, 0, 2], PORT))).is_none());
+}
+
+#[test]
+fn what_asks_for_a_waypoint_that_cannot_be_used_is_not_served() {
+    let refused = |binding| view(&contents(binding, &[true]), &Rc::default(), None);
+    let refusal = Refusal {
+        waypoint: ObjectName::new("default", "gone"),
+        reason: RefusalReason::WaypointIsNotReady,
+    };
+    assert!(refused(Binding::Refused(refusal)).target(vip(PORT)).is_none());
+    assert!(refused(Binding::Direct).target(vip(PORT)).is_some());
+}
+
+#[test]
+fn a_new_view_takes_over_tables_whose_routes_are_the_same() {
+    let loads = Rc::default();
+    let mut contents = contents(bound(), &[true]);
+    let first = view(&contents, &loads, None);
+    let table = first.target(vip(PORT)).unwrap().table.clone().unwrap();
+    let second = view(&contents, &loads, Some(&first));
+    assert!(Rc::ptr_eq(&table, second.target(vip(PORT)).unwrap().table.as_ref().unwrap()));
+    let route = contents.routes.values_mut().next().unwrap();
+    Arc::make_mut(route).rules.push(crate::mesh::route::HttpRule::default());
+    let third = view(&contents, &loads, Some(&second));
+    assert!(!Rc::ptr_eq(&table, third.target(vip(PORT)).unwrap().table.as_ref().unwrap()));
+}
+
+#[test]
+fn requests_spread_over_ready_endpoints_by_what_is_outstanding() {
+    let loads = Rc::default();
+    let view = view(&contents(bound(), &[true, false, true]), &loads, None);
+    let cluster = view.cluster(&name(), PORT).unwrap();
+    let chosen = |tried: &[SocketAddr]| cluster.choose(tried, &mut |_| 0).cloned();
+    let first = chosen(&[]).unwrap();
+    let busy = first.begin();
+    let second = chosen(&[]).unwrap();
+    assert_ne!(first.address, second.address);
+    let addresses = [first.address, second.address];
+    assert!(addresses.contains(&SocketAddr::from(([10, 1, 0, 0], 8080))));
+    assert!(addresses.contains(&SocketAddr::from(([10, 1, 0, 2], 8080))));
+    assert_eq!(chosen(&[second.address]).unwrap().address, first.address);
+    assert!(chosen(&addresses).is_none());
+    drop(busy);
+}
+
+#[test]
+fn what_is_outstanding_outlives_a_view() {
+    let loads = Rc::default();
+    let contents = contents(bound(), &[true]);
+    let first = view(&contents, &loads, None);
+    let endpoint = first.cluster(&name(), PORT).unwrap().choose(&[], &mut |_| 0).cloned().unwrap();
+    let busy = endpoint.begin();
+    let second = view(&contents, &loads, Some(&first));
+    let cluster = second.cluster(&name(), PORT).unwrap();
+    let again = cluster.choose(&[], &mut |_| 0).unwrap();
+    assert_eq!(again.outstanding(), 1);
+    drop(busy);
+    assert_eq!(again.outstanding(), 0);
+}

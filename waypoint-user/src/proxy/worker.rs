@@ -1,0 +1,224 @@
+//! A worker: one thread with its runtime, listeners and everything that requests need.
+//!
+//! **Invariant:** nothing of a worker is touched by another thread but its counters.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::TcpListener,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::{Notify, watch},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    mesh::snapshot::Snapshot,
+    telemetry::{access::AccessLog, metrics::traffic::Shard, task},
+};
+
+use super::{
+    Drained, Origins, Settings, Telemetry, accept,
+    gauges::Gauges,
+    lease::Leases,
+    limits::{IDLE_TIMEOUT, Limits},
+    upstream::Pool,
+    view::{Loads, View},
+};
+
+/// What every worker is given.
+#[derive(Clone)]
+pub(super) struct Equipment {
+    pub(super) settings: Settings,
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub(super) origins: Origins,
+    pub(super) telemetry: Telemetry,
+    pub(super) drain: CancellationToken,
+}
+
+/// What all connections of a worker share.
+pub(super) struct Worker {
+    pub(super) settings: Settings,
+    pub(super) origins: Origins,
+    pub(super) log: AccessLog,
+    pub(super) shard: Arc<Shard>,
+    pub(super) limits: Limits,
+    pub(super) leases: Leases,
+    pub(super) pool: Pool,
+    pub(super) drain: CancellationToken,
+    snapshots: RefCell<watch::Receiver<Arc<Snapshot>>>,
+    view: RefCell<Rc<View>>,
+    loads: Rc<Loads>,
+    chance: RefCell<fastrand::Rng>,
+    connections: Cell<usize>,
+    ended: Notify,
+    gauges: Arc<Gauges>,
+}
+
+impl Worker {
+    /// Runs a worker on this thread until it is drained.
+    pub(super) fn run(
+        equipment: Equipment,
+        listeners: Vec<TcpListener>,
+        gauges: Arc<Gauges>,
+    ) -> io::Result<Drained> {
+        let options = LocalOptions::default();
+        let runtime = Builder::new_current_thread().enable_all().build_local(options)?;
+        runtime.block_on(async {
+            let worker = Rc::new(Self::new(equipment, gauges));
+            let mut accepting = Vec::new();
+            for listener in listeners {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let accept = accept::accept(Rc::clone(&worker), listener);
+                accepting.push(task::spawn_local("accept", accept));
+            }
+            task::spawn_local("follow the mesh", follow(Rc::clone(&worker)));
+            task::spawn_local("close idle connections", close_idle(Rc::clone(&worker)));
+            worker.drain.cancelled().await;
+            for accept in accepting {
+                // Accepting ends by itself when draining; a panic in it was logged by its task.
+                let _ = accept.await;
+            }
+            Ok(worker.drained().await)
+        })
+    }
+
+    fn new(equipment: Equipment, gauges: Arc<Gauges>) -> Self {
+        let Equipment { settings, mut snapshots, origins, telemetry, drain } = equipment;
+        let loads = Rc::default();
+        let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
+        Self {
+            settings,
+            origins,
+            log: telemetry.access_log,
+            shard: telemetry.registry.shard(),
+            limits: Limits::new(&telemetry.registry),
+            leases: Leases::default(),
+            pool: Pool::default(),
+            drain,
+            snapshots: RefCell::new(snapshots),
+            view: RefCell::new(Rc::new(view)),
+            loads,
+            chance: RefCell::new(fastrand::Rng::new()),
+            connections: Cell::new(0),
+            ended: Notify::new(),
+            gauges,
+        }
+    }
+
+    /// The mesh as it is now. Whoever begins a request keeps the view until its end.
+    pub(super) fn view(&self) -> Rc<View> {
+        let mut snapshots = self.snapshots.borrow_mut();
+        if snapshots.has_changed().unwrap_or(false) {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            let view = View::new(snapshot, &self.loads, Some(&self.view.borrow()));
+            self.view.replace(Rc::new(view));
+        }
+        Rc::clone(&self.view.borrow())
+    }
+
+    /// A number below `bound`, each with the same chance.
+    pub(super) fn dice(&self, bound: u32) -> u32 {
+        self.chance.borrow_mut().u32(..bound.max(1))
+    }
+
+    /// A random version 4 UUID (RFC 9562 section 5.4).
+    pub(super) fn request_id(&self) -> String {
+        let random = self.chance.borrow_mut().u128(..);
+        let id = random & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+        let part = |shift: u32, mask: u128| id >> shift & mask;
+        let (time_low, time_mid, version) = (id >> 96, part(80, 0xffff), part(64, 0xffff));
+        let (variant, node) = (part(48, 0xffff), part(0, 0xffff_ffff_ffff));
+        format!("{time_low:08x}-{time_mid:04x}-{version:04x}-{variant:04x}-{node:012x}")
+    }
+
+    /// A place for one more connection; `None` when all are taken.
+    pub(super) fn place(self: &Rc<Self>) -> Option<Place> {
+        if self.connections.get() >= self.settings.connections_max {
+            self.limits.connections.hit();
+            return None;
+        }
+        self.connections.set(self.connections.get() + 1);
+        self.gauges.opened();
+        Some(Place(Rc::clone(self)))
+    }
+
+    /// Waits until all connections ended, at most until the deadline.
+    async fn drained(&self) -> Drained {
+        let open = self.connections.get();
+        let deadline = Instant::now() + self.settings.drain_deadline;
+        while self.connections.get() > 0 {
+            if timeout_at(deadline, self.ended.notified()).await.is_err() {
+                break;
+            }
+        }
+        let cut = self.connections.get();
+        Drained { finished: open.saturating_sub(cut), cut }
+    }
+}
+
+/// A connection that counts until this is dropped.
+pub(super) struct Place(Rc<Worker>);
+
+impl Place {
+    /// The worker that gave it.
+    pub(super) fn worker(&self) -> &Rc<Worker> {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get().saturating_sub(1));
+        self.0.gauges.closed();
+        self.0.ended.notify_one();
+    }
+}
+
+/// Judges what is under way whenever the mesh changes.
+async fn follow(worker: Rc<Worker>) {
+    let mut snapshots = worker.snapshots.borrow().clone();
+    while snapshots.changed().await.is_ok() {
+        let view = worker.view();
+        worker.leases.review(&view).await;
+    }
+}
+
+/// Closes connections to endpoints that nobody used for a while.
+async fn close_idle(worker: Rc<Worker>) {
+    loop {
+        tokio::time::sleep(IDLE_CHECK).await;
+        worker.pool.close_idle(IDLE_TIMEOUT);
+    }
+}
+
+/// Binds this thread to one of the processors that the process may use.
+pub(super) fn pin(number: usize) {
+    let this_thread = Pid::from_raw(0);
+    let pinned = sched_getaffinity(this_thread).and_then(|allowed| {
+        let usable = |cpu: &usize| allowed.is_set(*cpu).unwrap_or(false);
+        let cpus: Vec<usize> = (0..CpuSet::count()).filter(usable).collect();
+        let mut set = CpuSet::new();
+        if let Some(cpu) = cpus.get(number % cpus.len().max(1)) {
+            set.set(*cpu)?;
+            sched_setaffinity(this_thread, &set)?;
+        }
+        Ok(())
+    });
+    if let Err(cause) = pinned {
+        tracing::warn!(worker = number, %cause, "a worker is not pinned to a processor");
+    }
+}
+
+/// How often idle connections are looked for.
+const IDLE_CHECK: Duration = Duration::from_secs(5);

@@ -1,0 +1,95 @@
+//! The access log: one line of JSON for each request and each TCP connection.
+//!
+//! Workers hand over entries and never wait; one thread formats and writes. The field names are Istio's
+//! (`pilot/pkg/model/telemetry_logging.go`), with a few of ours at the end; empty is `-`.
+//!
+//! **Invariant:** when the output is slower than the traffic, lines are dropped and counted; requests
+//! are not delayed.
+
+use std::{
+    io::{self, Write},
+    sync::mpsc::{self, Receiver, SyncSender, TrySendError},
+    time::Duration,
+};
+
+pub use self::entry::Entry;
+use super::metrics::{Limit, Registry};
+
+mod entry;
+mod timestamp;
+
+/// The workers' end of the access log; clones share the queue.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    queue: SyncSender<Item>,
+    full: Limit,
+}
+
+impl AccessLog {
+    /// Starts the thread that writes to `output`.
+    pub fn start(output: impl Write + Send + 'static, registry: &Registry) -> io::Result<Self> {
+        let (queue, items) = mpsc::sync_channel(QUEUE_LINES_MAX);
+        let refused = registry.limit("access_log_output");
+        std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || write_all(&items, output, &refused))?;
+        Ok(Self { queue, full: registry.limit("access_log_queue") })
+    }
+
+    /// Queues an entry, or drops it when the queue is full.
+    pub fn record(&self, entry: Box<Entry>) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.queue.try_send(Item::Entry(entry))
+        {
+            self.full.hit();
+        }
+    }
+
+    /// Waits, at most as long as given, until what is queued now was written. It blocks the thread.
+    pub fn flush(&self, patience: Duration) -> bool {
+        let (done, written) = mpsc::sync_channel(1);
+        self.queue.try_send(Item::Flush(done)).is_ok() && written.recv_timeout(patience).is_ok()
+    }
+}
+
+/// What is queued.
+enum Item {
+    /// A line to write.
+    Entry(Box<Entry>),
+    /// A wish to know when everything before was written.
+    Flush(SyncSender<()>),
+}
+
+/// Writes until all senders are gone; lines that arrive together go out in one write.
+fn write_all(items: &Receiver<Item>, mut output: impl Write, refused: &Limit) {
+    let mut text = Vec::new();
+    while let Ok(first) = items.recv() {
+        let mut waiting = Vec::new();
+        let mut next = Some(first);
+        while let Some(item) = next {
+            match item {
+                Item::Entry(entry) => entry.write_line(&mut text),
+                Item::Flush(done) => waiting.push(done),
+            }
+            next = if text.len() < BATCH_BYTES { items.try_recv().ok() } else { None };
+        }
+        if let Err(cause) = output.write_all(&text).and_then(|()| output.flush()) {
+            refused.hit();
+            tracing::debug!(%cause, "access log lines are lost");
+        }
+        text.clear();
+        for done in waiting {
+            // Whoever waited may have given up; then nobody needs the answer.
+            let _ = done.try_send(());
+        }
+    }
+}
+
+/// Most lines that wait to be written; what comes while it is full is dropped.
+const QUEUE_LINES_MAX: usize = 16 * 1024;
+
+/// How much is formatted before it is written.
+const BATCH_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
+
+use super::*;
+use crate::telemetry::logging::tests::detached;
+
+fn content(readiness: &Readiness, level: LogLevel) -> Content {
+    let config = Box::new(|| "{\"services\":1}".to_owned());
+    let registry = Registry::new();
+    registry.limit("anything").hit();
+    Content { registry, readiness: readiness.clone(), level, config }
+}
+
+async fn ask(address: &AdminAddress, request: &str) -> String {
+    let request = format!("{request} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let mut answer = String::new();
+    match address {
+        AdminAddress::Tcp(address) => {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.read_to_string(&mut answer).await.unwrap();
+        }
+        AdminAddress::Unix(path) => {
+            let mut stream = UnixStream::connect(path).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.read_to_string(&mut answer).await.unwrap();
+        }
+    }
+    answer
+}
+
+#[tokio::test]
+async fn the_endpoint_shows_what_it_is_given() {
+    let readiness = Readiness::new();
+    let gate = readiness.gate("data path");
+    let (_filter, level) = detached("info");
+    let local = AdminAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let shutdown = CancellationToken::new();
+    let serving = serve(&local, content(&readiness, level.clone()), shutdown.clone()).unwrap();
+    let address = &serving.address;
+
+    let closed = ask(address, "GET /healthz/ready").await;
+    assert!(closed.starts_with("HTTP/1.1 503"), "{closed}");
+    assert!(closed.ends_with("data path: starting\n"), "{closed}");
+    gate.open();
+    assert!(ask(address, "GET /healthz/ready").await.starts_with("HTTP/1.1 200"));
+
+    for path in ["/metrics", "/stats/prometheus"] {
+        let metrics = ask(address, &format!("GET {path}")).await;
+        assert!(metrics.contains("waypoint_limit_hits_total{limit=\"anything\"} 1"), "{metrics}");
+    }
+    assert!(ask(address, "GET /config_dump").await.ends_with("{\"services\":1}"));
+    assert!(ask(address, "GET /").await.contains("/healthz/ready"));
+    assert!(ask(address, "GET /nowhere").await.starts_with("HTTP/1.1 404"));
+    assert!(ask(address, "POST /metrics").await.starts_with("HTTP/1.1 405"));
+
+    assert!(ask(address, "GET /logging").await.ends_with("level: info\n"));
+    assert!(ask(address, "POST /logging?level=debug").await.ends_with("level: debug\n"));
+    assert!(ask(address, "POST /logging?level=a=b=c").await.starts_with("HTTP/1.1 400"));
+    assert_eq!(level.current(), "debug");
+
+    shutdown.cancel();
+    timeout(Duration::from_secs(10), serving.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_replaced_when_stale_and_removed_at_the_end() {
+    let path = std::env::temp_dir().join(format!("waypoint-admin-{}.sock", std::process::id()));
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let address: AdminAddress = format!("unix:{}", path.display()).parse().unwrap();
+    let (_filter, level) = detached("info");
+    let shutdown = CancellationToken::new();
+    let readiness = Readiness::new();
+    let serving = serve(&address, content(&readiness, level.clone()), shutdown.clone()).unwrap();
+    assert!(ask(&address, "GET /healthz/ready").await.starts_with("HTTP/1.1 200"));
+
+    let second = serve(&address, content(&readiness, level), shutdown.clone());
+    assert!(second.unwrap_err().to_string().contains("in use"));
+
+    shutdown.cancel();
+    timeout(Duration::from_secs(10), serving.ended).await.unwrap().unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn addresses_are_sockets_or_paths() {
+    let parsed = "127.0.0.1:15000".parse::<AdminAddress>().unwrap();
+    assert_eq!(parsed, AdminAddress::default());
+    assert_eq!("unix:/a".parse::<AdminAddress>().unwrap().to_string(), "unix:/a");
+    for wrong in ["unix:", "15000", "localhost"] {
+        assert!(wrong.parse::<AdminAddress>().is_err(), "{wrong:?} was accepted");
+    }
+}
