@@ -1,1 +1,12 @@
-//! The lab.
+//! What the stories stand on: the lab, and the shop that runs in its pods.
+//!
+//! Nothing here is part of the product; it sees the product as an operator does, by its binaries,
+//! its files and its sockets.
+
+#![forbid(unsafe_code)]
+
+pub mod bench;
+pub mod demo;
+pub mod lab;
+pub mod shop;
+pub mod story;

@@ -2,32 +2,74 @@
 //!
 //! It parses no text; both families share one key so that no table exists twice.
 
-/// An IPv6 address, or an IPv4 address mapped into IPv6, in network byte order.
+/// An IPv6 address, or an IPv4 address mapped into IPv6.
+///
+/// In memory it is the 16 bytes in network byte order. They are kept as words, as the kernel side would
+/// otherwise move and compare them byte by byte, and the verifier with it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
-pub struct Addr(pub [u8; 16]);
+pub struct Addr([u32; 4]);
 
 impl Addr {
     /// The address `::`, which no pod has.
-    pub const UNSPECIFIED: Self = Self([0; 16]);
+    pub const UNSPECIFIED: Self = Self([0; 4]);
 
     /// Maps an IPv4 address, given in network byte order.
     #[inline(always)]
     pub const fn v4(octets: [u8; 4]) -> Self {
-        let [a, b, c, d] = octets;
-        Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
+        Self([0, 0, MAPPED, u32::from_ne_bytes(octets)])
     }
 
     /// Takes an IPv6 address as it is, given in network byte order.
     #[inline(always)]
     pub const fn v6(octets: [u8; 16]) -> Self {
-        Self(octets)
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
+        Self([
+            u32::from_ne_bytes([a, b, c, d]),
+            u32::from_ne_bytes([e, f, g, h]),
+            u32::from_ne_bytes([i, j, k, l]),
+            u32::from_ne_bytes([m, n, o, p]),
+        ])
+    }
+
+    /// Takes four words as the kernel's structures hold them, in network byte order.
+    #[inline(always)]
+    pub const fn from_words(words: [u32; 4]) -> Self {
+        Self(words)
+    }
+
+    /// The address as four words in network byte order.
+    #[inline(always)]
+    pub const fn words(&self) -> [u32; 4] {
+        self.0
+    }
+
+    /// The address as bytes in network byte order.
+    #[inline(always)]
+    pub const fn octets(&self) -> [u8; 16] {
+        let [first, second, third, fourth] = self.0;
+        let [a, b, c, d] = first.to_ne_bytes();
+        let [e, f, g, h] = second.to_ne_bytes();
+        let [i, j, k, l] = third.to_ne_bytes();
+        let [m, n, o, p] = fourth.to_ne_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
     }
 
     /// Whether this is a mapped IPv4 address.
+    ///
+    /// One comparison, as the verifier follows both sides of each.
     #[inline(always)]
     pub const fn is_v4(&self) -> bool {
-        matches!(self.0, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..])
+        let [a, b, c, _] = self.0;
+        a | b | (c ^ MAPPED) == 0
+    }
+
+    /// Whether this is the same address, in one comparison.
+    #[inline(always)]
+    pub const fn is(&self, other: &Self) -> bool {
+        let [a, b, c, d] = self.0;
+        let [e, f, g, h] = other.0;
+        (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) == 0
     }
 }
 
@@ -42,9 +84,12 @@ impl From<core::net::IpAddr> for Addr {
 
 impl From<Addr> for core::net::IpAddr {
     fn from(address: Addr) -> Self {
-        core::net::Ipv6Addr::from(address.0).to_canonical()
+        core::net::Ipv6Addr::from(address.octets()).to_canonical()
     }
 }
+
+/// The third word of a mapped IPv4 address.
+const MAPPED: u32 = u32::from_ne_bytes([0, 0, 0xff, 0xff]);
 
 const _: () = assert!(size_of::<Addr>() == 16);
 crate::pod!(Addr);

@@ -55,7 +55,7 @@ reasons! {
     Miss = 2, "miss";
     /// `from_pod`: a later packet of a connection that is not captured.
     NotCaptured = 3, "not_captured";
-    /// `from_pod`: neither TCP nor something that could be.
+    /// Not TCP: `from_pod` leaves it alone, `from_agent` drops it.
     NotTcp = 4, "not_tcp";
     /// `from_pod`: a fragment that is not the first one; it has no ports to decide by.
     Fragment = 5, "fragment";

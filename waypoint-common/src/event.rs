@@ -27,7 +27,9 @@ pub struct Event {
     /// IP protocol number.
     pub protocol: u8,
     /// Explicit padding.
-    pub pad: [u8; 9],
+    pub pad: u8,
+    /// For later use, zero.
+    pub reserve: u64,
 }
 
 const _: () = assert!(size_of::<Event>() == 64);

@@ -13,6 +13,7 @@
 //! | `lsn` | SOCKMAP | `u32` slot ([`redirect::slot`]) | a listening socket | agent | `from_pod`, `steer` |
 //! | `stats` | PERCPU_ARRAY | `u32` [`counter::Reason`] | [`counter::Count`] | programs | agent |
 //! | `events` | RINGBUF | – | [`event::Event`] | programs | agent |
+//! | `sampled` | PERCPU_ARRAY | `u32` [`counter::Reason`] | `u64` nanoseconds | programs | programs |
 //!
 //! **Invariant:** every record has the same size and layout on both sides, with no implicit padding;
 //! each is asserted at compile time.

@@ -32,8 +32,10 @@ pub struct Config {
     pub flags: u32,
     /// Fingerprint of the programs that the writer attached.
     pub programs: u64,
+    /// The agent's end of its veth, numbered in the agent's network namespace; zero when unknown.
+    pub inner_if: u32,
     /// For later use, zero.
-    pub reserve: [u8; 40],
+    pub reserve: [u8; 36],
 }
 
 /// What is captured: an address and a port.
@@ -193,9 +195,9 @@ pub struct Segment {
 
 /// What a packet turned out to be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Packet {
+pub enum Packet<'a> {
     /// A TCP segment with its ports.
-    Tcp(Segment),
+    Tcp(&'a Segment),
     /// Something to leave alone, and why.
     Other(Reason),
 }
@@ -239,7 +241,7 @@ impl Verdict {
 /// Decides what happens to a packet that left an enrolled pod.
 #[inline(always)]
 pub fn decide<T: Tables>(
-    packet: Packet,
+    packet: Packet<'_>,
     pod: &PodOfInterface,
     config_flags: u32,
     tables: &T,
@@ -249,10 +251,10 @@ pub fn decide<T: Tables>(
         Packet::Other(reason) => return Verdict::Pass(reason),
     };
     if !segment.opens {
-        if !tables.established(&segment) {
+        if !tables.established(segment) {
             return Verdict::Pass(Reason::NotCaptured);
         }
-        if spoofed(&segment, pod) {
+        if spoofed(segment, pod) {
             return Verdict::Drop(Reason::Spoofed);
         }
         return Verdict::Capture(Reason::CapturedEstablished);
@@ -260,10 +262,10 @@ pub fn decide<T: Tables>(
     if pod.flags & pod_flag::CLIENT == 0 {
         return Verdict::Pass(Reason::NotEnrolled);
     }
-    match destination(&segment, tables) {
+    match destination(segment, tables) {
         None => Verdict::Pass(Reason::Miss),
-        Some(_) if spoofed(&segment, pod) => Verdict::Drop(Reason::Spoofed),
-        Some(found) => open(&segment, &found, config_flags, tables),
+        Some(_) if spoofed(segment, pod) => Verdict::Drop(Reason::Spoofed),
+        Some(found) => open(segment, &found, config_flags, tables),
     }
 }
 
@@ -308,7 +310,7 @@ fn spoofed(segment: &Segment, pod: &PodOfInterface) -> bool {
         return false;
     }
     let own = if segment.source.is_v4() { Addr::v4(pod.v4) } else { Addr::v6(pod.v6) };
-    segment.source != own
+    !segment.source.is(&own)
 }
 
 #[cfg(test)]

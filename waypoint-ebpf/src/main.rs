@@ -1,7 +1,65 @@
-//! Hooks.
+//! Waypoint's kernel side: the hooks, and nothing but the hooks.
+//!
+//! Each reads its packet ([`parse`]), asks the one decision that userspace tests
+//! ([`waypoint_common::redirect::decide`]) over the maps ([`maps`]), and acts on it ([`act`]) and says
+//! so ([`tell`]). None keeps state of its own: connections live in the kernel's socket tables.
+//!
+//! **Invariant:** what is not captured, refused or spoofed goes on to the next program unchanged.
 #![no_std]
 #![no_main]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "the hook macros make public functions, and leave their documentation behind"
+)]
+
+mod act;
+mod maps;
+mod parse;
+mod tell;
+
+use aya_ebpf::{
+    bindings::sk_action::{SK_DROP, SK_PASS},
+    macros::{classifier, sk_lookup},
+    programs::{SkLookupContext, TcContext},
+};
+use waypoint_common::{counter::Reason, redirect::Verdict};
+
+use self::parse::Headers;
+
+/// tcx ingress on the host side of an enrolled pod's veth: packets that the pod sends.
+#[classifier]
+pub fn from_pod(ctx: TcContext) -> i32 {
+    let (Some(pod), Some(config)) = (maps::pod_of(&ctx), maps::config()) else {
+        return act::NEXT;
+    };
+    let headers = match Headers::read(&ctx) {
+        Ok(headers) => headers,
+        Err(reason) => return act::leave(&ctx, reason),
+    };
+    let mut verdict = Verdict::Pass(Reason::Miss);
+    act::judge(&ctx, &headers.segment, pod, config, &mut verdict);
+    act::carry_out(&ctx, verdict, &headers, pod, config)
+}
+
+/// tcx ingress on the host side of the agent's veth: packets that the agent sends.
+#[classifier]
+pub fn from_agent(ctx: TcContext) -> i32 {
+    act::deliver(&ctx)
+}
+
+/// sk_lookup in the agent's network namespace: whatever was captured reaches the agent's listener.
+#[sk_lookup]
+pub fn steer(ctx: SkLookupContext) -> u32 {
+    if act::assign_listener(&ctx) { SK_PASS } else { SK_DROP }
+}
+
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
+
+// The kernel asks for a GPL-compatible licence before it lends bpf_ktime_get_ns.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,1 +1,5 @@
-//! To be written.
+//! What a process can be: each role wires the same modules differently and decides nothing.
+//!
+//! **Invariant:** no other module imports this one.
+
+pub mod standalone;

@@ -1,1 +1,87 @@
-//! To be written.
+//! Kubernetes objects in, (Snapshot, Report) out: read, translate, publish.
+//!
+//! A source hands over [`objects::Objects`], the last good version of each; translation knows
+//! nothing of where they came from. It writes nothing back.
+//!
+//! **Invariant:** an object that cannot be understood changes no other object, and its own last
+//! good version stays in force.
+//! **Invariant:** a security policy that cannot be understood and has no good version denies.
+//! **Invariant:** translation is pure: the same objects give the same Snapshot and Report.
+
+mod admit;
+pub mod authorization;
+pub mod directory;
+mod document;
+mod files;
+mod finding;
+mod journal;
+pub mod objects;
+mod translate;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use crate::mesh::{report::Report, snapshot};
+
+pub use translate::translate;
+
+/// Where the mesh is read from, and what holds for all of it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory of manifests.
+    pub manifests: PathBuf,
+    /// What holds for the whole mesh.
+    pub mesh: snapshot::Settings,
+    /// How long the directory must be quiet before it is read again; a stream of changes is read at
+    /// the latest after [`QUIET_WAITS_MAX`](directory::QUIET_WAITS_MAX) times this.
+    pub quiet: Duration,
+}
+
+impl Settings {
+    /// Reads this directory, with everything else at its default.
+    pub fn new(manifests: impl Into<PathBuf>) -> Self {
+        Self {
+            manifests: manifests.into(),
+            mesh: snapshot::Settings::default(),
+            quiet: Duration::from_millis(20),
+        }
+    }
+}
+
+/// What a source publishes, and the task that follows it.
+#[derive(Debug)]
+pub struct Feed {
+    /// The Snapshot in force; the first is there from the start.
+    pub snapshots: watch::Receiver<Arc<snapshot::Snapshot>>,
+    /// The Report made together with it.
+    pub reports: watch::Receiver<Arc<Report>>,
+    /// How often the source was read; it grows after what was read is published, also when that
+    /// changed nothing.
+    pub generation: watch::Receiver<u64>,
+    /// Ends after shutdown was asked for.
+    pub follower: tokio::task::JoinHandle<()>,
+}
+
+/// Why a source cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The directory is not there or cannot be listed.
+    #[error("manifest directory {path}: {cause}; make it, or name another with --manifests")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The kernel does not tell us of changes.
+    #[error(
+        "following changes of {path} by inotify: {cause}; look at fs.inotify.max_user_instances"
+    )]
+    Follow {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+}

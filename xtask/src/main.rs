@@ -1,2 +1,80 @@
-//! Build, test and play.
-fn main() {}
+//! The project's own commands: set up a machine, build, test, check and play.
+//!
+//! It holds no product code and depends on no other crate of the workspace, so that
+//! `cargo xtask <command>` compiles in seconds on a fresh clone.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod ci;
+mod ebpf;
+mod leaks;
+mod play;
+mod product;
+mod rings;
+mod setup;
+mod shell;
+mod tidy;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Waypoint's own commands", disable_version_flag = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what this machine lacks: Debian packages, the eBPF toolchain
+    Setup,
+    /// Build the eBPF object that waypointd embeds
+    BuildEbpf {
+        /// Load it and print how many instructions the verifier processed per program
+        #[arg(long)]
+        stats: bool,
+    },
+    /// Build the release binaries into target/waypoint
+    Build,
+    /// Prepare everything, then run the tests ring by ring
+    Test(rings::Request),
+    /// Bring up a topology to play in, with a cheat sheet
+    Lab(play::Passed),
+    /// Bring up a small shop and show, step by step, what Waypoint does with its traffic
+    Demo(play::Passed),
+    /// Measure on this machine
+    Bench {
+        #[command(subcommand)]
+        what: play::Bench,
+    },
+    /// Check the house style: imports, names, sizes, words
+    Tidy,
+    /// What continuous integration runs: format, clippy, tidy, test
+    Ci,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Setup => setup::run().map(|_| ExitCode::SUCCESS),
+        Command::BuildEbpf { stats } => ebpf::run(stats).map(|()| ExitCode::SUCCESS),
+        Command::Build => product::release().map(|()| ExitCode::SUCCESS),
+        Command::Test(request) => rings::run(&request),
+        Command::Lab(passed) => play::lab(&passed),
+        Command::Demo(passed) => play::demo(&passed),
+        Command::Bench { what } => play::bench(&what),
+        Command::Tidy => tidy::run(),
+        Command::Ci => ci::run_all(),
+    }
+}

@@ -1,0 +1,272 @@
+//! A node with pods, in real network namespaces, with `waypointd standalone` on it.
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! use waypoint_tests::lab::{Family, Gateway, Lab, Namespace, Object, Pod, Service};
+//! let mut lab = Lab::new(Family::V4)
+//!     .namespace(Namespace::new("shop").enrolled())
+//!     .gateway(Gateway::new("shop", "waypoint"))
+//!     .pod(Pod::new("shop", "web"))
+//!     .pod(Pod::server("shop", "reviews-v1", "reviews"))
+//!     .service(Service::new("shop", "reviews"))
+//!     .start()?;
+//! lab.direct(&lab.from("web").to("reviews"))?;
+//! lab.label("Namespace", "shop", "istio.io/use-waypoint", "waypoint")?;
+//! lab.through_waypoint(&lab.from("web").to("reviews"))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It looks at the product from outside only: files in, sockets and lines out.
+//!
+//! **Invariant:** a lab leaves nothing behind, also when its test panics; what a killed test leaves
+//! is removed by the next lab.
+
+pub mod address;
+pub mod agent;
+mod builder;
+pub mod client;
+pub mod command;
+pub mod http;
+pub mod manifests;
+pub mod metrics;
+mod name;
+pub mod netns;
+pub mod object;
+mod observe;
+pub mod process;
+pub mod topology;
+pub mod wait;
+
+use std::{collections::BTreeMap, fs::File, net::SocketAddr};
+
+use anyhow::{Context, Result};
+use nix::fcntl::Flock;
+
+pub use address::{Addresses, Family};
+pub use agent::Agent;
+pub use builder::LabBuilder;
+pub use client::{Call, Client};
+pub use http::{Connection, Reply, Request};
+pub use metrics::Metrics;
+pub use name::Name;
+pub use netns::Netns;
+pub use object::{Gateway, Namespace, Object, Pod, Service};
+pub use observe::Visit;
+pub use process::Process;
+
+use client::Place;
+use manifests::Manifests;
+
+/// A lab that stands until it is dropped.
+// Fields are dropped in this order: first what runs, then where it runs.
+#[derive(Debug)]
+pub struct Lab {
+    family: Family,
+    agent: Option<Agent>,
+    pods: BTreeMap<String, Inhabitant>,
+    services: BTreeMap<String, VirtualService>,
+    manifests: Manifests,
+    node: Netns,
+    name: Name,
+    last_words: bool,
+    _turn: Option<Flock<File>>,
+}
+
+/// A pod that is there.
+#[derive(Debug)]
+struct Inhabitant {
+    number: u8,
+    addresses: Addresses,
+    servers: Vec<Process>,
+    pod: Pod,
+    netns: Netns,
+}
+
+/// A Service's addresses and first port.
+#[derive(Clone, Copy, Debug)]
+struct VirtualService {
+    addresses: Addresses,
+    port: u16,
+}
+
+impl Lab {
+    /// Describes a lab in which calls use one address family; everything has addresses of both.
+    #[allow(clippy::new_ret_no_self, reason = "a lab is described first, then made")]
+    pub fn new(family: Family) -> LabBuilder {
+        LabBuilder::new(family)
+    }
+
+    /// The family of calls.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Makes calls from here on in another family.
+    pub fn speak(&mut self, family: Family) {
+        self.family = family;
+    }
+
+    /// The name that everything of this lab carries.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The node's network namespace.
+    pub fn node(&self) -> &Netns {
+        &self.node
+    }
+
+    /// The agent.
+    pub fn agent(&self) -> Result<&Agent> {
+        self.agent.as_ref().context("the lab has no agent")
+    }
+
+    /// Calls from a pod.
+    pub fn from<'l>(&'l self, pod: &'l str) -> Client<'l> {
+        Client { lab: self, place: Place::Pod(pod) }
+    }
+
+    /// Calls from the node itself, as the kubelet makes them.
+    pub fn from_node(&self) -> Client<'_> {
+        Client { lab: self, place: Place::Node }
+    }
+
+    /// The address and first port of a Service.
+    pub fn service_address(&self, name: &str) -> Result<SocketAddr> {
+        let service = self.services.get(name).with_context(|| format!("no Service {name}"))?;
+        Ok(SocketAddr::new(service.addresses.of(self.family), service.port))
+    }
+
+    /// The address and first port of a pod.
+    pub fn pod_address(&self, name: &str) -> Result<SocketAddr> {
+        let Inhabitant { addresses, pod, .. } = self.inhabitant(name)?;
+        let port = pod.serves.first().map_or(0, |(_, port)| *port);
+        Ok(SocketAddr::new(addresses.of(self.family), port))
+    }
+
+    /// The host side of a pod's link.
+    pub fn link_of(&self, pod: &str) -> Result<String> {
+        Ok(topology::host_side(self.inhabitant(pod)?.number))
+    }
+
+    /// Sets a label of an object, and waits until that is in force.
+    pub fn label(&mut self, kind: &str, name: &str, key: &str, value: &str) -> Result<()> {
+        self.edited(|manifests| {
+            manifests.edit(kind, name, |meta| {
+                meta.labels.insert(key.to_owned(), value.to_owned());
+            })
+        })
+    }
+
+    /// Removes a label of an object, and waits until that is in force.
+    pub fn unlabel(&mut self, kind: &str, name: &str, key: &str) -> Result<()> {
+        self.edited(|manifests| {
+            manifests.edit(kind, name, |meta| {
+                meta.labels.remove(key);
+            })
+        })
+    }
+
+    /// Writes a Gateway, and waits until it is in force.
+    pub fn put_gateway(&mut self, gateway: Gateway) -> Result<()> {
+        self.edited(|manifests| manifests.put(gateway.manifest()))
+    }
+
+    /// Writes a file of manifests, and waits until it is in force.
+    pub fn apply(&mut self, file: &str, text: &str) -> Result<()> {
+        self.edited(|manifests| manifests.write(file, text))
+    }
+
+    /// Removes a file of manifests, and waits until that is in force.
+    pub fn withdraw(&mut self, file: &str) -> Result<()> {
+        self.edited(|manifests| manifests.delete(file))
+    }
+
+    /// Removes an object, and waits until that is in force.
+    pub fn delete(&mut self, kind: &str, name: &str) -> Result<()> {
+        self.edited(|manifests| manifests.remove(kind, name))
+    }
+
+    /// Ends a pod and makes one of the same name, addresses and servers in a new network namespace.
+    pub fn recreate_pod(&mut self, name: &str) -> Result<()> {
+        let old = self.pods.remove(name).with_context(|| format!("no pod {name}"))?;
+        let Inhabitant { number, pod, netns, servers, .. } = old;
+        drop(servers);
+        self.node.ip(&format!("link del {}\n", topology::host_side(number)))?;
+        drop(netns);
+        let fresh = Netns::create(&[self.name.of(format!("{name}-again"))])?;
+        let before = self.generation()?;
+        for netns in fresh {
+            self.settle_in(pod.clone(), netns, number)?;
+        }
+        let again = self.pods.get_mut(name).context("the pod is there again")?;
+        for server in &mut again.servers {
+            server.wait_for("listening on")?;
+        }
+        self.settled_after(before)
+    }
+
+    /// Writes a Service, and waits until it is in force.
+    pub fn put_service(&mut self, service: &Service) -> Result<()> {
+        let before = self.generation()?;
+        self.write_service(service)?;
+        self.settled_after(before)
+    }
+
+    /// What `waypointctl analyze` says about the manifests.
+    pub fn analyze(&self) -> Result<String> {
+        let program = command::product("waypointctl")?;
+        let directory = self.manifests.directory();
+        command::output(&program, &["analyze", "--manifests", &directory.to_string_lossy()])
+    }
+
+    /// Kills the agent without a warning.
+    pub fn kill_agent(&mut self) -> Result<()> {
+        self.agent.as_mut().context("the lab has no agent")?.kill()
+    }
+
+    /// Asks the agent to end, and waits until it has.
+    pub fn stop_agent(&mut self) -> Result<()> {
+        self.agent.as_mut().context("the lab has no agent")?.stop()?;
+        Ok(())
+    }
+
+    /// Starts the agent again.
+    pub fn resume_agent(&mut self) -> Result<()> {
+        self.agent.as_mut().context("the lab has no agent")?.resume(&self.node)
+    }
+
+    /// The agent's process.
+    pub fn agent_process(&mut self) -> Result<&mut Process> {
+        self.agent.as_mut().context("the lab has no agent")?.process()
+    }
+
+    /// Removes every trace of the agent, by its own command.
+    pub fn cleanup(&self) -> Result<String> {
+        self.agent()?.cleanup(&self.node)
+    }
+
+    fn inhabitant(&self, name: &str) -> Result<&Inhabitant> {
+        self.pods.get(name).with_context(|| format!("no pod {name}"))
+    }
+
+    fn edited(&mut self, change: impl FnOnce(&mut Manifests) -> Result<()>) -> Result<()> {
+        let before = self.generation()?;
+        change(&mut self.manifests)?;
+        self.settled_after(before)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Some(agent) = &mut self.agent {
+            if self.last_words {
+                eprintln!("{}", agent.last_words(60));
+            }
+            let _ended = agent.kill();
+            let _removed = agent.cleanup(&self.node);
+        }
+        self.name.scrub();
+    }
+}

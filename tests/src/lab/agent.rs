@@ -1,0 +1,196 @@
+//! `waypointd standalone`, as an operator sees it: a process, an admin socket, two streams of
+//! lines.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::{
+    command,
+    http::{Connection, Reply, Request},
+    metrics::Metrics,
+    name::Name,
+    netns::Netns,
+    process::{self, Process},
+    wait::{self, SOON},
+};
+
+/// How an agent is started.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory it reads.
+    pub manifests: PathBuf,
+    /// Its pins, its run directory and its files carry this name.
+    pub name: Name,
+    /// The host side of its own veth.
+    pub link: String,
+    /// Whether it stands in for a Service proxy.
+    pub service_vips: bool,
+}
+
+impl Settings {
+    /// The socket on which the agent answers questions.
+    pub fn admin(&self) -> PathBuf {
+        self.name.directory().join("admin.sock")
+    }
+
+    /// The agent's arguments, as a person would type them.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let Self { manifests, name, link, service_vips } = self;
+        let mut arguments: Vec<OsString> = vec!["standalone".into()];
+        let pairs: [(&str, &Path); 4] = [
+            ("--manifests", manifests),
+            ("--pin-dir", &name.pin_dir()),
+            ("--run-dir", &name.run_dir()),
+            ("--link", Path::new(link)),
+        ];
+        for (option, value) in pairs {
+            arguments.extend([option.into(), value.into()]);
+        }
+        arguments.extend(["--admin".into(), format!("unix:{}", self.admin().display()).into()]);
+        if *service_vips {
+            arguments.push("--service-vips".into());
+        }
+        arguments
+    }
+}
+
+/// An agent in a node's namespace; it and all its traces go when dropped.
+#[derive(Debug)]
+pub struct Agent {
+    settings: Settings,
+    process: Option<Process>,
+}
+
+impl Agent {
+    /// Starts it and waits until it says that it is ready.
+    pub fn start(node: &Netns, settings: Settings) -> Result<Self> {
+        fs::create_dir_all(settings.name.directory())?;
+        let mut agent = Self { settings, process: None };
+        agent.resume(node)?;
+        Ok(agent)
+    }
+
+    /// Starts it again, with the same settings, and waits until it is ready.
+    pub fn resume(&mut self, node: &Netns) -> Result<()> {
+        ensure!(self.process.is_none(), "the agent runs already");
+        let arguments = self.settings.arguments();
+        let program = command::product("waypointd")?;
+        let mut process = Process::start(node, "waypointd", &self.logs(), &program, &arguments)?;
+        wait::until_true("ready agent", SOON * 2, || {
+            process.is_alive()?;
+            Ok(self.ask("/healthz/ready")?.status == 200)
+        })
+        .with_context(|| self.last_words(20))?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(&mut self) -> Result<()> {
+        let process = self.process.take();
+        drop(process.context("no agent runs")?);
+        Ok(())
+    }
+
+    /// Asks it to end and waits until it has.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        let mut process = self.process.take().context("no agent runs")?;
+        process.signal(Signal::SIGTERM)?;
+        process.wait(SOON * 3)
+    }
+
+    /// Whether it was started and not ended by the lab.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// The running process.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("no agent runs")
+    }
+
+    /// Removes every trace of it from the node, by its own command.
+    pub fn cleanup(&self, node: &Netns) -> Result<String> {
+        let program = command::product("waypointd")?;
+        let Settings { name, link, .. } = &self.settings;
+        let (pins, run) = (name.pin_dir(), name.run_dir());
+        let arguments = [
+            "cleanup",
+            "--pin-dir",
+            &pins.to_string_lossy(),
+            "--run-dir",
+            &run.to_string_lossy(),
+            "--link",
+            link,
+        ];
+        node.run(&program.to_string_lossy(), &arguments)
+    }
+
+    /// Asks its admin socket for a page.
+    pub fn ask(&self, path: &str) -> Result<Reply> {
+        let stream = UnixStream::connect(self.admin()).context("connect to the admin socket")?;
+        stream.set_read_timeout(Some(SOON))?;
+        Connection::over(stream)
+            .exchange(&Request { path: path.to_owned(), ..Request::get("admin") })
+    }
+
+    /// Scrapes its metrics.
+    pub fn metrics(&self) -> Result<Metrics> {
+        let reply = self.ask("/metrics")?;
+        ensure!(reply.status == 200, "/metrics answered {}", reply.status);
+        Ok(Metrics::parse(&reply.text()))
+    }
+
+    /// Its access log so far.
+    pub fn access_log(&self) -> Result<Vec<Value>> {
+        let text = fs::read(self.logs().join("waypointd.out"))?;
+        let text = String::from_utf8_lossy(&text);
+        // The last line may still be on its way.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
+            .collect()
+    }
+
+    /// What it wrote to stderr so far.
+    pub fn log(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(self.logs().join("waypointd.err"))?).into_owned())
+    }
+
+    /// The last lines of both streams.
+    pub fn last_words(&self, lines: usize) -> String {
+        let tail = |file| process::tail(&self.logs().join(file), lines);
+        format!("--- log\n{}--- access log\n{}", tail("waypointd.err"), tail("waypointd.out"))
+    }
+
+    /// How it was started.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The socket on which it answers questions.
+    pub fn admin(&self) -> PathBuf {
+        self.settings.admin()
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.settings.name.directory()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.process = None;
+        self.settings.name.scrub();
+    }
+}

@@ -1,0 +1,354 @@
+//! Kubernetes objects of a lab, written fluently and printed as YAML.
+//!
+//! Only the fields that Waypoint reads are there.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::shop::Protocol;
+
+use super::{address::Addresses, topology::Cabling};
+
+/// What every object has.
+#[derive(Clone, Debug)]
+pub struct Meta {
+    /// Its namespace; empty for a Namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Meta {
+    fn new(namespace: &str, name: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
+    }
+}
+
+/// An object that can be labelled.
+pub trait Object: Sized {
+    /// Its metadata.
+    fn meta(&mut self) -> &mut Meta;
+
+    /// With a label.
+    #[must_use]
+    fn label(mut self, key: &str, value: &str) -> Self {
+        self.meta().labels.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With an annotation.
+    #[must_use]
+    fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.meta().annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Enrolled in the mesh.
+    #[must_use]
+    fn enrolled(self) -> Self {
+        self.label(DATAPLANE_MODE, "ambient")
+    }
+
+    /// Left out of the mesh.
+    #[must_use]
+    fn opted_out(self) -> Self {
+        self.label(DATAPLANE_MODE, "none")
+    }
+
+    /// Behind a waypoint of its own namespace.
+    #[must_use]
+    fn uses(self, waypoint: &str) -> Self {
+        self.label(USE_WAYPOINT, waypoint)
+    }
+
+    /// Refused while no waypoint serves it.
+    #[must_use]
+    fn fails(self, mode: &str) -> Self {
+        self.annotation(FAIL_MODE, mode)
+    }
+}
+
+/// An object as a file: `kind`, `apiVersion`, metadata, and the rest as YAML lines.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    pub(super) kind: &'static str,
+    version: &'static str,
+    pub(super) meta: Meta,
+    rest: String,
+}
+
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "apiVersion: {}\nkind: {}\nmetadata:", self.version, self.kind)?;
+        writeln!(f, "  name: {}", self.meta.name)?;
+        if !self.meta.namespace.is_empty() {
+            writeln!(f, "  namespace: {}", self.meta.namespace)?;
+        }
+        let maps = [("labels", &self.meta.labels), ("annotations", &self.meta.annotations)];
+        for (title, map) in maps.into_iter().filter(|(_, map)| !map.is_empty()) {
+            writeln!(f, "  {title}:")?;
+            for (key, value) in map {
+                writeln!(f, "    {key}: {value:?}")?;
+            }
+        }
+        f.write_str(&self.rest)
+    }
+}
+
+/// A Namespace.
+#[derive(Clone, Debug)]
+pub struct Namespace(Meta);
+
+impl Namespace {
+    /// Without labels.
+    pub fn new(name: &str) -> Self {
+        Self(Meta::new("", name))
+    }
+
+    pub(super) fn manifest(self) -> Manifest {
+        Manifest { kind: "Namespace", version: "v1", meta: self.0, rest: String::new() }
+    }
+}
+
+impl Object for Namespace {
+    fn meta(&mut self) -> &mut Meta {
+        &mut self.0
+    }
+}
+
+/// A Pod, and the server in it.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    pub(super) meta: Meta,
+    pub(super) serves: Vec<(Protocol, u16)>,
+    pub(super) cabling: Cabling,
+}
+
+impl Pod {
+    /// A client: nothing listens in it.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { meta: Meta::new(namespace, name), serves: Vec::new(), cabling: Cabling::Routed }
+    }
+
+    /// A server of an app: it serves HTTP on [`SERVER_PORT`] and carries the label `app`.
+    pub fn server(namespace: &str, name: &str, app: &str) -> Self {
+        Self::new(namespace, name).label("app", app).serves(Protocol::Http, SERVER_PORT)
+    }
+
+    /// With a server on a port.
+    #[must_use]
+    pub fn serves(mut self, protocol: Protocol, port: u16) -> Self {
+        self.serves.push((protocol, port));
+        self
+    }
+
+    /// On a Linux bridge.
+    #[must_use]
+    pub fn bridged(mut self) -> Self {
+        self.cabling = Cabling::Bridged;
+        self
+    }
+
+    pub(super) fn manifest(&self, netns: &str, addresses: Addresses) -> Manifest {
+        let Addresses { v4, v6 } = addresses;
+        let account = &self.meta.name;
+        let rest = format!(
+            "\
+spec:
+  serviceAccountName: {account}
+  nodeName: node
+  containers:
+  - name: shop
+    image: shop
+status:
+  phase: Running
+  podIP: {v4}
+  podIPs:
+  - ip: {v4}
+  - ip: '{v6}'
+  conditions:
+  - type: Ready
+    status: 'True'
+"
+        );
+        let mut meta = self.meta.clone();
+        meta.annotations.insert(NETNS.to_owned(), netns.to_owned());
+        Manifest { kind: "Pod", version: "v1", meta, rest }
+    }
+}
+
+impl Object for Pod {
+    fn meta(&mut self) -> &mut Meta {
+        &mut self.meta
+    }
+}
+
+/// A Service with virtual addresses of both families.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub(super) meta: Meta,
+    selector: BTreeMap<String, String>,
+    pub(super) ports: Vec<(String, u16, u16)>,
+    pub(super) headless: bool,
+}
+
+impl Service {
+    /// In front of the pods labelled `app: NAME`, port 80 to [`SERVER_PORT`].
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self {
+            meta: Meta::new(namespace, name),
+            selector: BTreeMap::from([("app".to_owned(), name.to_owned())]),
+            ports: Vec::new(),
+            headless: false,
+        }
+    }
+
+    /// In front of the pods of another app.
+    #[must_use]
+    pub fn app(self, app: &str) -> Self {
+        self.select("app", app)
+    }
+
+    /// In front of pods with this label only.
+    #[must_use]
+    pub fn select(mut self, key: &str, value: &str) -> Self {
+        self.selector.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With a named port instead of the usual one; the name may declare a protocol.
+    #[must_use]
+    pub fn port(mut self, name: &str, port: u16, target: u16) -> Self {
+        self.ports.push((name.to_owned(), port, target));
+        self
+    }
+
+    /// Without virtual addresses.
+    #[must_use]
+    pub fn headless(mut self) -> Self {
+        self.headless = true;
+        self
+    }
+
+    pub(super) fn ports(&self) -> Vec<(String, u16, u16)> {
+        let usual = || vec![("web".to_owned(), SERVICE_PORT, SERVER_PORT)];
+        if self.ports.is_empty() { usual() } else { self.ports.clone() }
+    }
+
+    /// As a file.
+    pub fn manifest(&self, addresses: Addresses) -> Manifest {
+        let Addresses { v4, v6 } = addresses;
+        let (first, all) = if self.headless {
+            ("None".to_owned(), "None".to_owned())
+        } else {
+            (v4.to_string(), format!("{v4}, '{v6}'"))
+        };
+        let selected = self.selector.iter().map(|(key, value)| format!("{key}: {value:?}"));
+        let selector = selected.collect::<Vec<_>>().join(", ");
+        let head = format!(
+            "\
+spec:
+  clusterIP: {first}
+  clusterIPs: [{all}]
+  ipFamilies: [IPv4, IPv6]
+  ipFamilyPolicy: RequireDualStack
+  selector: {{{selector}}}
+  ports:
+"
+        );
+        let ports = self.ports().into_iter().map(|(name, port, target)| {
+            format!("  - name: {name}\n    port: {port}\n    targetPort: {target}\n")
+        });
+        let rest = ports.fold(head, |all, port| all + &port);
+        Manifest { kind: "Service", version: "v1", meta: self.meta.clone(), rest }
+    }
+}
+
+impl Object for Service {
+    fn meta(&mut self) -> &mut Meta {
+        &mut self.meta
+    }
+}
+
+/// A Gateway of class `istio-waypoint`.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    meta: Meta,
+    allowed: String,
+}
+
+impl Gateway {
+    /// For services of its own namespace.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { meta: Meta::new(namespace, name), allowed: "{from: Same}".to_owned() }
+    }
+
+    /// For `service`, `workload`, `all` or `none` traffic.
+    #[must_use]
+    pub fn serving(self, traffic: &str) -> Self {
+        self.label(WAYPOINT_FOR, traffic)
+    }
+
+    /// For objects of every namespace.
+    #[must_use]
+    pub fn from_all(mut self) -> Self {
+        "{from: All}".clone_into(&mut self.allowed);
+        self
+    }
+
+    /// For objects of namespaces with a label.
+    #[must_use]
+    pub fn from_labelled(mut self, key: &str, value: &str) -> Self {
+        self.allowed =
+            format!("{{from: Selector, selector: {{matchLabels: {{{key}: {value:?}}}}}}}");
+        self
+    }
+
+    pub(super) fn manifest(self) -> Manifest {
+        let rest = format!(
+            "\
+spec:
+  gatewayClassName: istio-waypoint
+  listeners:
+  - name: mesh
+    port: 15008
+    protocol: HBONE
+    allowedRoutes:
+      namespaces: {}
+",
+            self.allowed
+        );
+        Manifest { kind: "Gateway", version: "gateway.networking.k8s.io/v1", meta: self.meta, rest }
+    }
+}
+
+impl Object for Gateway {
+    fn meta(&mut self) -> &mut Meta {
+        &mut self.meta
+    }
+}
+
+/// The label that enrols.
+pub const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
+/// The label that names a waypoint.
+pub const USE_WAYPOINT: &str = "istio.io/use-waypoint";
+/// The label that says where the named waypoint is.
+pub const USE_WAYPOINT_NAMESPACE: &str = "istio.io/use-waypoint-namespace";
+/// The label that says which traffic a waypoint takes.
+pub const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
+/// The annotation that says what happens while no waypoint serves.
+pub const FAIL_MODE: &str = "waypoint.dev/fail-mode";
+/// The port that services usually have.
+pub const SERVICE_PORT: u16 = 80;
+/// The port on which servers usually listen.
+pub const SERVER_PORT: u16 = 9080;
+
+const NETNS: &str = "waypoint.dev/netns";

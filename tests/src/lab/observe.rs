@@ -1,0 +1,197 @@
+//! What happened to a call: asserted from the answer, the kernel's counters, the access log and the
+//! metrics together.
+
+use std::net::{IpAddr, TcpStream};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{
+    Lab,
+    address::Addresses,
+    client::{Call, Place, Target},
+    http::Reply,
+    metrics::Metrics,
+    wait::{self, SOON},
+};
+
+/// A call that a waypoint handled.
+#[derive(Debug)]
+pub struct Visit {
+    /// What the client got.
+    pub reply: Reply,
+    /// The access log's line about it.
+    pub line: Value,
+}
+
+impl Visit {
+    /// A field of the access log's line, as text.
+    pub fn logged(&self, field: &str) -> String {
+        match self.line.get(field) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
+    }
+}
+
+impl Lab {
+    /// Sends a call that must stay in the kernel, and succeed: the server sees the client itself;
+    /// no counter of captured connections, no line of the access log and no metric of requests
+    /// moves.
+    pub fn direct(&self, call: &Call<'_>) -> Result<Reply> {
+        let before = self.seen()?;
+        let reply = call.send()?;
+        ensure!(reply.status == 200, "{call}: {} {}", reply.status, reply.text());
+        let (peer, client) = (reply.server_saw_peer()?, self.address_of(call)?);
+        ensure!(peer == client, "{call}: the server saw {peer} instead of the client {client}");
+        let after = self.seen()?;
+        ensure!(before == after, "{call} was not left alone: {before:?} became {after:?}");
+        Ok(reply)
+    }
+
+    /// Sends a call that a waypoint must handle: the kernel captured one connection, the access log
+    /// has one line more, which agrees with the answer, and so does `istio_requests_total`. Where a
+    /// shop server answered, it was dialled by the node.
+    pub fn through_waypoint(&self, call: &Call<'_>) -> Result<Visit> {
+        let before = self.seen()?;
+        let metrics = self.agent()?.metrics()?;
+        let reply = call.send()?;
+        let line = self.line_after(before.lines, call)?;
+        let path = line.get("path").and_then(Value::as_str);
+        ensure!(path == Some(&call.request().path), "{call} logged as {line}");
+        let captured = self.seen()?.captured - before.captured;
+        ensure!(captured == 1, "{call}: {captured} connections captured");
+        let code = line.get("response_code").and_then(Value::as_u64);
+        ensure!(code == Some(reply.status.into()), "{call}: {} but logged {line}", reply.status);
+        let status = reply.status.to_string();
+        let labels = [&labels_of(call)[..], &[("response_code", &status)]].concat();
+        self.counted_once(REQUESTS, &metrics, &labels)?;
+        if reply.status == 200
+            && let Ok(peer) = reply.server_saw_peer()
+        {
+            let node = Addresses::NODE.of(self.family);
+            let bridge = Addresses::BRIDGE.of(self.family);
+            ensure!([node, bridge].contains(&peer), "{call}: the server was dialled by {peer}");
+        }
+        Ok(Visit { reply, line })
+    }
+
+    /// Opens a connection that a waypoint must handle without knowing its protocol, and uses it.
+    /// The kernel captured one connection, the access log has one line more, without method or
+    /// status, and one connection was opened and closed, by the metrics.
+    pub fn opaque_through_waypoint(
+        &self,
+        call: &Call<'_>,
+        talk: impl FnOnce(TcpStream) -> Result<()>,
+    ) -> Result<Value> {
+        let before = self.seen()?;
+        let metrics = self.agent()?.metrics()?;
+        talk(call.connect()?)?;
+        let line = self.line_after(before.lines, call)?;
+        let captured = self.seen()?.captured - before.captured;
+        ensure!(captured == 1, "{call}: {captured} connections captured");
+        let no_method = line.get("method").and_then(Value::as_str) == Some("-");
+        ensure!(no_method, "{call}: logged as a request: {line}");
+        for family in [CONNECTIONS, CONNECTIONS_CLOSED] {
+            self.counted_once(family, &metrics, &labels_of(call))?;
+        }
+        Ok(line)
+    }
+
+    /// How often the kernel did something to a packet of a pod, by the reason's name.
+    pub fn kernel_counter(&self, reason: &str) -> Result<u64> {
+        Ok(count(&self.agent()?.metrics()?, reason))
+    }
+
+    /// Waits for a line of the access log.
+    pub fn wait_for_line(&self, what: &str, matches: impl Fn(&Value) -> bool) -> Result<Value> {
+        wait::until(&format!("access log line: {what}"), SOON, || {
+            Ok(self.agent()?.access_log()?.into_iter().find(&matches))
+        })
+    }
+
+    /// The generation of manifests that is in force in the kernel.
+    pub(super) fn generation(&self) -> Result<f64> {
+        match &self.agent {
+            Some(agent) if agent.is_running() => Ok(agent.metrics()?.sum(GENERATION, &[])),
+            _ => Ok(0.0),
+        }
+    }
+
+    /// Waits until an edit that was made after `generation` is in force.
+    pub(super) fn settled_after(&self, generation: f64) -> Result<()> {
+        match &self.agent {
+            Some(agent) if agent.is_running() => {
+                wait::until_true("manifests in force", SOON, || Ok(self.generation()? > generation))
+                    .with_context(|| agent.last_words(20))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn seen(&self) -> Result<Seen> {
+        let agent = self.agent()?;
+        let metrics = agent.metrics()?;
+        Ok(Seen {
+            captured: count(&metrics, "captured"),
+            lines: agent.access_log()?.len(),
+            requests: metrics.sum(REQUESTS, &[]).to_string(),
+            connections: metrics.sum(CONNECTIONS, &[]).to_string(),
+        })
+    }
+
+    fn line_after(&self, lines: usize, call: &Call<'_>) -> Result<Value> {
+        let line = wait::until("access log line", SOON, || {
+            Ok(self.agent()?.access_log()?.into_iter().nth(lines))
+        });
+        line.with_context(|| format!("{call} left no line"))
+    }
+
+    fn counted_once(&self, name: &str, before: &Metrics, labels: &[(&str, &str)]) -> Result<()> {
+        wait::until_true(&format!("one more {name}{labels:?}"), SOON, || {
+            let after = self.agent()?.metrics()?;
+            let one = after.sum(name, labels) - before.sum(name, labels);
+            Ok((one - 1.0).abs() < f64::EPSILON)
+        })
+    }
+
+    fn address_of(&self, call: &Call<'_>) -> Result<IpAddr> {
+        match call.client.place {
+            Place::Node => Ok(Addresses::NODE.of(self.family)),
+            Place::Pod(name) => Ok(self.inhabitant(name)?.addresses.of(self.family)),
+        }
+    }
+}
+
+/// The labels by which metrics know a call.
+fn labels_of<'c>(call: &'c Call<'_>) -> Vec<(&'static str, &'c str)> {
+    let mut labels = vec![("reporter", "waypoint")];
+    if let Place::Pod(name) = call.client.place {
+        labels.push(("source_workload", name));
+    }
+    if let Target::Service(name) = call.target {
+        labels.push(("destination_service_name", name));
+    }
+    labels
+}
+
+/// What moves when a waypoint handles something.
+#[derive(Debug, Eq, PartialEq)]
+struct Seen {
+    captured: u64,
+    lines: usize,
+    requests: String,
+    connections: String,
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are whole")]
+fn count(metrics: &Metrics, reason: &str) -> u64 {
+    metrics.sum(KERNEL, &[("reason", reason)]) as u64
+}
+
+const KERNEL: &str = "waypoint_kernel_packets_total";
+const GENERATION: &str = "waypoint_data_path_generation";
+const REQUESTS: &str = "istio_requests_total";
+const CONNECTIONS: &str = "istio_tcp_connections_opened_total";
+const CONNECTIONS_CLOSED: &str = "istio_tcp_connections_closed_total";

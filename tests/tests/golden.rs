@@ -1,0 +1,145 @@
+//! Manifests in, text out: every case under `tests/data` is a directory with `input.yaml` and what
+//! is expected of it.
+//!
+//! `expect.txt` is what `waypointctl analyze --all` prints, `snapshot.txt`, where there is one, is
+//! what the Snapshot holds. Where they differ, what came out is kept under `target/tmp/golden`.
+
+use std::{
+    fmt::{self, Write},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::{CommandFactory, ValueEnum};
+use waypoint_user::{
+    cli::{Cli, Command, analyze, run},
+    mesh::snapshot::Snapshot,
+    sync::{Settings, directory},
+};
+
+#[test]
+fn analyze_prints_what_every_case_expects() -> Result<()> {
+    let mut differing = Vec::new();
+    let cases = cases()?;
+    ensure!(cases.len() > 20, "only {} cases found", cases.len());
+    for case in cases {
+        differing.extend(compare(&case, "expect.txt", &analyzed(&case)?)?);
+        if case.join("snapshot.txt").exists() {
+            differing.extend(compare(&case, "snapshot.txt", &held(&case)?)?);
+        }
+    }
+    ensure!(differing.is_empty(), "these differ:\n{}", differing.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn help_prints_what_is_expected() -> Result<()> {
+    let mut command = Cli::command().term_width(100);
+    let mut text = command.render_long_help().to_string();
+    for subcommand in command.get_subcommands_mut() {
+        let help = subcommand.render_long_help();
+        write!(text, "\n--- {}\n{help}", subcommand.get_name())?;
+    }
+    let differing = compare(&data().join("help/waypointctl"), "expect.txt", &text)?;
+    ensure!(differing.is_none(), "it differs:\n{}", differing.unwrap_or_default());
+    Ok(())
+}
+
+#[test]
+fn every_shell_gets_a_completion_script() -> Result<()> {
+    for shell in clap_complete::Shell::value_variants() {
+        let outcome = run(&Cli { command: Command::Completion { shell: *shell } })?;
+        ensure!(outcome.good && outcome.text.contains("analyze"), "{shell}");
+    }
+    Ok(())
+}
+
+#[test]
+fn json_says_what_the_table_says() -> Result<()> {
+    let case = data().join("selection/row-06-missing-waypoint");
+    let output = analyze::Output::Json;
+    let outcome = analyze::run(&analyze::Arguments { manifests: case, all: false, output })?;
+    ensure!(!outcome.good);
+    let said: serde_json::Value = serde_json::from_str(&outcome.text)?;
+    let finding = said.pointer("/findings/0").context("no finding")?;
+    ensure!(finding.pointer("/reason") == Some(&"WaypointIsNotReady".into()), "{finding}");
+    ensure!(finding.pointer("/object/name") == Some(&"s".into()), "{finding}");
+    let binding = said.pointer("/bindings/0").context("no binding")?;
+    ensure!(binding.pointer("/waypoint") == Some(&serde_json::Value::Null), "{binding}");
+    ensure!(binding.pointer("/refused/waypoint") == Some(&"a/missing".into()), "{binding}");
+    ensure!(binding.pointer("/without") == Some(&"direct".into()), "{binding}");
+    Ok(())
+}
+
+/// What `waypointctl analyze --all` prints, and its exit code.
+fn analyzed(case: &Path) -> Result<String> {
+    let output = analyze::Output::Table;
+    let outcome = analyze::run(&analyze::Arguments { manifests: input(case), all: true, output })?;
+    Ok(format!("{}exit code {}\n", outcome.text, i32::from(!outcome.good)))
+}
+
+/// What the Snapshot holds.
+fn held(case: &Path) -> Result<String> {
+    let (snapshot, _) = directory::read(&Settings::new(input(case)))?;
+    Ok(format!("{:#?}\n", Held(&snapshot)))
+}
+
+/// Shows a Snapshot's contents without its indexes.
+struct Held<'a>(&'a Snapshot);
+
+impl fmt::Debug for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let snapshot = self.0;
+        f.debug_struct("Snapshot")
+            .field("services", &snapshot.services().values())
+            .field("workloads", &snapshot.workloads().values())
+            .field("waypoints", &snapshot.waypoints().values())
+            .field("routes", &snapshot.routes().values())
+            .field("policies", &snapshot.policies().values())
+            .finish()
+    }
+}
+
+/// The case's manifests: the case itself, or where it has several files a directory in it.
+fn input(case: &Path) -> PathBuf {
+    let several = case.join("input");
+    if several.is_dir() { several } else { case.to_owned() }
+}
+
+/// Every case, by name.
+fn cases() -> Result<Vec<PathBuf>> {
+    let is_case = |case: &PathBuf| case.join("input.yaml").exists() || case.join("input").exists();
+    let mut cases = Vec::new();
+    for story in directories(&data())? {
+        cases.extend(directories(&story)?.into_iter().filter(is_case));
+    }
+    Ok(cases)
+}
+
+fn directories(parent: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(parent)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
+    entries.retain(|path| path.is_dir());
+    entries.sort();
+    Ok(entries)
+}
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
+}
+
+/// Compares with the expectation; where it differs, says how to accept what came out.
+fn compare(case: &Path, file: &str, got: &str) -> Result<Option<String>> {
+    let expected = case.join(file);
+    if fs::read_to_string(&expected).is_ok_and(|text| text == got) {
+        return Ok(None);
+    }
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
+    let kept = kept.join(case.strip_prefix(data())?);
+    fs::create_dir_all(&kept)?;
+    let kept = kept.join(file);
+    fs::write(&kept, got)?;
+    let (kept, expected) = (kept.display(), expected.display());
+    Ok(Some(format!("diff {expected} {kept}\n  to accept it: cp {kept} {expected}")))
+}

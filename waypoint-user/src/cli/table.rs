@@ -1,0 +1,49 @@
+//! Tables of text: columns as wide as their widest cell, the last as wide as it likes.
+//!
+//! It knows no colours and no terminal.
+
+use std::fmt;
+
+/// Rows under a header.
+#[derive(Clone, Debug, Default)]
+pub struct Table<const COLUMNS: usize> {
+    rows: Vec<[String; COLUMNS]>,
+}
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// Begins with the header.
+    pub fn new(header: [&str; COLUMNS]) -> Self {
+        Self { rows: vec![header.map(str::to_owned)] }
+    }
+
+    /// Adds a row. What a terminal could take for a command is escaped: manifests are not ours.
+    pub fn row(&mut self, cells: [String; COLUMNS]) {
+        self.rows.push(cells.map(|cell| {
+            if cell.contains(char::is_control) { cell.escape_debug().to_string() } else { cell }
+        }));
+    }
+
+    /// Whether there is nothing under the header.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() < 2
+    }
+}
+
+impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut widths = [0; COLUMNS];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        for row in &self.rows {
+            let cells = widths.iter().zip(row).map(|(width, cell)| format!("{cell:<width$}"));
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join(GAP).trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// What is between columns.
+const GAP: &str = "   ";

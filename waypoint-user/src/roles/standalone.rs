@@ -1,0 +1,119 @@
+//! Everything in one process on one Linux host: manifests in, captured connections out.
+//!
+//! It decides nothing; it starts the parts in the order in which they need each other and stops them
+//! in the reverse.
+//!
+//! **Invariant:** the process says that it is ready only after the kernel's path was probed end to end.
+//! **Invariant:** capture stops before the engine does, so that nobody is handed to an engine that ends.
+
+mod applied;
+mod config_dump;
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    kernel::{self, DataPath, service_vips},
+    proxy::{self, Engine},
+    sync::{self, Feed, directory},
+    telemetry::{
+        access::AccessLog,
+        admin::{self, AdminAddress, Content},
+        logging::LogLevel,
+        metrics::Registry,
+        readiness::Readiness,
+        task,
+    },
+};
+
+use self::applied::Applied;
+
+/// What a standalone process needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the mesh comes from.
+    pub sync: sync::Settings,
+    /// What is put on the host.
+    pub kernel: kernel::Settings,
+    /// How connections are handled.
+    pub proxy: proxy::Settings,
+    /// Where operators look.
+    pub admin: AdminAddress,
+    /// The nftables table that forwards Service addresses, if this process keeps one.
+    pub service_vips: Option<String>,
+    /// Whether requests are logged on stdout.
+    pub access_log: bool,
+}
+
+/// Runs until shutdown is asked for and everything has ended.
+pub async fn run(config: Config, level: LogLevel, shutdown: CancellationToken) -> Result<(), Error> {
+    let (registry, readiness) = (Registry::new(), Readiness::new());
+    let feed = directory::watch(config.sync, shutdown.clone())?;
+    let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
+    let access_log = start_access_log(config.access_log, &registry)?;
+    let telemetry =
+        proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
+    let listeners = data_path.listeners();
+    let snapshots = feed.snapshots.clone();
+    let engine =
+        Engine::start(config.proxy, snapshots, listeners, data_path.origins(), telemetry)?;
+    let mut applied = Applied::new(&feed, &data_path);
+    let vips = config.service_vips.map(|table| {
+        let progress = applied.service_vips();
+        let run = service_vips::run(feed.snapshots.clone(), table, progress, shutdown.clone());
+        task::spawn("service-vips", run)
+    });
+    applied.register(&registry);
+    let gate = readiness.gate("data path");
+    let content = Content { registry, readiness, level, config: config_dump::of(&feed) };
+    // The admin endpoint outlives the drain, so that it can be watched.
+    let drained = CancellationToken::new();
+    let admin = admin::serve(&config.admin, content, drained.clone())?;
+    tracing::info!(admin = %admin.address, "starting");
+    let captured = data_path.run(feed.snapshots.clone(), gate, shutdown.clone()).await;
+    // Capture can also end by itself; then everything else must.
+    shutdown.cancel();
+    let counts = engine.drain().await;
+    tracing::info!(finished = counts.finished, cut = counts.cut, "drained");
+    access_log.flush(FLUSH_PATIENCE);
+    drained.cancel();
+    for ended in [Some(feed.follower), vips, Some(admin.ended)].into_iter().flatten() {
+        // A task that panicked was logged when it did.
+        let _ = ended.await;
+    }
+    Ok(captured?)
+}
+
+/// The access log on stdout, or nowhere.
+fn start_access_log(wanted: bool, registry: &Registry) -> Result<AccessLog, Error> {
+    let log = if wanted {
+        AccessLog::start(io::stdout(), registry)
+    } else {
+        AccessLog::start(io::sink(), registry)
+    };
+    log.map_err(Error::AccessLog)
+}
+
+/// Why a standalone process did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The manifests cannot be read.
+    #[error(transparent)]
+    Sync(#[from] sync::Error),
+    /// The host cannot be made ready, or stopped being so.
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
+    /// The engine cannot start.
+    #[error(transparent)]
+    Proxy(#[from] proxy::Error),
+    /// The admin endpoint cannot be served.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+    /// The access log has no thread.
+    #[error("the access log cannot start: {0}")]
+    AccessLog(#[source] io::Error),
+}
+
+/// How long the end of the process waits for the access log to be written.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(2);

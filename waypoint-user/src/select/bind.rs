@@ -1,0 +1,117 @@
+//! From the labels of an object and its namespace to the waypoint it is bound to.
+//!
+//! It does not decide what happens to traffic whose waypoint is refused; that is the fail mode.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::mesh::{
+    binding::{Binding, Refusal, RefusalReason},
+    label::{Labels, MANAGED, NO_WAYPOINT, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE},
+    object::ObjectName,
+    waypoint::Waypoint,
+};
+
+use super::enrol::MANAGED_WAYPOINT;
+
+/// What bindings are resolved against.
+#[derive(Clone, Copy, Debug)]
+pub struct Mesh<'a> {
+    /// The waypoints, by name.
+    pub waypoints: &'a BTreeMap<ObjectName, Arc<Waypoint>>,
+    /// The labels of namespaces; one that is not here has none.
+    pub namespaces: &'a BTreeMap<String, Labels>,
+}
+
+impl Mesh<'_> {
+    /// The waypoint of a Service, for connections addressed to it.
+    pub fn for_service(&self, namespace: &str, labels: &Labels) -> Binding {
+        if is_managed_service(labels) {
+            return Binding::Direct;
+        }
+        match self.resolve(namespace, labels) {
+            Resolved::Usable { waypoint, .. } if !waypoint.takes.takes_services() => {
+                refuse(waypoint.name.clone(), RefusalReason::UnsupportedServiceTraffic)
+            }
+            resolved => resolved.into(),
+        }
+    }
+
+    /// The waypoint of a workload, for connections addressed to it. A waypoint's own instances have
+    /// none, and a namespace's waypoint that takes only Services is none of its pods' concern.
+    pub fn for_workload(&self, namespace: &str, labels: &Labels, instance: bool) -> Binding {
+        if instance {
+            return Binding::Direct;
+        }
+        match self.resolve(namespace, labels) {
+            Resolved::Usable { waypoint, own } if !waypoint.takes.takes_workloads() => {
+                if own {
+                    refuse(waypoint.name.clone(), RefusalReason::UnsupportedWorkloadTraffic)
+                } else {
+                    Binding::Direct
+                }
+            }
+            resolved => resolved.into(),
+        }
+    }
+
+    /// The labels of a namespace.
+    fn labels_of(&self, namespace: &str) -> &Labels {
+        static NONE: Labels = Labels::new();
+        self.namespaces.get(namespace).unwrap_or(&NONE)
+    }
+
+    /// Follows the object's label, or where it has none its namespace's.
+    fn resolve(&self, namespace: &str, labels: &Labels) -> Resolved<'_> {
+        let namespace_labels = self.labels_of(namespace);
+        let own = labels.contains_key(USE_WAYPOINT);
+        let asking = if own { labels } else { namespace_labels };
+        let Some(name) = asked_for(namespace, asking) else { return Resolved::NotAsked };
+        let Some(waypoint) = self.waypoints.get(&name).filter(|waypoint| waypoint.ready) else {
+            return Resolved::Refused(name, RefusalReason::WaypointIsNotReady);
+        };
+        if !waypoint.allowed.allow(&name.namespace, namespace, namespace_labels) {
+            return Resolved::Refused(name, RefusalReason::AttachmentDenied);
+        }
+        Resolved::Usable { waypoint, own }
+    }
+}
+
+/// Whether the Service was made for a waypoint or an east-west gateway, which have no waypoint.
+pub fn is_managed_service(labels: &Labels) -> bool {
+    labels.get(MANAGED).is_some_and(|by| by == MANAGED_WAYPOINT || by == MANAGED_EAST_WEST)
+}
+
+/// The waypoint that these labels ask for, on an object of the namespace or on the namespace.
+fn asked_for(namespace: &str, labels: &Labels) -> Option<ObjectName> {
+    let name = labels.get(USE_WAYPOINT).filter(|name| *name != NO_WAYPOINT)?;
+    let home = labels.get(USE_WAYPOINT_NAMESPACE).map_or(namespace, String::as_str);
+    Some(ObjectName::new(home, name))
+}
+
+/// A binding to a waypoint that cannot be used.
+fn refuse(waypoint: ObjectName, reason: RefusalReason) -> Binding {
+    Binding::Refused(Refusal { waypoint, reason })
+}
+
+/// What the labels lead to, before the traffic type is looked at.
+enum Resolved<'a> {
+    /// No waypoint is asked for.
+    NotAsked,
+    /// The waypoint is there and admits the object; `own`: by the object's own label.
+    Usable { waypoint: &'a Waypoint, own: bool },
+    /// The waypoint cannot be used.
+    Refused(ObjectName, RefusalReason),
+}
+
+impl From<Resolved<'_>> for Binding {
+    fn from(resolved: Resolved<'_>) -> Self {
+        match resolved {
+            Resolved::NotAsked => Self::Direct,
+            Resolved::Usable { waypoint, .. } => Self::Bound(waypoint.name.clone()),
+            Resolved::Refused(waypoint, reason) => refuse(waypoint, reason),
+        }
+    }
+}
+
+/// The value of the managed label on what the controller of east-west gateways makes.
+const MANAGED_EAST_WEST: &str = "istio.io-eastwest-controller";

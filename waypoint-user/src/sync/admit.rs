@@ -1,0 +1,165 @@
+//! From one document to one object, or to a finding about why not.
+//!
+//! It looks at the document alone, as an API server's schema does; references are `translate`'s.
+//!
+//! **Invariant:** nothing in a document makes it panic.
+
+use std::{fmt::Display, sync::Arc};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::mesh::{
+    object::{ObjectName, ObjectRef},
+    report::Finding,
+};
+
+use super::{
+    authorization::TargetRef,
+    finding::{error, notice},
+    objects::{Object, Policy, Targets},
+    translate::check,
+};
+
+/// What became of a document.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// An object.
+    Object(ObjectRef, Object),
+    /// Not a kind that we read.
+    Ignored(ObjectRef, Finding),
+    /// Not understood; `instead` is what is in force when there is no good version.
+    Refused { object: ObjectRef, finding: Finding, instead: Option<Object> },
+    /// Not even a name.
+    Nameless(Finding),
+}
+
+/// Admits or refuses a document; `place` says where it is, for findings.
+pub(super) fn admit(document: Value, place: &str) -> Admission {
+    let (Some(kind), Some(version)) = (text(&document, "kind"), text(&document, "apiVersion"))
+    else {
+        return Admission::Nameless(error(
+            "NotAnObject",
+            format!("{place}: a document without apiVersion or kind; it is left out"),
+        ));
+    };
+    let Some(name) = document.get("metadata").and_then(|metadata| text(metadata, "name")) else {
+        let message = format!("{place}: {kind} without metadata.name; it is left out");
+        return Admission::Nameless(error("NameMissing", message));
+    };
+    let namespace = document
+        .get("metadata")
+        .and_then(|metadata| text(metadata, "namespace"))
+        .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    let object = match kind.as_str() {
+        "Namespace" | "GatewayClass" => ObjectRef::new(kind, ObjectName::cluster(name)),
+        _ => ObjectRef::new(kind, ObjectName::new(namespace, name)),
+    };
+    if !is_read(&version, &object.kind) {
+        let finding = ignored(&version, &object.kind);
+        return Admission::Ignored(object, finding);
+    }
+    let instead = unread_policy(&object, &document);
+    match read(&object.kind, document) {
+        Ok(read) => Admission::Object(object, read),
+        Err(cause) => {
+            let finding = error("Invalid", format!("{place}: {cause}"));
+            Admission::Refused { object, finding, instead }
+        }
+    }
+}
+
+/// Whether objects of this version and kind are read.
+fn is_read(version: &str, kind: &str) -> bool {
+    matches!(
+        (version, kind),
+        ("v1", "Namespace" | "Pod" | "Service")
+            | ("discovery.k8s.io/v1", "EndpointSlice")
+            | (
+                "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1",
+                "GatewayClass" | "Gateway" | "HTTPRoute"
+            )
+            | ("security.istio.io/v1" | "security.istio.io/v1beta1", "AuthorizationPolicy")
+    )
+}
+
+/// Says that a kind is not read, and whether it would be in Istio.
+fn ignored(version: &str, kind: &str) -> Finding {
+    let group = version.split('/').next().unwrap_or_default();
+    let meant = group.ends_with(".istio.io") || group == "gateway.networking.k8s.io";
+    let message = if meant {
+        format!("{version} {kind} is not supported yet; it is ignored")
+    } else {
+        format!("{version} {kind} is not read; it is ignored")
+    };
+    notice("Ignored", message)
+}
+
+/// Reads the object and checks what can be checked of it alone.
+fn read(kind: &str, document: Value) -> Result<Object, String> {
+    check::metadata(&document)?;
+    Ok(match kind {
+        "Namespace" => Object::Namespace(typed(document)?),
+        "Pod" => Object::Pod(checked(document, check::pod)?),
+        "Service" => Object::Service(checked(document, check::service)?),
+        "EndpointSlice" => Object::EndpointSlice(checked(document, check::endpoint_slice)?),
+        "GatewayClass" => Object::GatewayClass(typed(document)?),
+        "Gateway" => Object::Gateway(checked(document, check::gateway)?),
+        "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
+        _ => Object::Policy(Policy::Read(checked(document, check::policy)?)),
+    })
+}
+
+/// Reads and checks.
+fn checked<T: DeserializeOwned, E: Display>(
+    document: Value,
+    check: impl FnOnce(&T) -> Result<(), E>,
+) -> Result<Arc<T>, String> {
+    let object = typed(document)?;
+    check(&object).map_err(|error| error.to_string())?;
+    Ok(object)
+}
+
+/// Reads.
+fn typed<T: DeserializeOwned>(document: Value) -> Result<Arc<T>, String> {
+    serde_json::from_value(document).map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// What stands in for a policy that is not understood: a denial of whatever it is attached to. One
+/// that has no targets is not a waypoint's business, understood or not.
+fn unread_policy(object: &ObjectRef, document: &Value) -> Option<Object> {
+    if object.kind != POLICY {
+        return None;
+    }
+    let targets = match document.get("spec") {
+        Some(Value::Object(spec)) => match (spec.get("targetRefs"), spec.get("targetRef")) {
+            (Some(refs), _) => known(refs.as_array().map_or(&[], Vec::as_slice)),
+            (None, Some(one)) => known(std::slice::from_ref(one)),
+            (None, None) => return None,
+        },
+        None | Some(Value::Null) => return None,
+        Some(_) => Targets::Unknown,
+    };
+    Some(Object::Policy(Policy::Unread(targets)))
+}
+
+/// The targets among these that can be read.
+fn known(refs: &[Value]) -> Targets {
+    let targets: Vec<TargetRef> =
+        refs.iter().filter_map(|one| serde_json::from_value(one.clone()).ok()).collect();
+    if targets.is_empty() || targets.len() < refs.len() {
+        Targets::Unknown
+    } else {
+        Targets::Known(targets)
+    }
+}
+
+/// A field that is text and not empty.
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The namespace of objects that name none.
+const DEFAULT_NAMESPACE: &str = "default";
+/// The kind of security policies.
+const POLICY: &str = "AuthorizationPolicy";

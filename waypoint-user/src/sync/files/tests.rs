@@ -1,0 +1,155 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    mesh::{report::Severity, snapshot::Settings},
+    sync::translate,
+};
+
+/// A Service's document.
+fn service(name: &str, ip: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: n}}\n\
+         spec: {{clusterIPs: [{ip}], ports: [{{port: 80}}]}}\n---\n"
+    )
+}
+
+/// A policy's document, with these rules.
+fn policy(rules: &str) -> String {
+    format!(
+        "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+         metadata: {{name: p, namespace: n}}\n\
+         spec: {{targetRefs: [{{kind: Service, group: '', name: a}}], rules: {rules}}}\n"
+    )
+}
+
+/// The Services in force, by name and address.
+fn in_force(files: &Files) -> String {
+    let (objects, report) = files.merge();
+    let (snapshot, _) = translate(&objects, &Settings::default(), report);
+    let services = snapshot.services().values();
+    let shown = services.map(|service| format!("{} {:?}", service.name.name, service.vips));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+fn errors(files: &Files) -> Vec<String> {
+    let (_, report) = files.merge();
+    let errors = report.iter().filter(|(_, one)| one.severity == Severity::Error);
+    errors.map(|(object, finding)| format!("{object}: {}", finding.message)).collect()
+}
+
+#[test]
+fn a_file_that_does_not_parse_leaves_its_objects_as_they_were() {
+    let mut files = Files::default();
+    files.replace("a.yaml", service("a", "10.0.0.1").as_bytes());
+    files.replace("a.yaml", b"kind: [");
+    assert_eq!(in_force(&files), "a [10.0.0.1]");
+    let [error] = errors(&files).try_into().unwrap();
+    assert!(error.starts_with("File a.yaml: a.yaml:1: "), "{error}");
+    assert!(error.ends_with("its objects stay as they were"), "{error}");
+    files.replace("a.yaml", service("a", "10.0.0.2").as_bytes());
+    assert_eq!(in_force(&files), "a [10.0.0.2]");
+    assert_eq!(errors(&files), Vec::<String>::new());
+}
+
+#[test]
+fn a_broken_document_keeps_its_last_good_version_and_changes_no_other() {
+    let mut files = Files::default();
+    let good = service("a", "10.0.0.1") + &service("b", "10.0.0.2");
+    files.replace("a.yaml", good.as_bytes());
+    for _ in 0..2 {
+        let broken = service("a", "10.0.0.999") + &service("b", "10.0.0.3");
+        files.replace("a.yaml", broken.as_bytes());
+        assert_eq!(in_force(&files), "a [10.0.0.1], b [10.0.0.3]");
+        let [error] = errors(&files).try_into().unwrap();
+        assert!(error.starts_with("Service n/a: a.yaml:1: "), "{error}");
+        assert!(error.ends_with("its last good version stays in force"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_longer_in_a_file_is_gone() {
+    let mut files = Files::default();
+    let both = service("a", "10.0.0.1") + &service("b", "10.0.0.2");
+    files.replace("a.yaml", both.as_bytes());
+    files.replace("a.yaml", service("b", "10.0.0.2").as_bytes());
+    assert_eq!(in_force(&files), "b [10.0.0.2]");
+    files.retain(&BTreeSet::new());
+    assert_eq!(in_force(&files), "");
+}
+
+#[test]
+fn of_two_files_with_one_object_the_first_by_name_counts() {
+    let mut files = Files::default();
+    files.replace("b.yaml", service("a", "10.0.0.2").as_bytes());
+    files.replace("a.yaml", service("a", "10.0.0.1").as_bytes());
+    assert_eq!(in_force(&files), "a [10.0.0.1]");
+    let (_, report) = files.merge();
+    let told: Vec<_> = report.iter().map(|(_, finding)| finding.reason.as_str()).collect();
+    assert_eq!(told, ["Duplicate"]);
+    files.retain(&BTreeSet::from(["b.yaml".to_owned()]));
+    assert_eq!(in_force(&files), "a [10.0.0.2]");
+}
+
+#[test]
+fn a_policy_that_breaks_keeps_its_last_good_version() {
+    let mut files = Files::default();
+    files.replace("p.yaml", policy("[{to: [{operation: {ports: ['80']}}]}]").as_bytes());
+    let good = policies(&files);
+    files.replace("p.yaml", policy("[{to: [{operation: {ports: [http]}}]}]").as_bytes());
+    assert_eq!(policies(&files), good);
+}
+
+#[test]
+fn a_policy_that_was_never_understood_denies_until_it_is() {
+    let mut files = Files::default();
+    for _ in 0..2 {
+        files.replace("p.yaml", policy("[{to: [{operation: {ports: [http]}}]}]").as_bytes());
+        assert!(policies(&files).contains("action: Deny"), "{}", policies(&files));
+        let told = errors(&files);
+        let denied = told.iter().any(|error| error.ends_with("denies everything to its targets"));
+        assert!(denied, "{told:?}");
+    }
+    files.replace("p.yaml", policy("[{}]").as_bytes());
+    assert!(policies(&files).contains("action: Allow"), "{}", policies(&files));
+}
+
+fn policies(files: &Files) -> String {
+    let (objects, report) = files.merge();
+    let (snapshot, _) = translate(&objects, &Settings::default(), report);
+    format!("{:?}", snapshot.policies())
+}
+
+/// Text that is often nearly a manifest.
+fn almost_a_manifest() -> impl Strategy<Value = String> {
+    let kinds = ["Service", "Pod", "Gateway", "HTTPRoute", "AuthorizationPolicy", "EndpointSlice"];
+    let versions =
+        ["v1", "gateway.networking.k8s.io/v1", "security.istio.io/v1", "discovery.k8s.io/v1"];
+    let spec = "[a-zA-Z0-9:{}\\[\\], \"'/*.-]{0,80}";
+    (prop::sample::select(kinds.to_vec()), prop::sample::select(versions.to_vec()), spec).prop_map(
+        |(kind, version, spec)| {
+            format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {spec}\n")
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_in_a_file_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+        let mut files = Files::default();
+        files.replace("a.yaml", &bytes);
+        in_force(&files);
+    }
+
+    #[test]
+    fn no_document_changes_an_object_beside_it(text in almost_a_manifest()) {
+        let mut files = Files::default();
+        let before = service("a", "10.0.0.1");
+        files.replace("a.yaml", before.as_bytes());
+        files.replace("a.yaml", (before + &text).as_bytes());
+        let (objects, report) = files.merge();
+        let (snapshot, _) = translate(&objects, &Settings::default(), report);
+        let service = snapshot.services().get(&ObjectName::new("n", "a"));
+        prop_assert!(service.is_some_and(|service| service.vips.len() == 1));
+    }
+}

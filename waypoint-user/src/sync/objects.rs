@@ -1,0 +1,89 @@
+//! Kubernetes objects, the last good version of each.
+//!
+//! It holds them as they are written; `translate` gives them their meaning.
+//!
+//! **Invariant:** what is in here passed admission: it is well-formed by itself, whatever it refers
+//! to.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use gateway_api::experimental::{
+    gatewayclasses::GatewayClass, gateways::Gateway, httproutes::HttpRoute,
+};
+use k8s_openapi::api::{
+    core::v1::{Namespace, Pod, Service},
+    discovery::v1::EndpointSlice,
+};
+
+use crate::mesh::object::ObjectName;
+
+use super::authorization::{AuthorizationPolicy, TargetRef};
+
+/// One object.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each variant is the kind of its name")]
+pub enum Object {
+    Namespace(Arc<Namespace>),
+    Pod(Arc<Pod>),
+    Service(Arc<Service>),
+    EndpointSlice(Arc<EndpointSlice>),
+    GatewayClass(Arc<GatewayClass>),
+    Gateway(Arc<Gateway>),
+    HttpRoute(Arc<HttpRoute>),
+    Policy(Policy),
+}
+
+impl Object {
+    /// Whether it was understood.
+    pub fn is_read(&self) -> bool {
+        !matches!(self, Self::Policy(Policy::Unread(_)))
+    }
+}
+
+/// An AuthorizationPolicy, read or not.
+#[derive(Clone, Debug)]
+pub enum Policy {
+    /// It was understood.
+    Read(Arc<AuthorizationPolicy>),
+    /// It was not, and there is no good version of it.
+    Unread(Targets),
+}
+
+/// What is known of the targets of a policy that was not understood.
+#[derive(Clone, Debug)]
+pub enum Targets {
+    /// These.
+    Known(Vec<TargetRef>),
+    /// One of them at least could not be read.
+    Unknown,
+}
+
+/// All objects of a source, by kind and name.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "each field holds the kind of its name")]
+pub struct Objects {
+    pub namespaces: BTreeMap<ObjectName, Arc<Namespace>>,
+    pub pods: BTreeMap<ObjectName, Arc<Pod>>,
+    pub services: BTreeMap<ObjectName, Arc<Service>>,
+    pub endpoint_slices: BTreeMap<ObjectName, Arc<EndpointSlice>>,
+    pub gateway_classes: BTreeMap<ObjectName, Arc<GatewayClass>>,
+    pub gateways: BTreeMap<ObjectName, Arc<Gateway>>,
+    pub http_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
+    pub policies: BTreeMap<ObjectName, Policy>,
+}
+
+impl Objects {
+    /// Adds an object; one of the same kind and name is replaced.
+    pub fn insert(&mut self, name: ObjectName, object: Object) {
+        match object {
+            Object::Namespace(object) => drop(self.namespaces.insert(name, object)),
+            Object::Pod(object) => drop(self.pods.insert(name, object)),
+            Object::Service(object) => drop(self.services.insert(name, object)),
+            Object::EndpointSlice(object) => drop(self.endpoint_slices.insert(name, object)),
+            Object::GatewayClass(object) => drop(self.gateway_classes.insert(name, object)),
+            Object::Gateway(object) => drop(self.gateways.insert(name, object)),
+            Object::HttpRoute(object) => drop(self.http_routes.insert(name, object)),
+            Object::Policy(object) => drop(self.policies.insert(name, object)),
+        }
+    }
+}

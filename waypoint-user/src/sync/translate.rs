@@ -1,0 +1,61 @@
+//! From objects to the mesh: what they mean together, and what there is to say of them.
+//!
+//! It does no I/O; what a single object must fulfil was checked when it was admitted.
+
+pub(super) mod check;
+mod closed;
+mod endpoints;
+mod gateways;
+mod invalid;
+mod meta;
+mod operations;
+mod pods;
+mod policies;
+mod policy_targets;
+mod ports;
+mod remarks;
+mod route_filters;
+mod route_matches;
+mod route_parents;
+mod routes;
+mod rules;
+mod scene;
+mod services;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::mesh::{
+    object::ObjectName,
+    report::Report,
+    snapshot::{Contents, Settings, Snapshot},
+};
+
+use super::objects::Objects;
+use scene::Scene;
+
+/// Translates objects; `report` holds what their source had to say of them already.
+pub fn translate(objects: &Objects, settings: &Settings, mut report: Report) -> (Snapshot, Report) {
+    let scene = Scene::new(objects, settings, &mut report);
+    let mut workloads = pods::translate(&scene, &mut report);
+    let mut services = services::translate(&scene, &workloads, &mut report);
+    let routes = routes::translate(&scene, &services, &mut report);
+    let policies = policies::translate(&scene, &services, &mut report);
+    closed::apply(&scene, &policies, &mut services, &mut workloads, &mut report);
+    let snapshot = Snapshot::new(Contents {
+        settings: settings.clone(),
+        services: share(services),
+        workloads: share(workloads),
+        waypoints: scene.waypoints,
+        routes: share(routes),
+        policies: share(policies),
+    });
+    (snapshot, report)
+}
+
+/// Makes values shareable.
+fn share<T>(values: BTreeMap<ObjectName, T>) -> BTreeMap<ObjectName, Arc<T>> {
+    values.into_iter().map(|(name, value)| (name, Arc::new(value))).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What an object must fulfil by itself, as an API server's schema would have it.
+//!
+//! It looks at one object; everything that needs a second is found in translation.
+
+use std::net::IpAddr;
+
+use gateway_api::experimental::{gateways::Gateway, httproutes::HttpRoute};
+use k8s_openapi::api::{
+    core::v1::{Pod, Service},
+    discovery::v1::EndpointSlice,
+};
+use serde_json::Value;
+
+use crate::sync::authorization::AuthorizationPolicy;
+
+use super::{gateways, invalid::Invalid, meta, pods, policies, ports, rules, services};
+
+/// Names, and labels' values.
+pub(in crate::sync) fn metadata(document: &Value) -> Result<(), String> {
+    let metadata = document.get("metadata").and_then(Value::as_object);
+    let Some(metadata) = metadata else { return Err("metadata is not a map".to_owned()) };
+    for field in ["name", "namespace"] {
+        match metadata.get(field) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(name)) if is_name(name) => {}
+            Some(other) => return Err(format!("metadata.{field}: {other} is not a name")),
+        }
+    }
+    let labels = match metadata.get("labels") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(labels)) => labels,
+        Some(_) => return Err("metadata.labels is not a map".to_owned()),
+    };
+    for (key, value) in labels {
+        match value {
+            Value::String(value) if is_label_value(value) => {}
+            other => return Err(format!("metadata.labels: {key}: {other} is not a label's value")),
+        }
+    }
+    Ok(())
+}
+
+/// Addresses.
+pub(in crate::sync) fn pod(pod: &Pod) -> Result<(), Invalid> {
+    pods::addresses(pod).map(drop)
+}
+
+/// Addresses and ports.
+pub(in crate::sync) fn service(service: &Service) -> Result<(), Invalid> {
+    let Some(spec) = &service.spec else { return Ok(()) };
+    services::vips(spec)?;
+    let mut ports = spec.ports.iter().flatten();
+    ports.try_for_each(|declared| ports::port(declared).map(drop))
+}
+
+/// Addresses and ports.
+pub(in crate::sync) fn endpoint_slice(slice: &EndpointSlice) -> Result<(), Invalid> {
+    if slice.address_type != "FQDN" {
+        let mut addresses =
+            slice.endpoints.iter().flatten().flat_map(|endpoint| &endpoint.addresses);
+        addresses.try_for_each(|text| {
+            let wrong = || Invalid::field("endpoints", format!("{text:?} is not an address"));
+            text.parse::<IpAddr>().map(drop).map_err(|_| wrong())
+        })?;
+    }
+    let mut ports = slice.ports.iter().flatten().filter_map(|port| port.port);
+    ports.try_for_each(|port| meta::port(port).map(drop))
+}
+
+/// Selectors.
+pub(in crate::sync) fn gateway(gateway: &Gateway) -> Result<(), Invalid> {
+    gateway.spec.listeners.iter().try_for_each(|listener| gateways::allowed(listener).map(drop))
+}
+
+/// Matches, filters and weights.
+pub(in crate::sync) fn http_route(route: &HttpRoute) -> Result<(), Invalid> {
+    let mut declared = route.spec.rules.iter().flatten().enumerate();
+    declared.try_for_each(|(index, rule)| rules::rule(index, rule).map(drop))
+}
+
+/// Rules.
+pub(in crate::sync) fn policy(policy: &AuthorizationPolicy) -> Result<(), Invalid> {
+    policies::rules(&policy.spec).map(drop)
+}
+
+/// A DNS subdomain, which every name is (RFC 1123).
+fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let inner = |byte: u8| plain(byte) || byte == b'-' || byte == b'.';
+    name.len() <= 253
+        && name.bytes().all(inner)
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().last().is_some_and(plain)
+}
+
+/// A label's value: nothing, or up to 63 characters that begin and end with a letter or digit.
+fn is_label_value(value: &str) -> bool {
+    let outer = |byte: u8| byte.is_ascii_alphanumeric();
+    let inner = |byte: u8| outer(byte) || matches!(byte, b'-' | b'_' | b'.');
+    value.len() <= 63
+        && value.bytes().all(inner)
+        && value.bytes().next().is_none_or(outer)
+        && value.bytes().last().is_none_or(outer)
+}

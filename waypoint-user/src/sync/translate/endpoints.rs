@@ -1,0 +1,212 @@
+//! Endpoints of Services: from their EndpointSlices, or where there are none from their selector.
+//!
+//! It judges no health but readiness.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
+
+use k8s_openapi::{
+    api::{
+        core::v1::{Pod, Service as Declared},
+        discovery::v1::{Endpoint as Listed, EndpointSlice},
+    },
+    apimachinery::pkg::util::intstr::IntOrString,
+};
+
+use crate::{
+    mesh::{
+        label::{SERVICE_NAME, Selector},
+        object::{ObjectName, ObjectRef},
+        report::Report,
+        service::{Endpoint, Service},
+        workload::Workload,
+    },
+    sync::{finding::notice, objects::Objects},
+};
+
+use super::{meta, ports};
+
+/// Where endpoints come from, sorted once so that no Service has to look at all of it.
+pub(super) struct Sources<'a> {
+    objects: &'a Objects,
+    workloads: &'a BTreeMap<ObjectName, Workload>,
+    /// EndpointSlices by the Service they belong to.
+    slices: BTreeMap<ObjectName, Vec<&'a EndpointSlice>>,
+    /// Workloads by namespace, label key and label value.
+    labelled: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>,
+}
+
+impl<'a> Sources<'a> {
+    /// Sorts them; a slice that belongs to no Service or holds no addresses is told of.
+    pub(super) fn new(
+        objects: &'a Objects,
+        workloads: &'a BTreeMap<ObjectName, Workload>,
+        report: &mut Report,
+    ) -> Self {
+        let mut labelled: HashMap<_, Vec<&Workload>> = HashMap::new();
+        for workload in workloads.values() {
+            for (key, value) in &workload.labels {
+                let label = (workload.name.namespace.as_str(), key.as_str(), value.as_str());
+                labelled.entry(label).or_default().push(workload);
+            }
+        }
+        Self { objects, workloads, slices: slices(objects, report), labelled }
+    }
+
+    /// The endpoints of a Service.
+    pub(super) fn endpoints(&self, service: &Service, declared: &Declared) -> Vec<Endpoint> {
+        if let Some(slices) = self.slices.get(&service.name) {
+            return from_slices(slices, service, self.workloads);
+        }
+        let mut endpoints = Vec::new();
+        for workload in self.selected(service, declared) {
+            let pod = self.objects.pods.get(&workload.name).map(AsRef::as_ref);
+            let ports = pod.map(|pod| pod_ports(declared, pod)).unwrap_or_default();
+            let addresses = workload.addresses.iter();
+            endpoints.extend(addresses.filter(|address| is_of_family(service, address)).map(
+                |address| Endpoint {
+                    address: *address,
+                    workload: Some(workload.name.clone()),
+                    ports: ports.clone(),
+                    ready: workload.ready || publishes_unready(declared),
+                },
+            ));
+        }
+        endpoints
+    }
+
+    /// The workloads that a Service selects; without a selector none.
+    fn selected(&self, service: &Service, declared: &Declared) -> Vec<&'a Workload> {
+        let wanted = declared.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+        let first = wanted.and_then(BTreeMap::first_key_value).and_then(|(key, value)| {
+            self.labelled.get(&(service.name.namespace.as_str(), key.as_str(), value.as_str()))
+        });
+        let selector = wanted.map(Selector::equals).unwrap_or_default();
+        let candidates = first.map_or(&[][..], Vec::as_slice).iter().copied();
+        candidates.filter(|workload| selector.matches(&workload.labels)).collect()
+    }
+}
+
+/// EndpointSlices by the Service they belong to.
+fn slices<'a>(
+    objects: &'a Objects,
+    report: &mut Report,
+) -> BTreeMap<ObjectName, Vec<&'a EndpointSlice>> {
+    let mut slices: BTreeMap<ObjectName, Vec<&EndpointSlice>> = BTreeMap::new();
+    for (name, slice) in &objects.endpoint_slices {
+        let object = ObjectRef::new("EndpointSlice", name.clone());
+        let Some(service) = meta::labels(&slice.metadata).get(SERVICE_NAME) else {
+            let message = format!("no label {SERVICE_NAME}; it is left out");
+            report.add(object, notice("NoService", message));
+            continue;
+        };
+        if slice.address_type == "FQDN" {
+            let message = "addressType FQDN is not supported; it is left out";
+            report.add(object, notice("Unsupported", message));
+            continue;
+        }
+        let service = ObjectName::new(&name.namespace, service);
+        slices.entry(service).or_default().push(slice);
+    }
+    slices
+}
+
+/// What slices list, each address once: while an endpoint moves, two slices may have it.
+fn from_slices(
+    slices: &[&EndpointSlice],
+    service: &Service,
+    workloads: &BTreeMap<ObjectName, Workload>,
+) -> Vec<Endpoint> {
+    let mut endpoints: BTreeMap<IpAddr, Endpoint> = BTreeMap::new();
+    for slice in slices {
+        let ports = slice_ports(service, slice);
+        for listed in slice.endpoints.iter().flatten() {
+            for address in listed.addresses.iter().filter_map(|text| text.parse().ok()) {
+                let endpoint = endpoints.entry(address).or_insert_with(|| Endpoint {
+                    address,
+                    workload: workload_of(listed, service, workloads),
+                    ports: Vec::new(),
+                    ready: false,
+                });
+                endpoint.ready |= is_ready(listed);
+                for port in &ports {
+                    if !endpoint.ports.contains(port) {
+                        endpoint.ports.push(*port);
+                    }
+                }
+            }
+        }
+    }
+    endpoints.into_values().collect()
+}
+
+/// An endpoint of which nothing is said is ready (EndpointConditions).
+fn is_ready(listed: &Listed) -> bool {
+    listed.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
+}
+
+/// The pod that an endpoint names, if it is one that we know.
+fn workload_of(
+    listed: &Listed,
+    service: &Service,
+    workloads: &BTreeMap<ObjectName, Workload>,
+) -> Option<ObjectName> {
+    let target = listed.target_ref.as_ref().filter(|to| to.kind.as_deref() == Some("Pod"))?;
+    let namespace = target.namespace.as_deref().unwrap_or(&service.name.namespace);
+    let name = ObjectName::new(namespace, target.name.as_deref()?);
+    workloads.contains_key(&name).then_some(name)
+}
+
+/// For each port of the Service, the port of the same name in the slice.
+fn slice_ports(service: &Service, slice: &EndpointSlice) -> Vec<(u16, u16)> {
+    let listed = slice.ports.as_deref().unwrap_or_default();
+    let tcp = listed.iter().filter(|port| ports::is_tcp(port.protocol.as_deref()));
+    tcp.filter_map(|port| {
+        let target = meta::port(port.port?).ok()?;
+        let name = port.name.as_deref().unwrap_or_default();
+        let declared = service.ports.iter().find(|declared| declared.name == name)?;
+        Some((declared.number, target))
+    })
+    .collect()
+}
+
+/// For each port of the Service, where the pod takes it; a name that no container has is nowhere.
+fn pod_ports(declared: &Declared, pod: &Pod) -> Vec<(u16, u16)> {
+    let listed = declared.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+    let tcp = listed.filter(|port| ports::is_tcp(port.protocol.as_deref()));
+    tcp.filter_map(|port| {
+        let number = meta::port(port.port).ok()?;
+        let target = match &port.target_port {
+            None => number,
+            Some(IntOrString::Int(target)) => meta::port(*target).ok()?,
+            Some(IntOrString::String(name)) => named_port(pod, name)?,
+        };
+        Some((number, target))
+    })
+    .collect()
+}
+
+/// The container port of this name; digits are a number.
+fn named_port(pod: &Pod, name: &str) -> Option<u16> {
+    if let Ok(number) = name.parse::<u16>() {
+        return meta::port(number).ok();
+    }
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    containers
+        .flat_map(|container| container.ports.iter().flatten())
+        .filter(|port| ports::is_tcp(port.protocol.as_deref()))
+        .find(|port| port.name.as_deref() == Some(name))
+        .and_then(|port| meta::port(port.container_port).ok())
+}
+
+/// Whether the Service speaks the address's family; a headless one speaks both.
+fn is_of_family(service: &Service, address: &IpAddr) -> bool {
+    service.is_headless() || service.vips.iter().any(|vip| vip.is_ipv4() == address.is_ipv4())
+}
+
+/// Whether the Service wants its endpoints used before they are ready.
+fn publishes_unready(declared: &Declared) -> bool {
+    declared.spec.as_ref().and_then(|spec| spec.publish_not_ready_addresses).unwrap_or_default()
+}

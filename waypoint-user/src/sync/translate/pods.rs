@@ -1,0 +1,172 @@
+//! Pods to workloads.
+//!
+//! It chooses nothing: enrolment and binding are `select`'s.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
+
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::{
+    mesh::{
+        label::{NETNS, SIDECAR_STATUS},
+        object::{ObjectName, ObjectRef},
+        report::Report,
+        spiffe::SpiffeId,
+        workload::{Enrolment, NetnsRef, Workload},
+    },
+    select::{self, enrolment, instance_of},
+    sync::finding::{error, notice},
+};
+
+use super::{invalid::Invalid, meta, remarks, scene::Scene};
+
+/// The workloads: pods that have an address and have not ended.
+pub(super) fn translate(scene: &Scene<'_>, report: &mut Report) -> BTreeMap<ObjectName, Workload> {
+    let mut workloads = BTreeMap::new();
+    let mut owners: HashMap<IpAddr, ObjectRef> = HashMap::new();
+    for (name, pod) in &scene.objects.pods {
+        let object = ObjectRef::new("Pod", name.clone());
+        let Some(workload) = workload(scene, &object, pod, report) else { continue };
+        for address in workload.addresses.iter().filter(|_| !workload.host_network) {
+            match owners.get(address) {
+                Some(owner) => report.add(object.clone(), remarks::address_taken(*address, owner)),
+                None => drop(owners.insert(*address, object.clone())),
+            }
+        }
+        workloads.insert(name.clone(), workload);
+    }
+    workloads
+}
+
+/// The pod's addresses: at most one of each family.
+pub(super) fn addresses(pod: &Pod) -> Result<Vec<IpAddr>, Invalid> {
+    let Some(status) = &pod.status else { return Ok(Vec::new()) };
+    let listed = status.pod_ips.iter().flatten().map(|one| one.ip.as_str());
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for text in listed.chain(status.pod_ip.as_deref()).filter(|text| !text.is_empty()) {
+        let address: IpAddr = text
+            .parse()
+            .map_err(|_| Invalid::field("status.podIPs", format!("{text:?} is not an address")))?;
+        let known = addresses.iter().any(|known| known.is_ipv4() == address.is_ipv4());
+        if !known {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+fn workload(
+    scene: &Scene<'_>,
+    object: &ObjectRef,
+    pod: &Pod,
+    report: &mut Report,
+) -> Option<Workload> {
+    let name = &object.name;
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    if let Some(phase @ ("Succeeded" | "Failed")) = phase {
+        remarks::tell(object, "Ended", format!("its phase is {phase}; it is left out"), report);
+        return None;
+    }
+    let addresses = addresses(pod).unwrap_or_default();
+    if addresses.is_empty() {
+        let message = "it has no status.podIPs and is left out until it has";
+        report.add(object.clone(), notice("NoAddress", message));
+        return None;
+    }
+    let labels = meta::labels(&pod.metadata);
+    let namespace_labels = scene.namespace_labels(&name.namespace);
+    remarks::labels(object, &pod.metadata, Some(&namespace_labels), report);
+    let host_network = pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or_default();
+    let gateway =
+        instance_of(&name.namespace, labels, |gateway| scene.waypoints.contains_key(gateway));
+    let traits = select::Pod {
+        namespace: &name.namespace,
+        namespace_labels: &namespace_labels,
+        labels,
+        host_network,
+        sidecar: meta::annotations(&pod.metadata).contains_key(SIDECAR_STATUS),
+        waypoint: gateway.is_some(),
+    };
+    let enrolment = enrolment(&traits, &scene.settings.excluded_namespaces);
+    let binding = scene.mesh().for_workload(&name.namespace, labels, gateway.is_some());
+    Some(Workload {
+        name: name.clone(),
+        labels: labels.clone(),
+        identity: identity(scene, name, pod),
+        addresses,
+        ready: is_ready(pod),
+        enrolment,
+        host_network,
+        instance_of: gateway,
+        netns: netns(object, pod, enrolment, report),
+        owner: owner(name, pod),
+        binding,
+        fail_closed: false,
+    })
+}
+
+fn identity(scene: &Scene<'_>, name: &ObjectName, pod: &Pod) -> SpiffeId {
+    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.clone());
+    SpiffeId {
+        trust_domain: scene.settings.trust_domain.clone(),
+        namespace: name.namespace.clone(),
+        service_account: account
+            .filter(|account| !account.is_empty())
+            .unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned()),
+    }
+}
+
+/// Ready, and not being deleted; a manifest that says nothing of conditions is of a pod that runs.
+fn is_ready(pod: &Pod) -> bool {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return false;
+    }
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_none_or(|conditions| {
+        conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True")
+    })
+}
+
+/// Where the pod's network namespace is.
+fn netns(
+    object: &ObjectRef,
+    pod: &Pod,
+    enrolment: Enrolment,
+    report: &mut Report,
+) -> Option<NetnsRef> {
+    let Some(text) = meta::annotations(&pod.metadata).get(NETNS) else {
+        if enrolment == Enrolment::Enrolled {
+            let message = format!("no annotation {NETNS}: its connections are not captured here");
+            report.add(object.clone(), notice("NetnsUnknown", message));
+        }
+        return None;
+    };
+    let netns = NetnsRef::parse(text);
+    if netns.is_none() {
+        let message = format!("annotation {NETNS}: {text:?} is no name, /path or pid:N");
+        report.add(object.clone(), error("InvalidNetns", message));
+    }
+    netns
+}
+
+/// What owns the pod: a ReplicaSet's Deployment, another owner, or the pod itself.
+fn owner(name: &ObjectName, pod: &Pod) -> String {
+    let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
+    let owner = owners.iter().find(|owner| owner.controller == Some(true)).or(owners.first());
+    let Some(owner) = owner else { return name.name.clone() };
+    if owner.kind == "ReplicaSet" {
+        let hash = meta::labels(&pod.metadata).get("pod-template-hash");
+        let deployment = match hash {
+            Some(hash) => owner.name.strip_suffix(hash).and_then(|rest| rest.strip_suffix('-')),
+            None => owner.name.rsplit_once('-').map(|(deployment, _)| deployment),
+        };
+        return deployment.unwrap_or(&owner.name).to_owned();
+    }
+    owner.name.clone()
+}
+
+/// The service account of pods that name none.
+const DEFAULT_ACCOUNT: &str = "default";

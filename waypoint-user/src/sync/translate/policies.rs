@@ -1,0 +1,154 @@
+//! AuthorizationPolicies.
+//!
+//! It judges no request; that is `policy`'s.
+//!
+//! **Invariant:** what is not understood of a policy never makes it permit more.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    mesh::{
+        label::DRY_RUN,
+        object::{ObjectName, ObjectRef},
+        policy::{Action, AuthorizationPolicy, PolicyRule, PolicyTarget},
+        report::{Finding, Report, Severity},
+    },
+    sync::{
+        authorization::{Action as Declared, AuthorizationPolicy as Policy, Spec, TargetRef},
+        finding::{error, notice, warning},
+        objects::{Policy as Known, Targets},
+    },
+};
+
+use super::{invalid::Invalid, meta, operations, policy_targets, routes::Services, scene::Scene};
+
+/// The policies that are attached to something.
+pub(super) fn translate(
+    scene: &Scene<'_>,
+    services: &Services,
+    report: &mut Report,
+) -> BTreeMap<ObjectName, AuthorizationPolicy> {
+    let mut policies = BTreeMap::new();
+    for (name, known) in &scene.objects.policies {
+        let object = ObjectRef::new("AuthorizationPolicy", name.clone());
+        let translated = match known {
+            Known::Read(policy) => read(scene, services, &object, policy, report),
+            Known::Unread(targets) => Some(unread(scene, services, &object, targets, report)),
+        };
+        if let Some(policy) = translated.filter(|policy| !policy.targets.is_empty()) {
+            policies.insert(name.clone(), policy);
+        }
+    }
+    policies
+}
+
+/// The rules of a policy, in the terms of the mesh.
+pub(super) fn rules(spec: &Spec) -> Result<Vec<PolicyRule>, Invalid> {
+    if spec.selector.is_some() && !targets(spec).is_empty() {
+        return Err(Invalid::new("selector and targetRefs exclude each other"));
+    }
+    spec.rules.iter().enumerate().map(|(at, rule)| operations::rule(at, rule)).collect()
+}
+
+fn read(
+    scene: &Scene<'_>,
+    services: &Services,
+    object: &ObjectRef,
+    declared: &Policy,
+    report: &mut Report,
+) -> Option<AuthorizationPolicy> {
+    let spec = &declared.spec;
+    let references = targets(spec);
+    if references.is_empty() {
+        let message = "it has no targetRefs, so no waypoint enforces it";
+        report.add(object.clone(), notice("NoTargetRefs", message));
+        return None;
+    }
+    let action = match spec.action {
+        Declared::Allow => Action::Allow,
+        Declared::Deny | Declared::Custom => Action::Deny,
+        Declared::Audit => {
+            let message = "action AUDIT is not supported yet; it denies nothing anyway";
+            report.add(object.clone(), notice("Unsupported", message));
+            return None;
+        }
+    };
+    let rules = if spec.action == Declared::Custom {
+        let provider = spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
+        let message = format!("action CUSTOM: no provider \"{provider}\"; it denies everything");
+        report.add(object.clone(), error("UnsupportedAction", message));
+        everything()
+    } else {
+        let rules = rules(spec).unwrap_or_else(|_| everything());
+        tell_unsupported(object, action, &rules, report);
+        rules
+    };
+    let dry_run = meta::annotations(&declared.metadata).get(DRY_RUN);
+    Some(AuthorizationPolicy {
+        name: object.name.clone(),
+        action,
+        targets: policy_targets::resolve(scene, services, object, references, report),
+        rules,
+        dry_run: dry_run.is_some_and(|value| meta::is_true(value)),
+    })
+}
+
+/// A policy that is not understood: it denies everything to its targets, which is nothing to call
+/// accepted.
+fn unread(
+    scene: &Scene<'_>,
+    services: &Services,
+    object: &ObjectRef,
+    targets: &Targets,
+    report: &mut Report,
+) -> AuthorizationPolicy {
+    let targets = match targets {
+        Targets::Known(references) => {
+            let mut found = Report::default();
+            let targets = policy_targets::resolve(scene, services, object, references, &mut found);
+            for (object, finding) in found.iter().filter(|(_, one)| !is_accepted(one)) {
+                report.add(object.clone(), finding.clone());
+            }
+            targets
+        }
+        Targets::Unknown => vec![PolicyTarget::Namespace(object.name.namespace.clone())],
+    };
+    AuthorizationPolicy {
+        name: object.name.clone(),
+        action: Action::Deny,
+        targets,
+        rules: everything(),
+        dry_run: false,
+    }
+}
+
+/// What the policy is attached to; the older field counts only without the newer.
+fn targets(spec: &Spec) -> &[TargetRef] {
+    match (spec.target_refs.as_slice(), &spec.target_ref) {
+        ([], Some(one)) => std::slice::from_ref(one),
+        (many, _) => many,
+    }
+}
+
+/// Tells of attributes that are not supported, and what they do to their rules.
+fn tell_unsupported(object: &ObjectRef, action: Action, rules: &[PolicyRule], report: &mut Report) {
+    let then = match action {
+        Action::Allow => "the rule permits nothing",
+        Action::Deny => "the rule denies as if it were absent",
+    };
+    for (index, rule) in rules.iter().enumerate() {
+        for attribute in &rule.unsupported {
+            let message = format!("spec.rules[{index}]: {attribute} is not supported yet; {then}");
+            report.add(object.clone(), warning("UnsupportedValue", message));
+        }
+    }
+}
+
+fn is_accepted(finding: &Finding) -> bool {
+    finding.severity == Severity::Accepted
+}
+
+/// One rule that every request matches.
+fn everything() -> Vec<PolicyRule> {
+    vec![PolicyRule::default()]
+}

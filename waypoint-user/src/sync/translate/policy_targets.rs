@@ -1,0 +1,105 @@
+//! What an AuthorizationPolicy is attached to (Istio `pilot/pkg/model/policyattachment.go`).
+//!
+//! It reads no rules.
+
+use crate::{
+    mesh::{
+        label::WAYPOINT_CONTROLLER,
+        object::{ObjectName, ObjectRef},
+        policy::PolicyTarget,
+        report::{Finding, Report},
+    },
+    sync::{
+        authorization::TargetRef,
+        finding::{accepted, error, warning},
+    },
+};
+
+use super::{gateways::is_waypoint_class, routes::Services, scene::Scene};
+
+/// The targets that are honoured; the others are told of.
+pub(super) fn resolve(
+    scene: &Scene<'_>,
+    services: &Services,
+    object: &ObjectRef,
+    references: &[TargetRef],
+    report: &mut Report,
+) -> Vec<PolicyTarget> {
+    let mut targets = Vec::new();
+    for reference in references {
+        let (target, finding) = target(scene, services, &object.name, reference);
+        report.add(object.clone(), finding);
+        targets.extend(target.filter(|target| !targets.contains(target)));
+    }
+    targets
+}
+
+/// A target, if it is honoured, and what there is to say of it. What is not there yet is honoured:
+/// it may come, and must then find the policy in force.
+fn target(
+    scene: &Scene<'_>,
+    services: &Services,
+    policy: &ObjectName,
+    reference: &TargetRef,
+) -> (Option<PolicyTarget>, Finding) {
+    let home = &policy.namespace;
+    let name = ObjectName::new(home, &reference.name);
+    let foreign = reference.namespace.as_ref().is_some_and(|namespace| namespace != home);
+    match (reference.group.as_str(), reference.kind.as_str()) {
+        _ if foreign => {
+            let message = format!("target {} is in another namespace", reference.name);
+            (None, error("Invalid", message))
+        }
+        ("" | "core", "Service") => {
+            let finding = service(services, &name);
+            (Some(PolicyTarget::Service(name)), finding)
+        }
+        (GATEWAY_API, "Gateway") => {
+            let finding = match scene.waypoints.get(&name) {
+                Some(_) => accepted("Accepted", format!("bound to {name}")),
+                None => error("TargetNotFound", format!("Gateway {name} is not a waypoint")),
+            };
+            (Some(PolicyTarget::Gateway(name)), finding)
+        }
+        (GATEWAY_API, "GatewayClass") => class(scene, home, &reference.name),
+        (group, kind) => {
+            let message = format!("target {group}/{kind} {} is not supported yet", reference.name);
+            (None, error("Unsupported", message))
+        }
+    }
+}
+
+fn service(services: &Services, name: &ObjectName) -> Finding {
+    match services.get(name).map(|service| service.binding.waypoint()) {
+        Some(Some(waypoint)) => accepted("Accepted", format!("bound to {waypoint}")),
+        Some(None) => {
+            let message = format!("Service {name} is not bound to a waypoint");
+            error("AncestorNotBound", message)
+        }
+        None => error("TargetNotFound", format!("Service {name} not found")),
+    }
+}
+
+fn class(scene: &Scene<'_>, home: &str, name: &str) -> (Option<PolicyTarget>, Finding) {
+    let root = &scene.settings.root_namespace;
+    if home != root {
+        let message = format!(
+            "AuthorizationPolicy must be in the root namespace `{root}` \
+             when referencing a GatewayClass"
+        );
+        return (None, error("Invalid", message));
+    }
+    let target = Some(PolicyTarget::GatewayClass(name.to_owned()));
+    if is_waypoint_class(scene.objects, name) {
+        return (target, accepted("Accepted", format!("bound to {name}")));
+    }
+    if scene.objects.gateway_classes.contains_key(&ObjectName::cluster(name)) {
+        let message =
+            format!("GatewayClass must use controller name `{WAYPOINT_CONTROLLER}` for waypoints");
+        return (None, error("Invalid", message));
+    }
+    (target, warning("TargetNotFound", format!("GatewayClass {name} not found")))
+}
+
+/// The API group of Gateways.
+const GATEWAY_API: &str = "gateway.networking.k8s.io";

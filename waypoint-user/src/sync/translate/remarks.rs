@@ -1,0 +1,103 @@
+//! Labels and annotations that do not do what they seem to.
+//!
+//! It changes nothing; it only tells.
+
+use std::net::IpAddr;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::{
+    mesh::{
+        binding::Binding,
+        label::{
+            DATAPLANE_MODE, Labels, NO_WAYPOINT, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
+        },
+        object::ObjectRef,
+        report::{Finding, Report},
+    },
+    sync::finding::{accepted, error, notice, warning},
+};
+
+use super::meta;
+
+/// Remarks on the labels of a Namespace, Service or Pod; `inherited` are its namespace's labels.
+pub(super) fn labels(
+    object: &ObjectRef,
+    metadata: &ObjectMeta,
+    inherited: Option<&Labels>,
+    report: &mut Report,
+) {
+    let labels = meta::labels(metadata);
+    let mut warn = |reason: &str, message: String| {
+        report.add(object.clone(), warning(reason, message));
+    };
+    if labels.contains_key(USE_WAYPOINT_NAMESPACE) && !labels.contains_key(USE_WAYPOINT) {
+        let from = if inherited.is_some_and(|all| all.contains_key(USE_WAYPOINT)) {
+            "; the namespace's label alone decides"
+        } else {
+            ""
+        };
+        warn(
+            "LabelIgnored",
+            format!("{USE_WAYPOINT_NAMESPACE} without {USE_WAYPOINT} beside it{from}"),
+        );
+    }
+    if let Some(value) = labels.get(USE_WAYPOINT)
+        && value != NO_WAYPOINT
+        && value.eq_ignore_ascii_case(NO_WAYPOINT)
+    {
+        warn(
+            "ReservedName",
+            format!("{USE_WAYPOINT}: {value} names a Gateway; no waypoint is {NO_WAYPOINT}"),
+        );
+    }
+    if let Some(value) = labels.get(DATAPLANE_MODE)
+        && value != "ambient"
+        && value != "none"
+    {
+        warn(
+            "UnknownDataplaneMode",
+            format!("{DATAPLANE_MODE}: {value} is neither ambient nor none"),
+        );
+    }
+    for key in [DATAPLANE_MODE, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR] {
+        if meta::annotations(metadata).contains_key(key) {
+            warn("AnnotationIgnored", format!("{key} is a label; as an annotation it is ignored"));
+        }
+    }
+    for key in UNSUPPORTED.iter().filter(|key| labels.contains_key(**key)) {
+        warn("Unsupported", format!("label {key} is not supported yet; it is ignored"));
+    }
+}
+
+/// Tells what a Service or a workload is bound to, or why not.
+pub(super) fn binding(object: &ObjectRef, binding: &Binding, closed: bool, report: &mut Report) {
+    let finding = match binding {
+        Binding::Direct => return,
+        Binding::Bound(waypoint) => {
+            accepted("WaypointAccepted", format!("Successfully attached to waypoint {waypoint}"))
+        }
+        Binding::Refused(refusal) => {
+            let then = if closed { "connections are refused" } else { "connections go direct" };
+            error(refusal.reason.as_str(), format!("{}; {then}", refusal.message()))
+        }
+    };
+    report.add(object.clone(), finding);
+}
+
+/// Tells that an address is another object's already.
+pub(super) fn address_taken(address: IpAddr, by: &ObjectRef) -> Finding {
+    error("AddressConflict", format!("{address} belongs to {by}; connections to it are that one's"))
+}
+
+/// Tells that a thing works otherwise than in Istio or in Kubernetes.
+pub(super) fn tell(object: &ObjectRef, reason: &str, message: String, report: &mut Report) {
+    report.add(object.clone(), notice(reason, message));
+}
+
+/// Labels that Istio reads and we do not yet.
+const UNSUPPORTED: [&str; 3] = [
+    "istio.io/use-waypoint-canary",
+    "istio.io/use-waypoint-canary-namespace",
+    "istio.io/ingress-use-waypoint",
+];

@@ -1,0 +1,91 @@
+//! What every kind's translation looks at: the objects, namespaces and waypoints.
+//!
+//! It is made first and not changed afterwards.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    mesh::{
+        binding::{Binding, FailMode},
+        label::{FAIL_MODE, Labels},
+        object::{ObjectName, ObjectRef},
+        report::Report,
+        snapshot::Settings,
+        waypoint::Waypoint,
+    },
+    select::{FailModes, Mesh, parse_fail_mode},
+    sync::{finding::error, objects::Objects},
+};
+
+use super::{gateways, meta, remarks};
+
+/// The objects, and what was learnt of namespaces and waypoints.
+pub(super) struct Scene<'a> {
+    pub(super) objects: &'a Objects,
+    pub(super) settings: &'a Settings,
+    pub(super) namespaces: BTreeMap<String, Labels>,
+    pub(super) waypoints: BTreeMap<ObjectName, Arc<Waypoint>>,
+    modes: BTreeMap<String, FailMode>,
+}
+
+impl<'a> Scene<'a> {
+    /// Looks at namespaces and Gateways.
+    pub(super) fn new(objects: &'a Objects, settings: &'a Settings, report: &mut Report) -> Self {
+        let mut namespaces: BTreeMap<String, Labels> = BTreeMap::new();
+        let mut modes = BTreeMap::new();
+        for (name, namespace) in &objects.namespaces {
+            let object = ObjectRef::new("Namespace", name.clone());
+            remarks::labels(&object, &namespace.metadata, None, report);
+            let mode = fail_mode(&object, meta::annotations(&namespace.metadata), report);
+            modes.insert(name.name.clone(), mode);
+            namespaces.insert(name.name.clone(), meta::labels(&namespace.metadata).clone());
+        }
+        // In a cluster every namespace exists and bears its name; manifests may leave it unsaid.
+        for name in objects.pods.keys().chain(objects.services.keys()) {
+            namespaces.entry(name.namespace.clone()).or_default();
+        }
+        for (name, labels) in &mut namespaces {
+            labels.insert(NAME_LABEL.to_owned(), name.clone());
+        }
+        let waypoints = gateways::translate(objects, report);
+        Self { objects, settings, namespaces, waypoints, modes }
+    }
+
+    /// What bindings are resolved against.
+    pub(super) fn mesh(&self) -> Mesh<'_> {
+        Mesh { waypoints: &self.waypoints, namespaces: &self.namespaces }
+    }
+
+    /// The labels of a namespace.
+    pub(super) fn namespace_labels(&self, namespace: &str) -> Labels {
+        self.namespaces.get(namespace).cloned().unwrap_or_default()
+    }
+
+    /// The fail modes that bear on a destination of the namespace.
+    pub(super) fn modes(&self, own: FailMode, namespace: &str, binding: &Binding) -> FailModes {
+        let asked = match binding {
+            Binding::Bound(waypoint) => Some(waypoint),
+            Binding::Refused(refusal) => Some(&refusal.waypoint),
+            Binding::Direct => None,
+        };
+        let gateway = asked.and_then(|name| self.waypoints.get(name));
+        FailModes {
+            service: own,
+            namespace: self.modes.get(namespace).copied().unwrap_or_default(),
+            gateway: gateway.map(|waypoint| waypoint.fail_mode).unwrap_or_default(),
+        }
+    }
+}
+
+/// The fail mode that annotations name.
+pub(super) fn fail_mode(object: &ObjectRef, annotations: &Labels, report: &mut Report) -> FailMode {
+    let Some(word) = annotations.get(FAIL_MODE) else { return FailMode::Unset };
+    parse_fail_mode(word).unwrap_or_else(|| {
+        let message = format!("annotation {FAIL_MODE}: {word:?} is neither open nor closed");
+        report.add(object.clone(), error("InvalidFailMode", message));
+        FailMode::Unset
+    })
+}
+
+/// The label that Kubernetes gives every namespace: its name.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";

@@ -1,0 +1,55 @@
+//! Starting the programs of the `tests` crate that a person looks at: lab, demo, bench.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+
+use crate::shell::{cargo, command, is_root, run, say, status, target};
+use crate::{ebpf, product, setup};
+
+/// Arguments handed on to the program.
+#[derive(Args)]
+pub(crate) struct Passed {
+    /// Handed on, for example `--keep`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// What can be measured.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// Latency of a 64-byte ping-pong: without programs, left alone by them, captured
+    Datapath(Passed),
+}
+
+/// Leaves a topology standing to play in.
+pub(crate) fn lab(passed: &Passed) -> Result<ExitCode> {
+    product::for_the_lab()?;
+    start("debug", "lab", passed)
+}
+
+/// Runs the demo.
+pub(crate) fn demo(passed: &Passed) -> Result<ExitCode> {
+    product::for_the_lab()?;
+    start("debug", "demo", passed)
+}
+
+/// Runs a measurement, with optimised programs.
+pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
+    let Bench::Datapath(passed) = what;
+    ebpf::build(&setup::run()?)?;
+    say("build: optimised programs");
+    run(cargo(&["build", "--release", "--bins"]).args(product::PACKAGES))?;
+    start("release", "bench-datapath", passed)
+}
+
+fn start(profile: &str, program: &str, passed: &Passed) -> Result<ExitCode> {
+    if !is_root() {
+        bail!("network namespaces and BPF need root: run this command again as root");
+    }
+    say(program);
+    let path = target().join(profile).join(program);
+    let ended = status(command(path, &[]).args(&passed.arguments))?;
+    Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,154 @@
+//! What may import what: modules of `waypoint-user` among each other, and foreign crates.
+//!
+//! The two tables at the end are the architecture; ARCHITECTURE.md prints them for people.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::complaint::Complaint;
+use super::paths::NamedPath;
+use super::source::Source;
+
+/// The foreign crates that the workspace declares, as they are written in paths.
+pub(crate) fn declared_crates(root: &Path) -> Result<Vec<String>> {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("Cargo.toml")?;
+    let section = manifest.split("[workspace.dependencies]").nth(1).unwrap_or_default();
+    let section = section.split("\n[").next().unwrap_or_default();
+    let declared = section.lines().filter_map(|line| line.split_once(" = {"));
+    let foreign = declared.filter(|(_, rest)| !rest.contains("path ="));
+    Ok(foreign.map(|(name, _)| name.trim().replace('-', "_")).collect())
+}
+
+/// Complaints about paths that lead where this file's module must not reach.
+pub(crate) fn check(source: &Source, paths: &[NamedPath], crates: &[String]) -> Vec<Complaint> {
+    let module = source.module();
+    let (Some(here), "waypoint-user") = (module.first(), source.crate_folder()) else {
+        return Vec::new();
+    };
+    let Some((_, allowed)) = MODULES.iter().find(|(name, _)| name == here) else {
+        let what = format!("`{here}` is not in the module tree; add its row to tidy's MODULES");
+        return vec![Complaint::new(&source.path, 1, what)];
+    };
+    let complain = |path: &NamedPath, what| Complaint::new(&source.path, path.line, what);
+    let mut complaints = Vec::new();
+    for path in paths {
+        if let Some(target) = module_of(path, &module)
+            && target != *here
+            && !allowed.contains(&target)
+        {
+            complaints.push(complain(path, reach(here, target, allowed)));
+        }
+        if let Some(foreign) = path.segments.first().filter(|head| is_foreign(head, crates))
+            && !source.is_test()
+            && let Some(what) = trespass(foreign, here)
+        {
+            complaints.push(complain(path, what));
+        }
+    }
+    complaints
+}
+
+/// The module of `waypoint-user` that a path of a file in `here` leads to.
+fn module_of<'p>(path: &'p NamedPath, here: &[&str]) -> Option<&'p str> {
+    let ups = path.segments.iter().take_while(|segment| *segment == "super").count();
+    let target = match path.segments.first()?.as_str() {
+        "crate" | "waypoint_user" => path.segments.get(1)?,
+        "super" if ups == here.len() => path.segments.get(ups)?,
+        _ => return None,
+    };
+    MODULES.iter().any(|(name, _)| name == target).then_some(target)
+}
+
+fn reach(here: &str, target: &str, allowed: &[&str]) -> String {
+    let list = if allowed.is_empty() { "no other module".to_owned() } else { allowed.join(", ") };
+    format!(
+        "`{here}` imports `{target}`, but may import {list}; pass the value in from a role, or \
+         move what both need down a level"
+    )
+}
+
+/// True for a crate that the workspace declares, and for the kernel's ABI.
+fn is_foreign(name: &str, crates: &[String]) -> bool {
+    name == "waypoint_common" || crates.iter().any(|declared| declared == name)
+}
+
+/// What is wrong with a module naming a foreign crate, if anything is.
+fn trespass(foreign: &str, here: &str) -> Option<String> {
+    let Some((_, owners)) = OWNERS.iter().find(|(name, _)| *name == foreign) else {
+        return Some(format!("crate `{foreign}` has no owner; add its row to tidy's OWNERS"));
+    };
+    (!owners.contains(&here)).then(|| {
+        let list = owners.join(", ");
+        format!("`{here}` names crate `{foreign}`, which belongs to {list}; ask its owner instead")
+    })
+}
+
+/// A module of `waypoint-user`, and the modules it may import.
+pub(crate) const MODULES: &[(&str, &[&str])] = &[
+    ("mesh", &[]),
+    ("select", &["mesh"]),
+    ("route", &["mesh"]),
+    ("policy", &["mesh"]),
+    ("balance", &["mesh"]),
+    ("telemetry", &["mesh"]),
+    ("sync", &["mesh", "select", "telemetry"]),
+    ("kernel", &["mesh", "select", "telemetry"]),
+    ("proxy", &["mesh", "select", "route", "policy", "balance", "telemetry"]),
+    ("cli", &["mesh", "select", "route", "policy", "sync"]),
+    ("roles", ALL),
+    ("bin", ALL),
+];
+
+const ALL: &[&str] = &[
+    "mesh",
+    "select",
+    "route",
+    "policy",
+    "balance",
+    "telemetry",
+    "sync",
+    "kernel",
+    "proxy",
+    "cli",
+    "roles",
+];
+
+/// A foreign crate, and the modules of `waypoint-user` that may name it.
+pub(crate) const OWNERS: &[(&str, &[&str])] = &[
+    ("anyhow", &["bin"]),
+    ("aya", &["kernel"]),
+    ("bytes", &["proxy", "telemetry"]),
+    ("clap", &["bin", "cli"]),
+    ("clap_complete", &["bin", "cli"]),
+    ("fastrand", &["proxy"]),
+    ("futures_util", &["sync", "kernel", "proxy", "telemetry"]),
+    ("gateway_api", &["sync", "cli"]),
+    ("http", &["proxy", "telemetry"]),
+    ("http_body_util", &["proxy", "telemetry"]),
+    ("hyper", &["proxy", "telemetry"]),
+    ("hyper_util", &["proxy", "telemetry"]),
+    ("inotify", &["sync"]),
+    ("ipnet", &["mesh", "policy", "sync"]),
+    ("k8s_openapi", &["sync", "cli"]),
+    ("netlink_packet_core", &["kernel"]),
+    ("netlink_packet_route", &["kernel"]),
+    ("netlink_packet_sock_diag", &["kernel"]),
+    ("netlink_sys", &["kernel"]),
+    ("nix", &["kernel", "proxy"]),
+    ("prometheus", &["telemetry"]),
+    ("regex", &["mesh", "sync"]),
+    ("serde", &["sync", "telemetry", "cli"]),
+    ("serde_json", &["sync", "kernel", "telemetry", "cli"]),
+    ("serde_saphyr", &["sync", "cli"]),
+    ("socket2", &["kernel", "proxy"]),
+    ("thiserror", &["mesh", "sync", "kernel", "telemetry", "proxy", "cli", "roles"]),
+    ("tokio", &["sync", "kernel", "telemetry", "proxy", "roles", "bin"]),
+    ("tokio_util", &["sync", "kernel", "telemetry", "proxy", "roles", "bin"]),
+    ("tracing", &["sync", "kernel", "telemetry", "proxy", "roles", "bin"]),
+    ("tracing_subscriber", &["telemetry"]),
+    ("waypoint_common", &["kernel", "roles", "bin"]),
+];
+
+#[cfg(test)]
+mod tests;
