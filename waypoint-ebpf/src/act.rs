@@ -48,7 +48,14 @@ pub(crate) fn carry_out(
     pod: &PodOfInterface,
     config: &Config,
 ) -> i32 {
-    tell::record(ctx, verdict.reason(), headers, pod.slot);
+    match verdict {
+        Verdict::Pass(Reason::FailOpen) | Verdict::Refuse(_) | Verdict::Drop(_) => {
+            tell::record(ctx, verdict.reason(), headers, pod.slot);
+        }
+        Verdict::Pass(reason) | Verdict::Capture(reason) => {
+            tell::count(reason, u64::from(ctx.len()));
+        }
+    }
     match verdict {
         Verdict::Pass(_) => NEXT,
         Verdict::Capture(_) => {
