@@ -1,5 +1,10 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it matters.
 
 mod http1;
+mod http2;
 mod lab;
+mod limits;
 mod refusals;
+mod routes;
+mod tcp;
+mod upgrades;

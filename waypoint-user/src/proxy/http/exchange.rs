@@ -232,10 +232,13 @@ fn edit_response(
 fn protocol(version: http::Version) -> &'static str {
     match version {
         http::Version::HTTP_10 => "HTTP/1.0",
-        http::Version::HTTP_2 => "HTTP/2",
+        http::Version::HTTP_2 => HTTP2,
         _ => "HTTP/1.1",
     }
 }
+
+/// HTTP/2 in the access log.
+pub(super) const HTTP2: &str = "HTTP/2";
 
 /// How long the endpoint took, in milliseconds.
 const SERVICE_TIME: &str = "x-envoy-upstream-service-time";

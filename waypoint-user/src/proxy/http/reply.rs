@@ -10,7 +10,7 @@ use crate::proxy::{
     respond::Fault,
 };
 
-use super::body::ResponseBody;
+use super::{body::ResponseBody, exchange::HTTP2};
 
 /// Answers a request that was not forwarded, or in vain, and tells of it. A gRPC client gets trailers
 /// without a body, because it looks nowhere else.
@@ -28,6 +28,10 @@ pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody>
     };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("waypoint"));
+    if matches!(fault, Fault::BadRequest(_)) && record.entry.protocol != Some(HTTP2) {
+        // What comes after a malformed request cannot be told from it.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     record.grpc_status = record.is_grpc.then(|| fault.grpc_status());
     record.fail(fault);
     tell(record, &response);

@@ -94,6 +94,13 @@ impl Lab {
         TcpStream::connect(self.address).await.unwrap()
     }
 
+    /// Opens a connection that is reset before it brings anything; the reset may win over the opening.
+    pub(super) async fn connect_in_vain(&self) {
+        if let Ok(mut stream) = TcpStream::connect(self.address).await {
+            assert_eq!(read_to_end(&mut stream).await, "");
+        }
+    }
+
     /// Sends a request on a connection of its own, and returns everything that comes back.
     pub(super) async fn ask(&self, request: &str) -> String {
         let mut stream = self.connect().await;
