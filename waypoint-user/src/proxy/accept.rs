@@ -1,6 +1,7 @@
 //! The accept loop.
 //!
-//! **Invariant:** what the kernel has already accepted for us when a drain begins is served, not reset.
+//! **Invariant:** what the kernel has already accepted for us when a drain begins is served, not
+//! reset.
 
 use std::{io, net::SocketAddr, rc::Rc};
 

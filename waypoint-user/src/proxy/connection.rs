@@ -40,7 +40,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A connection that was just accepted, and that keeps its place until nothing uses it any more.
+    /// A connection that was just accepted, and that keeps its place until nothing uses it any
+    /// more.
     pub(super) fn new(
         place: Place,
         remote: SocketAddr,

@@ -1,7 +1,7 @@
 //! HTTP: connections from clients, and the life of a request on them.
 //!
-//! The codecs are hyper's on both sides; how a message is framed is decided here, and what leaves is
-//! written from the parsed model.
+//! The codecs are hyper's on both sides; how a message is framed is decided here, and what leaves
+//! is written from the parsed model.
 //!
 //! **Invariant:** what frames a message or holds for one hop is never forwarded, only made anew.
 

@@ -53,8 +53,8 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 /// First bytes of a connection that are looked at to tell its protocol.
 pub const SNIFF_BYTES_MAX: usize = 1024;
 
-/// Sizes of a copy buffer: it grows when a read filled it, and starts small because most connections
-/// are idle.
+/// Sizes of a copy buffer: it grows when a read filled it, and starts small because most
+/// connections are idle.
 pub const COPY_BUFFER_BYTES: [usize; 3] = [1024, 16 * 1024, 256 * 1024];
 
 /// How long accepting rests when there are no file descriptors. Counted as `file_descriptors`.

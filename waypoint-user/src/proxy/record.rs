@@ -1,7 +1,7 @@
 //! What is told of a request when it ends: one line of the access log, and the metrics.
 //!
-//! **Invariant:** every request is told exactly once, however it ends: a record that is dropped before
-//! its request ended tells that the client went away.
+//! **Invariant:** every request is told exactly once, however it ends: a record that is dropped
+//! before its request ended tells that the client went away.
 
 use std::{cell::Cell, rc::Rc, sync::Arc, time::SystemTime};
 

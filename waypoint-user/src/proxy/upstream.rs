@@ -1,7 +1,8 @@
-//! Connections to endpoints: dialled with our mark, kept while idle, shared by all clients of a worker.
+//! Connections to endpoints: dialled with our mark, kept while idle, shared by all clients of a
+//! worker.
 //!
-//! **Invariant:** a connection carries one HTTP/1 request at a time, and is used again only after both the
-//! request and the response came to their end.
+//! **Invariant:** a connection carries one HTTP/1 request at a time, and is used again only after
+//! both the request and the response came to their end.
 //! **Invariant:** dropping a connection that is in use closes it.
 
 use std::{
