@@ -95,6 +95,6 @@ fn second_agent(lab: &Lab) -> Result<Agent> {
         };
         fs::write(manifests.join(entry.file_name()), text)?;
     }
-    let link = "wpd1".to_owned();
-    Agent::start(lab.node(), Settings { manifests, name, link, service_vips: false })
+    let (link, table) = ("wpd1".to_owned(), "waypoint-1".to_owned());
+    Agent::start(lab.node(), Settings { manifests, name, link, table, service_vips: false })
 }

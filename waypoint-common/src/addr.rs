@@ -10,6 +10,7 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct Addr([u32; 4]);
 
+#[expect(clippy::many_single_char_names, reason = "the bytes of an address have no better names")]
 impl Addr {
     /// The address `::`, which no pod has.
     pub const UNSPECIFIED: Self = Self([0; 4]);

@@ -32,6 +32,34 @@ pub struct Event {
     pub reserve: u64,
 }
 
+impl Event {
+    /// Reads a record as the ring buffer holds it; `None` if it has another size.
+    pub fn read(record: &[u8]) -> Option<Self> {
+        let (time_ns, rest) = record.split_first_chunk()?;
+        let (reason, rest) = rest.split_first_chunk()?;
+        let (ifindex, rest) = rest.split_first_chunk()?;
+        let (source, rest) = rest.split_first_chunk()?;
+        let (destination, rest) = rest.split_first_chunk()?;
+        let (source_port, rest) = rest.split_first_chunk()?;
+        let (destination_port, rest) = rest.split_first_chunk()?;
+        let (slot, rest) = rest.split_first_chunk()?;
+        let ([protocol, pad], rest) = rest.split_first_chunk()?;
+        Some(Self {
+            time_ns: u64::from_ne_bytes(*time_ns),
+            reason: u32::from_ne_bytes(*reason),
+            ifindex: u32::from_ne_bytes(*ifindex),
+            source: Addr::v6(*source),
+            destination: Addr::v6(*destination),
+            source_port: u16::from_ne_bytes(*source_port),
+            destination_port: u16::from_ne_bytes(*destination_port),
+            slot: u16::from_ne_bytes(*slot),
+            protocol: *protocol,
+            pad: *pad,
+            reserve: u64::from_ne_bytes(rest.try_into().ok()?),
+        })
+    }
+}
+
 const _: () = assert!(size_of::<Event>() == 64);
 crate::pod!(Event);
 

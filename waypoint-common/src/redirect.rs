@@ -74,6 +74,8 @@ pub mod destination_flag {
     pub const FAIL_CLOSED: u8 = 1;
     /// The entry is an endpoint of a headless service.
     pub const HEADLESS: u8 = 2;
+    /// Captured even while the agent is bypassed; how it proves that it works again.
+    pub const ALWAYS: u8 = 4;
 }
 
 /// What happens to connections to a [`DestinationKey`].
@@ -291,7 +293,8 @@ fn open<T: Tables>(
         return Verdict::Refuse(Reason::Refused);
     }
     let closed = found.flags & destination_flag::FAIL_CLOSED != 0;
-    let bypass = config_flags & config_flag::BYPASS != 0;
+    let always = found.flags & destination_flag::ALWAYS != 0;
+    let bypass = config_flags & config_flag::BYPASS != 0 && !always;
     let slot = if segment.destination.is_v4() { slot::TCP4 } else { slot::TCP6 };
     if !bypass && tables.listens(slot) {
         return Verdict::Capture(Reason::Captured);

@@ -1,10 +1,53 @@
-//! The kernel, as seen from userspace: namespaces, links, sockets, and the programs attached to
-//! them.
+//! The node's data path: programs and maps in the kernel, and the namespace that captured connections
+//! are led into.
+//!
+//! [`DataPath`] mirrors Snapshots into BPF maps, keeps `from_pod` attached to every enrolled pod, and
+//! proves again and again that a captured connection arrives. It decides nothing about waypoints (a
+//! Snapshot says which destination has one) and serves no connection: the listeners are handed out.
+//!
+//! ```text
+//!  Snapshot ─▶ desired ─▶ mirror ──────▶ wp_dst, if_pod, pod_if
+//!              desired ─▶ enrolment ──▶ from_pod on the host side of each pod's veth
+//!  agent_netns ─▶ listeners ──────────▶ lsn
+//!  stats, events ─▶ counters, events ─▶ telemetry
+//! ```
+//!
+//! **Invariant:** the maps are a mirror. They are changed by difference, new entries first, and never
+//! emptied, so that neither a restart nor a change interrupts what is not concerned.
+//! **Invariant:** whatever must outlive this process is pinned, and nothing else; [`cleanup`] finds all
+//! of it again.
 
 use std::path::PathBuf;
 
-pub mod agent_netns;
+pub use self::{
+    cleanup::cleanup,
+    data_path::{DataPath, Origins},
+    error::Error,
+    progress::Progress,
+};
+
+mod attachment;
 mod blocking;
+mod bpffs;
+mod cleanup;
+mod counters;
+mod data_path;
+mod desired;
+mod enrolment;
+mod error;
+mod events;
+mod listeners;
+mod lock;
+mod maps;
+mod mirror;
+mod object;
+mod pins;
+mod probe;
+mod programs;
+mod progress;
+mod slots;
+
+pub mod agent_netns;
 pub mod links;
 pub mod netlink;
 pub mod netns;
@@ -12,15 +55,26 @@ pub mod pods;
 pub mod service_vips;
 pub mod sockets;
 
-/// Where the data path keeps what it makes.
+/// Where the data path keeps what it makes; two data paths on one host share none of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The directory of pinned programs and maps.
+    /// The directory of pinned programs, maps and links, in a bpffs.
     pub pin_dir: PathBuf,
-    /// The directory of namespaces and sockets.
+    /// The directory of namespaces and of the lock.
     pub run_dir: PathBuf,
     /// The host's end of the agent's veth pair.
     pub link: String,
     /// How many workers accept connections.
     pub workers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pin_dir: PathBuf::from("/sys/fs/bpf/waypoint"),
+            run_dir: PathBuf::from("/run/waypoint"),
+            link: "wpd0".to_owned(),
+            workers: 1,
+        }
+    }
 }

@@ -1,13 +1,7 @@
 //! `waypointd standalone`, as an operator sees it: a process, an admin socket, two streams of
 //! lines.
 
-use std::{
-    ffi::OsString,
-    fs,
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-    process::ExitStatus,
-};
+use std::{ffi::OsString, fs, os::unix::net::UnixStream, path::PathBuf, process::ExitStatus};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
@@ -32,7 +26,9 @@ pub struct Settings {
     pub name: Name,
     /// The host side of its own veth.
     pub link: String,
-    /// Whether it stands in for a Service proxy.
+    /// The nftables table by which it stands in for a Service proxy.
+    pub table: String,
+    /// Whether it does so.
     pub service_vips: bool,
 }
 
@@ -44,22 +40,27 @@ impl Settings {
 
     /// The agent's arguments, as a person would type them.
     pub fn arguments(&self) -> Vec<OsString> {
-        let Self { manifests, name, link, service_vips } = self;
-        let mut arguments: Vec<OsString> = vec!["standalone".into()];
-        let pairs: [(&str, &Path); 4] = [
-            ("--manifests", manifests),
-            ("--pin-dir", &name.pin_dir()),
-            ("--run-dir", &name.run_dir()),
-            ("--link", Path::new(link)),
-        ];
-        for (option, value) in pairs {
-            arguments.extend([option.into(), value.into()]);
-        }
+        let Self { manifests, service_vips, .. } = self;
+        let mut arguments: Vec<OsString> =
+            vec!["standalone".into(), "--manifests".into(), manifests.into()];
+        arguments.extend(self.traces());
         arguments.extend(["--admin".into(), format!("unix:{}", self.admin().display()).into()]);
         if *service_vips {
             arguments.push("--service-vips".into());
         }
         arguments
+    }
+
+    /// The arguments that say what it leaves on the node.
+    fn traces(&self) -> Vec<OsString> {
+        let Self { name, link, table, .. } = self;
+        let pairs: [(&str, OsString); 4] = [
+            ("--pin-dir", name.pin_dir().into()),
+            ("--run-dir", name.run_dir().into()),
+            ("--link", link.into()),
+            ("--service-vips-table", table.into()),
+        ];
+        pairs.into_iter().flat_map(|(option, value)| [option.into(), value]).collect()
     }
 }
 
@@ -121,18 +122,9 @@ impl Agent {
     /// Removes every trace of it from the node, by its own command.
     pub fn cleanup(&self, node: &Netns) -> Result<String> {
         let program = command::product("waypointd")?;
-        let Settings { name, link, .. } = &self.settings;
-        let (pins, run) = (name.pin_dir(), name.run_dir());
-        let arguments = [
-            "cleanup",
-            "--pin-dir",
-            &pins.to_string_lossy(),
-            "--run-dir",
-            &run.to_string_lossy(),
-            "--link",
-            link,
-        ];
-        node.run(&program.to_string_lossy(), &arguments)
+        let mut arguments = vec!["cleanup".into()];
+        arguments.extend(self.settings.traces());
+        node.run(&program, &arguments)
     }
 
     /// Asks its admin socket for a page.

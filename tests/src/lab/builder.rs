@@ -160,6 +160,7 @@ impl Lab {
             manifests: self.manifests.directory().to_owned(),
             name: self.name.clone(),
             link: "wpd0".to_owned(),
+            table: "waypoint".to_owned(),
             service_vips: true,
         }
     }

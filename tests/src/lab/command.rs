@@ -1,6 +1,7 @@
 //! Running the system's own tools, and the product's, to their end.
 
 use std::{
+    ffi::OsStr,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -9,12 +10,16 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 /// Runs a program and returns what it printed; an error quotes the command and its complaint.
-pub fn run(program: &str, arguments: &[&str]) -> Result<String> {
+pub fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Result<String> {
     run_with_input(program, arguments, "")
 }
 
 /// Runs a program that reads `input` from its standard input.
-pub fn run_with_input(program: &str, arguments: &[&str], input: &str) -> Result<String> {
+pub fn run_with_input<A: AsRef<OsStr>>(
+    program: &str,
+    arguments: &[A],
+    input: &str,
+) -> Result<String> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -28,7 +33,8 @@ pub fn run_with_input(program: &str, arguments: &[&str], input: &str) -> Result<
     }
     let output = child.wait_with_output()?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    let line = arguments.join(" ");
+    let words: Vec<_> = arguments.iter().map(|word| word.as_ref().to_string_lossy()).collect();
+    let line = words.join(" ");
     ensure!(output.status.success(), "{program} {line}: {}\n{complaint}{input}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

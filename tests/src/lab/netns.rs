@@ -3,6 +3,7 @@
 //! `ip netns exec` is never used: it mounts a fresh /sys, in which bpffs and cgroups are missing.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File},
     path::{Path, PathBuf},
     thread,
@@ -60,9 +61,15 @@ impl Netns {
     }
 
     /// Runs one program inside, to its end.
-    pub fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        let inside = format!("--net={}", self.path().display());
-        command::run("nsenter", &[&[inside.as_str(), program], arguments].concat())
+    pub fn run<A: AsRef<OsStr>>(
+        &self,
+        program: impl AsRef<OsStr>,
+        arguments: &[A],
+    ) -> Result<String> {
+        let inside = OsString::from(format!("--net={}", self.path().display()));
+        let mut words = vec![inside, program.as_ref().to_owned()];
+        words.extend(arguments.iter().map(|argument| argument.as_ref().to_owned()));
+        command::run("nsenter", &words)
     }
 
     /// Writes a setting below /proc/sys/net.

@@ -47,17 +47,19 @@ pub struct Config {
 }
 
 /// Runs until shutdown is asked for and everything has ended.
-pub async fn run(config: Config, level: LogLevel, shutdown: CancellationToken) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    level: LogLevel,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let feed = directory::watch(config.sync, shutdown.clone())?;
     let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
     let access_log = start_access_log(config.access_log, &registry)?;
-    let telemetry =
-        proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
+    let telemetry = proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
     let listeners = data_path.listeners();
     let snapshots = feed.snapshots.clone();
-    let engine =
-        Engine::start(config.proxy, snapshots, listeners, data_path.origins(), telemetry)?;
+    let engine = Engine::start(config.proxy, snapshots, listeners, data_path.origins(), telemetry)?;
     let mut applied = Applied::new(&feed, &data_path);
     let vips = config.service_vips.map(|table| {
         let progress = applied.service_vips();

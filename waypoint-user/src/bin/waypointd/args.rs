@@ -5,7 +5,11 @@ use std::{path::PathBuf, thread, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use waypoint_common::redirect::UPSTREAM_MARK;
 use waypoint_user::{
-    kernel, mesh::snapshot, proxy, roles::standalone, sync,
+    kernel,
+    mesh::snapshot,
+    proxy,
+    roles::standalone,
+    sync,
     telemetry::{admin::AdminAddress, logging::Format},
 };
 

@@ -1,0 +1,190 @@
+//! The data path as a whole: set up, run, and hand out what the engine needs.
+
+use std::{
+    fmt,
+    net::TcpListener,
+    sync::{Arc, PoisonError, RwLock, atomic::AtomicU64, atomic::Ordering},
+};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use waypoint_common::program;
+
+use super::{
+    Error, Progress, Settings,
+    agent_netns::AgentNetns,
+    attachment, bpffs, counters, events, listeners,
+    lock::Lock,
+    maps::{self, Configuration, Place},
+    object,
+    pins::Pins,
+    programs::Programs,
+    slots,
+};
+use crate::{
+    mesh::{request::Origin, snapshot::Snapshot},
+    telemetry::{
+        metrics::{Limit, Registry},
+        readiness::Gate,
+        task,
+    },
+};
+use mirrors::Mirrors;
+
+mod mirrors;
+mod running;
+
+/// Says where a captured connection came from, by the `SO_MARK` of its socket.
+pub type Origins = Arc<dyn Fn(u32) -> Origin + Send + Sync>;
+
+/// Everything in the kernel that this process has made or taken over.
+pub struct DataPath {
+    settings: Settings,
+    _lock: Lock,
+    pins: Pins,
+    agent: AgentNetns,
+    programs: Programs,
+    configuration: Configuration,
+    listeners: Vec<Vec<TcpListener>>,
+    in_slots: Vec<TcpListener>,
+    origins: Arc<RwLock<std::collections::HashMap<u16, Origin>>>,
+    progress: Progress,
+    counts: Counts,
+}
+
+/// What is counted in this process.
+#[derive(Clone, Debug)]
+struct Counts {
+    reattached: Arc<AtomicU64>,
+    repaired: Arc<AtomicU64>,
+    full: Limit,
+}
+
+impl DataPath {
+    /// Sets everything up, or takes over what an earlier process left. New connections are not captured
+    /// before [`run`](Self::run), unless an earlier process still does.
+    pub async fn prepare(settings: Settings, registry: &Registry) -> Result<Self, Error> {
+        let lock = Lock::take(&settings.run_dir)?;
+        bpffs::ensure(&settings.pin_dir)?;
+        let pins = Pins::new(&settings.pin_dir);
+        pins.create()?;
+        let agent = AgentNetns::ensure(&settings).await?;
+        let pinned = Configuration::open(&pins)?.map(|known| known.current().programs);
+        let (programs, replaced) = Programs::ensure(&pins, pinned)?;
+        let configuration =
+            Configuration::open(&pins)?.ok_or(Error::Object(waypoint_common::map::CFG))?;
+        tracing::info!(replaced, pins = %settings.pin_dir.display(), "eBPF programs in place");
+        let listeners = listeners::open(agent.netns(), settings.workers)?;
+        let first = listeners.first().map_or(&[][..], Vec::as_slice);
+        let in_slots = first.iter().map(listeners::duplicate).collect::<Result<_, _>>()?;
+        let counts = Counts::export(registry);
+        counters::export(registry, maps::stats(&pins)?);
+        let mut data_path = Self {
+            settings,
+            _lock: lock,
+            pins,
+            agent,
+            programs,
+            configuration,
+            listeners,
+            in_slots,
+            origins: Arc::default(),
+            progress: Progress::default(),
+            counts,
+        };
+        data_path.attach_to_agent().await?;
+        for pin in data_path.pins.remove_other_versions()? {
+            tracing::info!(pin = %pin.display(), "removed what another version left");
+        }
+        Ok(data_path)
+    }
+
+    /// The listeners of each worker: IPv4, and IPv6 where the kernel has it. They are handed out once.
+    pub fn listeners(&mut self) -> Vec<Vec<TcpListener>> {
+        std::mem::take(&mut self.listeners)
+    }
+
+    /// Where captured connections come from.
+    pub fn origins(&self) -> Origins {
+        let origins = Arc::clone(&self.origins);
+        Arc::new(move |mark| match waypoint_common::redirect::slot_of_mark(mark) {
+            None => Origin::Unknown,
+            Some(slots::PROBE) => Origin::Probe,
+            Some(slot) => {
+                let origins = origins.read().unwrap_or_else(PoisonError::into_inner);
+                origins.get(&slot).cloned().unwrap_or(Origin::Unknown)
+            }
+        })
+    }
+
+    /// Which Snapshot is in force.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// Captures connections until shutdown: follows Snapshots and the host's links, proves itself, and
+    /// opens the gate for as long as the proof holds. At shutdown new connections are left to each
+    /// destination's fail mode; the pins stay, for the next process.
+    pub async fn run(
+        self,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        gate: Gate,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let ring = maps::events(&self.pins)?;
+        let told = task::spawn("kernel events", events::follow(ring));
+        let outcome = running::run(self, snapshots, gate, shutdown).await;
+        told.abort();
+        outcome
+    }
+
+    /// Attaches `from_agent` and `steer`, and writes where the agent is. Idempotent; after the agent's
+    /// namespace was made again it puts everything in its new place.
+    async fn attach_to_agent(&mut self) -> Result<(), Error> {
+        let pin = self.pins.link(program::FROM_AGENT);
+        let link = self.settings.link.clone();
+        attachment::ensure_at_head(&mut self.programs.from_agent, &link, &pin).await?;
+        self.programs.attach_steer(&self.pins, self.agent.netns())?;
+        let inner = self.agent.netns().run(|| nix::net::if_::if_nametoindex(INNER_LINK))?;
+        let place = Place {
+            agent_if: self.agent.host_ifindex(),
+            inner_if: inner.unwrap_or_default(),
+            agent_nsid: self.agent.nsid(),
+        };
+        self.configuration.place(place, object::fingerprint())
+    }
+}
+
+impl fmt::Debug for DataPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataPath").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Counts {
+    fn export(registry: &Registry) -> Self {
+        let counts = Self {
+            reattached: Arc::default(),
+            repaired: Arc::default(),
+            full: registry.limit("kernel_map_entries"),
+        };
+        let reattached = Arc::clone(&counts.reattached);
+        registry.counter_source(
+            "waypoint_reattached_total",
+            "How often another program was found ahead of one of ours, which was then attached again.",
+            "program",
+            move || vec![(program::FROM_POD.to_owned(), reattached.load(Ordering::Relaxed))],
+        );
+        let repaired = Arc::clone(&counts.repaired);
+        registry.counter_source(
+            "waypoint_data_path_repairs_total",
+            "How often the data path failed its self-probe and was repaired.",
+            "cause",
+            move || vec![("probe".to_owned(), repaired.load(Ordering::Relaxed))],
+        );
+        counts
+    }
+}
+
+/// The agent's end of its veth.
+const INNER_LINK: &str = "eth0";

@@ -1,0 +1,149 @@
+//! What the kernel should hold, as a pure function of a Snapshot.
+//!
+//! It knows the mesh and the kernel's records, and nothing of maps, interfaces or time.
+//!
+//! **Invariant:** no address is captured that must stay reachable for a connection to be captured at
+//! all: a waypoint's own, the node's, loopback, link-local and multicast addresses.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+};
+
+use waypoint_common::redirect::{
+    Destination, DestinationKey, action, destination_flag::FAIL_CLOSED,
+};
+
+use crate::mesh::{
+    binding::{Binding, FailMode},
+    object::ObjectName,
+    service::Service,
+    snapshot::Snapshot,
+    workload::{Enrolment, NetnsRef, Workload},
+};
+
+/// What the kernel should hold.
+#[derive(Debug, Default)]
+pub(super) struct Desired {
+    /// Entries of `wp_dst`.
+    pub(super) destinations: HashMap<DestinationKey, Destination>,
+    /// Pods of this node whose connections are captured.
+    pub(super) pods: BTreeMap<ObjectName, Pod>,
+}
+
+/// A pod whose connections are captured.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Pod {
+    /// Its network namespace.
+    pub(super) netns: NetnsRef,
+    /// Its addresses.
+    pub(super) addresses: Vec<IpAddr>,
+}
+
+impl Desired {
+    /// What the kernel should hold for a Snapshot.
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let guard = Guard::of(snapshot);
+        let services = snapshot.services().values().flat_map(|s| service_entries(snapshot, s));
+        let workloads = snapshot.workloads().values().flat_map(|w| workload_entries(w));
+        let allowed = services.chain(workloads).filter(|(address, _, _)| guard.allows(*address));
+        let destinations = allowed
+            .map(|(address, port, value)| {
+                (DestinationKey::tcp(address.into(), port.to_be()), value)
+            })
+            .collect();
+        let enrolled = |(name, workload): (&ObjectName, &_)| Some((name.clone(), pod(workload)?));
+        let pods = snapshot.workloads().iter().filter_map(|(n, w)| enrolled((n, w))).collect();
+        Self { destinations, pods }
+    }
+}
+
+/// Addresses that are never captured.
+struct Guard(HashSet<IpAddr>);
+
+impl Guard {
+    fn of(snapshot: &Snapshot) -> Self {
+        let excluded = |w: &&std::sync::Arc<Workload>| w.host_network || w.instance_of.is_some();
+        let workloads = snapshot.workloads().values().filter(excluded);
+        Self(workloads.flat_map(|workload| workload.addresses.iter().copied()).collect())
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let local = match address {
+            IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+            IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        };
+        let special = address.is_unspecified() || address.is_loopback() || address.is_multicast();
+        !local && !special && !self.0.contains(&address)
+    }
+}
+
+type Entry = (IpAddr, u16, Destination);
+
+/// One entry for each virtual address and declared port. A headless Service has none: its clients dial
+/// pods, and a waypoint for services never sees that.
+fn service_entries(snapshot: &Snapshot, service: &Service) -> Vec<Entry> {
+    let Some(value) = service_destination(service) else { return Vec::new() };
+    // Where two Services claim an address, only one has it.
+    let own = |vip: &&IpAddr| {
+        snapshot.service_of_vip(**vip).is_some_and(|owner| owner.name == service.name)
+    };
+    let ports = |vip: &IpAddr| {
+        let vip = *vip;
+        service.ports.iter().map(move |port| (vip, port.number, value))
+    };
+    service.vips.iter().filter(own).flat_map(ports).collect()
+}
+
+fn service_destination(service: &Service) -> Option<Destination> {
+    match &service.binding {
+        Binding::Direct => None,
+        Binding::Bound(waypoint) => {
+            Some(destination(action::CAPTURE, service.fail_closed, waypoint))
+        }
+        Binding::Refused(refusal) => (service.fail_mode == FailMode::Closed)
+            .then(|| destination(action::REFUSE, true, &refusal.waypoint)),
+    }
+}
+
+/// A bound workload is captured on every port.
+fn workload_entries(workload: &Workload) -> Vec<Entry> {
+    let Some(waypoint) = workload.binding.waypoint() else { return Vec::new() };
+    let value = destination(action::CAPTURE, workload.fail_closed, waypoint);
+    workload.addresses.iter().map(|address| (*address, EVERY_PORT, value)).collect()
+}
+
+fn pod(workload: &Workload) -> Option<Pod> {
+    let captured = workload.enrolment == Enrolment::Enrolled
+        && !workload.host_network
+        && workload.instance_of.is_none()
+        && !workload.addresses.is_empty();
+    let netns = workload.netns.clone().filter(|_| captured)?;
+    Some(Pod { netns, addresses: workload.addresses.clone() })
+}
+
+fn destination(action: u8, fail_closed: bool, waypoint: &ObjectName) -> Destination {
+    Destination {
+        action,
+        flags: if fail_closed { FAIL_CLOSED } else { 0 },
+        waypoint_slot: 0,
+        waypoint_id: number(waypoint),
+        target_if: 0,
+        reserve: 0,
+    }
+}
+
+/// A number for a waypoint that does not depend on the others (FNV-1a, 32 bits), never zero.
+fn number(waypoint: &ObjectName) -> u32 {
+    let hash = waypoint
+        .to_string()
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    hash.max(1)
+}
+
+const EVERY_PORT: u16 = 0;
+
+#[cfg(test)]
+mod tests;

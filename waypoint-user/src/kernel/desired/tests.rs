@@ -1,0 +1,175 @@
+//! Unit tests of what the kernel should hold.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::mesh::{
+    binding::{Refusal, RefusalReason},
+    service::{AppProtocol, ServicePort},
+    snapshot::Contents,
+    spiffe::SpiffeId,
+};
+
+fn name(name: &str) -> ObjectName {
+    ObjectName::new("shop", name)
+}
+
+fn bound() -> Binding {
+    Binding::Bound(name("waypoint"))
+}
+
+fn refused() -> Binding {
+    let reason = RefusalReason::WaypointIsNotReady;
+    Binding::Refused(Refusal { waypoint: name("waypoint"), reason })
+}
+
+fn service(vips: &[&str], binding: Binding) -> Service {
+    let port = |number| ServicePort { name: String::new(), number, protocol: AppProtocol::Detect };
+    Service {
+        name: name("reviews"),
+        labels: BTreeMap::new(),
+        vips: vips.iter().map(|vip| vip.parse().unwrap()).collect(),
+        ports: vec![port(80), port(9080)],
+        endpoints: Vec::new(),
+        binding,
+        fail_mode: FailMode::Unset,
+        fail_closed: false,
+    }
+}
+
+fn workload(addresses: &[&str]) -> Workload {
+    Workload {
+        name: name("web"),
+        labels: BTreeMap::new(),
+        identity: SpiffeId {
+            trust_domain: "cluster.local".to_owned(),
+            namespace: "shop".to_owned(),
+            service_account: "web".to_owned(),
+        },
+        addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        ready: true,
+        enrolment: Enrolment::Enrolled,
+        host_network: false,
+        instance_of: None,
+        netns: Some(NetnsRef::Name("web".to_owned())),
+        owner: "web".to_owned(),
+        binding: Binding::Direct,
+        fail_closed: false,
+    }
+}
+
+fn desired(services: Vec<Service>, workloads: Vec<Workload>) -> Desired {
+    let contents = Contents {
+        services: services.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect(),
+        workloads: workloads.into_iter().map(|w| (w.name.clone(), Arc::new(w))).collect(),
+        ..Contents::default()
+    };
+    Desired::of(&Snapshot::new(contents))
+}
+
+fn key(address: &str, port: u16) -> DestinationKey {
+    DestinationKey::tcp(address.parse::<IpAddr>().unwrap().into(), port.to_be())
+}
+
+#[test]
+fn a_bound_service_is_captured_on_every_address_and_declared_port() {
+    let desired = desired(vec![service(&["10.96.0.10", "fd00:96::10"], bound())], Vec::new());
+    let captured = desired.destinations;
+    for address in ["10.96.0.10", "fd00:96::10"] {
+        for port in [80, 9080] {
+            let entry = captured.get(&key(address, port)).unwrap();
+            assert_eq!((entry.action, entry.flags), (action::CAPTURE, 0));
+        }
+    }
+    assert_eq!(captured.len(), 4);
+}
+
+#[test]
+fn failing_closed_is_carried_in_the_entry() {
+    let closed = Service { fail_closed: true, ..service(&["10.96.0.10"], bound()) };
+    let desired = desired(vec![closed], Vec::new());
+    assert_eq!(desired.destinations.get(&key("10.96.0.10", 80)).unwrap().flags, FAIL_CLOSED);
+}
+
+#[test]
+fn a_waypoint_that_cannot_be_used_refuses_only_where_the_fail_mode_says_so() {
+    let direct = desired(vec![service(&["10.96.0.10"], refused())], Vec::new());
+    assert!(direct.destinations.is_empty());
+    let closed = Service { fail_mode: FailMode::Closed, ..service(&["10.96.0.10"], refused()) };
+    let desired = desired(vec![closed], Vec::new());
+    assert_eq!(desired.destinations.get(&key("10.96.0.10", 80)).unwrap().action, action::REFUSE);
+}
+
+#[test]
+fn a_service_without_a_waypoint_or_without_an_address_is_left_alone() {
+    assert!(
+        desired(vec![service(&["10.96.0.10"], Binding::Direct)], vec![]).destinations.is_empty()
+    );
+    assert!(desired(vec![service(&[], bound())], vec![]).destinations.is_empty());
+}
+
+#[test]
+fn a_bound_workload_is_captured_on_every_port() {
+    let pod =
+        Workload { binding: bound(), fail_closed: true, ..workload(&["10.1.0.2", "fd00:1::2"]) };
+    let desired = desired(Vec::new(), vec![pod]);
+    for address in ["10.1.0.2", "fd00:1::2"] {
+        assert_eq!(desired.destinations.get(&key(address, 0)).unwrap().flags, FAIL_CLOSED);
+    }
+}
+
+#[test]
+fn what_must_stay_reachable_is_never_captured() {
+    let never = [
+        "0.0.0.0",
+        "127.0.0.1",
+        "169.254.1.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "fe80::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+    ];
+    let pod = Workload { binding: bound(), ..workload(&never) };
+    assert!(desired(vec![service(&never, bound())], vec![pod]).destinations.is_empty());
+}
+
+#[test]
+fn addresses_of_waypoints_and_of_the_node_are_never_captured() {
+    let waypoint = Workload {
+        name: name("waypoint-pod"),
+        instance_of: Some(name("waypoint")),
+        binding: bound(),
+        ..workload(&["10.1.0.9"])
+    };
+    let node = Workload {
+        name: name("node-pod"),
+        host_network: true,
+        binding: bound(),
+        ..workload(&["192.168.0.1"])
+    };
+    let services = vec![service(&["10.1.0.9", "192.168.0.1"], bound())];
+    let desired = desired(services, vec![waypoint, node]);
+    assert!(desired.destinations.is_empty() && desired.pods.is_empty());
+}
+
+#[test]
+fn only_enrolled_pods_of_this_node_are_captured() {
+    let pods = vec![
+        workload(&["10.1.0.2"]),
+        Workload { name: name("out"), enrolment: Enrolment::OptedOut, ..workload(&["10.1.0.3"]) },
+        Workload { name: name("far"), netns: None, ..workload(&["10.1.0.4"]) },
+        Workload { name: name("none"), ..workload(&[]) },
+    ];
+    let desired = desired(Vec::new(), pods);
+    assert_eq!(desired.pods.keys().collect::<Vec<_>>(), [&name("web")]);
+}
+
+#[test]
+fn of_two_services_with_one_address_the_one_that_has_it_counts() {
+    let other = Service { name: name("zebra"), ..service(&["10.96.0.10"], bound()) };
+    let desired = desired(vec![service(&["10.96.0.10"], Binding::Direct), other], Vec::new());
+    assert!(desired.destinations.is_empty());
+}

@@ -1,0 +1,229 @@
+//! The enrolled pods of this node: where they are, which number they have, and `from_pod` on each.
+//!
+//! It does not know what is captured, and writes no map itself: [`Enrolment::tables`] says what the maps
+//! should hold.
+//!
+//! **Invariant:** a pod that is no longer enrolled opens no captured connection from that moment on, but
+//! its captured connections live: `from_pod` stays until the last one ended.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use aya::programs::SchedClassifier;
+use waypoint_common::{
+    addr::Addr,
+    redirect::{InterfaceOfPod, PodOfInterface, pod_flag},
+};
+
+use super::{
+    Error,
+    attachment::{self, Found},
+    desired::Pod,
+    pins::Pins,
+    pods::{self, PodInterface},
+    slots::Slots,
+};
+use crate::mesh::{object::ObjectName, request::Origin};
+
+/// What the maps of pods should hold.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// Entries of `if_pod`.
+    pub(super) pods: HashMap<u32, PodOfInterface>,
+    /// Entries of `pod_if`.
+    pub(super) interfaces: HashMap<Addr, InterfaceOfPod>,
+}
+
+/// The enrolled pods of this node.
+#[derive(Debug)]
+pub(super) struct Enrolment {
+    pins: Pins,
+    from_pod: SchedClassifier,
+    attached: BTreeMap<ObjectName, Attached>,
+    refusals: BTreeMap<ObjectName, String>,
+    slots: Slots,
+    reattached: Arc<AtomicU64>,
+}
+
+/// A pod that has `from_pod` on its interface.
+#[derive(Clone, Debug)]
+pub(super) struct Attached {
+    pod: Pod,
+    interface: PodInterface,
+    slot: u16,
+    /// Whether its new connections are captured; otherwise it only waits for the last one to end.
+    enrolled: bool,
+}
+
+impl Attached {
+    /// A pod on an interface, under a number.
+    pub(super) fn new(pod: Pod, interface: PodInterface, slot: u16) -> Self {
+        Self { pod, interface, slot, enrolled: true }
+    }
+}
+
+impl Enrolment {
+    /// No pods yet; `reattached` counts how often another program got ahead.
+    pub(super) fn new(pins: Pins, from_pod: SchedClassifier, reattached: Arc<AtomicU64>) -> Self {
+        let (attached, refusals, slots) = (BTreeMap::new(), BTreeMap::new(), Slots::default());
+        Self { pins, from_pod, attached, refusals, slots, reattached }
+    }
+
+    /// Follows a change of what is wanted or, with `links_changed`, of the host's links. A pod that
+    /// cannot be found is logged once, and looked for again at the next call.
+    pub(super) async fn reconcile(
+        &mut self,
+        wanted: &BTreeMap<ObjectName, Pod>,
+        links_changed: bool,
+    ) {
+        self.refusals.retain(|name, _| wanted.contains_key(name));
+        for (name, attached) in &mut self.attached {
+            attached.enrolled = wanted.contains_key(name);
+        }
+        for (name, pod) in wanted {
+            let known = self.attached.get(name).is_some_and(|attached| attached.pod == *pod);
+            if known && !links_changed {
+                continue;
+            }
+            match self.enrol(name, pod).await {
+                Ok(()) => {
+                    self.refusals.remove(name);
+                }
+                Err(reason) => self.refuse(name, reason),
+            }
+        }
+    }
+
+    /// Makes sure that `from_pod` is still first on every interface.
+    pub(super) async fn verify(&mut self) {
+        let names: Vec<ObjectName> = self.attached.keys().cloned().collect();
+        for name in names {
+            let Some(attached) = self.attached.get(&name).cloned() else { continue };
+            if let Err(cause) = self.attach(&attached.interface).await {
+                self.detach(&name);
+                self.refuse(&name, cause.to_string());
+            }
+        }
+    }
+
+    /// Addresses of pods that wait for their last connection.
+    pub(super) fn waiting(&self) -> Vec<(ObjectName, Vec<IpAddr>)> {
+        let waiting = self.attached.iter().filter(|(_, attached)| !attached.enrolled);
+        waiting.map(|(name, attached)| (name.clone(), attached.pod.addresses.clone())).collect()
+    }
+
+    /// Takes `from_pod` off a pod's interface.
+    pub(super) fn detach(&mut self, name: &ObjectName) {
+        let Some(attached) = self.attached.remove(name) else { return };
+        if let Err(cause) = attachment::detach(&self.pins.pod_link(attached.interface.ifindex)) {
+            tracing::warn!(pod = %name, %cause, "the pod's link stays pinned");
+        }
+        self.slots.give_back(attached.slot);
+        tracing::info!(pod = %name, interface = attached.interface.name, "detached from pod");
+    }
+
+    /// Takes `from_pod` off interfaces of which nothing is known: those of an earlier process.
+    pub(super) fn detach_strays(&self, keep: Option<u32>) -> Result<(), Error> {
+        for ifindex in self.pins.pod_links()? {
+            let known = self.attached.values().any(|known| known.interface.ifindex == ifindex);
+            if !known && keep != Some(ifindex) {
+                attachment::detach(&self.pins.pod_link(ifindex))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Attaches `from_pod` to an interface, or makes sure that it is first there.
+    pub(super) async fn attach(&mut self, interface: &PodInterface) -> Result<(), Error> {
+        let pin = self.pins.pod_link(interface.ifindex);
+        match attachment::ensure_at_head(&mut self.from_pod, &interface.name, &pin).await? {
+            Found::AtHead | Found::Absent => {}
+            Found::Behind => {
+                self.reattached.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    interface = interface.name,
+                    "another program was ahead; re-attached"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What the maps should hold; `probe` is a pod of our own.
+    pub(super) fn tables(&self, probe: Option<&Attached>) -> Tables {
+        let mut tables = Tables::default();
+        for attached in self.attached.values().chain(probe) {
+            attached.add_to(&mut tables);
+        }
+        tables
+    }
+
+    /// Which pod each number stands for.
+    pub(super) fn origins(&self) -> HashMap<u16, Origin> {
+        let origin =
+            |(name, attached): (&ObjectName, &Attached)| (attached.slot, Origin::Pod(name.clone()));
+        self.attached.iter().map(origin).collect()
+    }
+
+    /// How many pods have `from_pod` on their interface.
+    pub(super) fn len(&self) -> usize {
+        self.attached.len()
+    }
+
+    async fn enrol(&mut self, name: &ObjectName, pod: &Pod) -> Result<(), String> {
+        let interface = pods::locate(&pod.netns, &pod.addresses).await;
+        let interface = match interface {
+            Ok(interface) => interface,
+            Err(cause) => {
+                self.detach(name);
+                return Err(cause.to_string());
+            }
+        };
+        if let Some(attached) = self.attached.get_mut(name) {
+            if attached.interface == interface {
+                attached.pod = pod.clone();
+                return self.attach(&interface).await.map_err(|cause| cause.to_string());
+            }
+            // Made again, under the same name: the old interface is gone with its connections.
+            self.detach(name);
+        }
+        self.attach(&interface).await.map_err(|cause| cause.to_string())?;
+        let slot = self.slots.take().ok_or("every pod number is in use")?;
+        tracing::info!(pod = %name, interface = interface.name, slot, "attached to pod");
+        self.attached.insert(name.clone(), Attached::new(pod.clone(), interface, slot));
+        Ok(())
+    }
+
+    fn refuse(&mut self, name: &ObjectName, reason: String) {
+        if self.refusals.get(name) != Some(&reason) {
+            tracing::warn!(pod = %name, reason, "the pod's connections are not captured");
+            self.refusals.insert(name.clone(), reason);
+        }
+    }
+}
+
+impl Attached {
+    fn add_to(&self, tables: &mut Tables) {
+        let flags = if self.enrolled { ENROLLED } else { pod_flag::ANTI_SPOOF };
+        let (ifindex, slot) = (self.interface.ifindex, self.slot);
+        let pod_id = u32::from(slot);
+        let (mut v4, mut v6) = ([0; 4], [0; 16]);
+        for address in &self.pod.addresses {
+            match address.to_canonical() {
+                IpAddr::V4(address) => v4 = address.octets(),
+                IpAddr::V6(address) => v6 = address.octets(),
+            }
+            let interface = InterfaceOfPod { ifindex, pod_id, flags, pad: 0 };
+            tables.interfaces.insert(Addr::from(address.to_canonical()), interface);
+        }
+        tables.pods.insert(ifindex, PodOfInterface { pod_id, flags, v4, v6, slot, pad: 0 });
+    }
+}
+
+const ENROLLED: u32 = pod_flag::CLIENT | pod_flag::ANTI_SPOOF;

@@ -1,0 +1,118 @@
+//! Typed handles on the pinned maps.
+//!
+//! What is written into them is decided elsewhere.
+
+use std::path::PathBuf;
+
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SockMap};
+use waypoint_common::{
+    ABI,
+    addr::Addr,
+    counter::Count,
+    map,
+    redirect::{Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, config_flag},
+};
+
+use super::{Error, pins::Pins};
+
+/// Captured destinations.
+pub(super) fn destinations(
+    pins: &Pins,
+) -> Result<HashMap<MapData, DestinationKey, Destination>, Error> {
+    hash(pins, map::WP_DST)
+}
+
+/// Enrolled pods by interface.
+pub(super) fn pods(pins: &Pins) -> Result<HashMap<MapData, u32, PodOfInterface>, Error> {
+    hash(pins, map::IF_POD)
+}
+
+/// Interfaces by pod address.
+pub(super) fn interfaces(pins: &Pins) -> Result<HashMap<MapData, Addr, InterfaceOfPod>, Error> {
+    hash(pins, map::POD_IF)
+}
+
+/// Listener slots.
+pub(super) fn slots(pins: &Pins) -> Result<SockMap<MapData>, Error> {
+    Map::SockMap(open(pins, map::LSN)?).try_into().map_err(Error::map(map::LSN))
+}
+
+/// Counters by reason.
+pub(super) fn stats(pins: &Pins) -> Result<PerCpuArray<MapData, Count>, Error> {
+    Map::PerCpuArray(open(pins, map::STATS)?).try_into().map_err(Error::map(map::STATS))
+}
+
+/// Sampled events.
+pub(super) fn events(pins: &Pins) -> Result<RingBuf<MapData>, Error> {
+    Map::RingBuf(open(pins, map::EVENTS)?).try_into().map_err(Error::map(map::EVENTS))
+}
+
+/// The configuration of the programs.
+pub(super) struct Configuration {
+    array: Array<MapData, Config>,
+    written: Config,
+}
+
+impl Configuration {
+    /// The configuration as it is in the kernel; `None` when the map is not pinned yet.
+    pub(super) fn open(pins: &Pins) -> Result<Option<Self>, Error> {
+        if !pins.map(map::CFG).exists() {
+            return Ok(None);
+        }
+        let array: Array<MapData, Config> =
+            Map::Array(open(pins, map::CFG)?).try_into().map_err(Error::map(map::CFG))?;
+        let written = array.get(&0, 0).map_err(Error::map(map::CFG))?;
+        Ok(Some(Self { array, written }))
+    }
+
+    /// What is in force.
+    pub(super) fn current(&self) -> &Config {
+        &self.written
+    }
+
+    /// Says where the agent is, and which programs belong to it.
+    pub(super) fn place(&mut self, place: Place, programs: u64) -> Result<(), Error> {
+        let Place { agent_if, inner_if, agent_nsid } = place;
+        let flags = self.written.flags;
+        let reserve = [0; 36];
+        self.write(Config { abi: ABI, agent_if, agent_nsid, flags, programs, inner_if, reserve })
+    }
+
+    /// Lets new connections pass the agent by, or not.
+    pub(super) fn bypass(&mut self, bypass: bool) -> Result<(), Error> {
+        let others = self.written.flags & !config_flag::BYPASS;
+        let flags = if bypass { others | config_flag::BYPASS } else { others };
+        self.write(Config { flags, ..self.written })
+    }
+
+    fn write(&mut self, config: Config) -> Result<(), Error> {
+        if config != self.written {
+            self.array.set(0, config, 0).map_err(Error::map(map::CFG))?;
+            self.written = config;
+        }
+        Ok(())
+    }
+}
+
+/// Where the agent's namespace is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    /// The host's end of the agent's veth.
+    pub(super) agent_if: u32,
+    /// The other end, as the agent's namespace numbers it.
+    pub(super) inner_if: u32,
+    /// The agent's namespace, as the host's numbers it.
+    pub(super) agent_nsid: i32,
+}
+
+fn hash<K: aya::Pod, V: aya::Pod>(
+    pins: &Pins,
+    name: &'static str,
+) -> Result<HashMap<MapData, K, V>, Error> {
+    Map::HashMap(open(pins, name)?).try_into().map_err(Error::map(name))
+}
+
+fn open(pins: &Pins, name: &'static str) -> Result<MapData, Error> {
+    let path: PathBuf = pins.map(name);
+    MapData::from_pin(path).map_err(Error::map::<MapError>(name))
+}

@@ -1,0 +1,126 @@
+//! The programs in the kernel: re-used when they are this build's, else replaced without a gap.
+//!
+//! A pinned link keeps its place on its hook while its program is exchanged, so packets meet either the
+//! old program or the new one, never none.
+//!
+//! **Invariant:** new programs are loaded and accepted by the verifier before an old one is touched.
+
+use std::{fs, path::Path};
+
+use aya::programs::{
+    SchedClassifier, SkLookup,
+    links::{FdLink, LinkError, PinnedLink},
+    tc::SchedClassifierLink,
+};
+use waypoint_common::program;
+
+use super::{
+    Error,
+    netns::Netns,
+    object,
+    pins::{self, Pins},
+};
+
+/// The agent's own programs, as they are pinned.
+#[derive(Debug)]
+pub(super) struct Programs {
+    /// On the agent's interface.
+    pub(super) from_agent: SchedClassifier,
+    /// In the agent's namespace.
+    pub(super) steer: SkLookup,
+}
+
+impl Programs {
+    /// Opens the pinned programs if they are those of this fingerprint, else puts this build's in their
+    /// place. Says whether it did.
+    pub(super) fn ensure(pins: &Pins, pinned: Option<u64>) -> Result<(Self, bool), Error> {
+        if pinned == Some(object::fingerprint())
+            && let Ok(programs) = Self::open(pins)
+            && from_pod(pins).is_ok()
+        {
+            return Ok((programs, false));
+        }
+        load(pins)?;
+        let mut programs = Self::open(pins)?;
+        programs.take_over(pins)?;
+        Ok((programs, true))
+    }
+
+    fn open(pins: &Pins) -> Result<Self, Error> {
+        let steer = SkLookup::from_pin(pins.program(program::STEER));
+        Ok(Self {
+            from_agent: classifier(pins, program::FROM_AGENT)?,
+            steer: steer.map_err(Error::program(program::STEER))?,
+        })
+    }
+
+    /// Puts the programs into the links that an earlier build made.
+    fn take_over(&mut self, pins: &Pins) -> Result<(), Error> {
+        let mut from_pod = from_pod(pins)?;
+        for ifindex in pins.pod_links()? {
+            replace(&mut from_pod, &pins.pod_link(ifindex))?;
+        }
+        replace(&mut self.from_agent, &pins.link(program::FROM_AGENT))
+    }
+
+    /// Attaches `steer` to the agent's namespace. A namespace may have several such programs: the new
+    /// one is there before the old one goes.
+    pub(super) fn attach_steer(&mut self, pins: &Pins, netns: &Netns) -> Result<(), Error> {
+        let failed = Error::program(program::STEER);
+        let id = self.steer.attach(netns).map_err(&failed)?;
+        let link: FdLink = self.steer.take_link(id).map_err(&failed)?.into();
+        let (path, fresh) = (pins.link(program::STEER), pins.link(STEER_FRESH));
+        pins::remove(&fresh)?;
+        link.pin(&fresh).map_err(|source| Error::Pin { path: fresh.clone(), source })?;
+        fs::rename(&fresh, &path).map_err(Error::file(path))
+    }
+}
+
+/// The pinned program of pods' interfaces.
+pub(super) fn from_pod(pins: &Pins) -> Result<SchedClassifier, Error> {
+    classifier(pins, program::FROM_POD)
+}
+
+fn classifier(pins: &Pins, name: &str) -> Result<SchedClassifier, Error> {
+    SchedClassifier::from_pin(pins.program(name)).map_err(Error::program(name))
+}
+
+/// Loads this build's programs and pins them in the place of those that are there.
+fn load(pins: &Pins) -> Result<(), Error> {
+    let mut object = object::load(pins)?;
+    for name in [program::FROM_POD, program::FROM_AGENT] {
+        let program = object.program_mut(name).ok_or(Error::Object("classifiers"))?;
+        let program: &mut SchedClassifier = program.try_into().map_err(Error::program(name))?;
+        program.load().map_err(Error::program(name))?;
+    }
+    let steer = object.program_mut(program::STEER).ok_or(Error::Object("sk_lookup program"))?;
+    let steer: &mut SkLookup = steer.try_into().map_err(Error::program(program::STEER))?;
+    steer.load().map_err(Error::program(program::STEER))?;
+    for name in [program::FROM_POD, program::FROM_AGENT, program::STEER] {
+        let path = pins.program(name);
+        pins::remove(&path)?;
+        let program = object.program_mut(name).ok_or(Error::Object("program"))?;
+        program.pin(&path).map_err(|source| Error::Pin { path, source })?;
+    }
+    Ok(())
+}
+
+/// Exchanges the program of a pinned link. A link whose interface is gone cannot be exchanged; it goes.
+fn replace(program: &mut SchedClassifier, path: &Path) -> Result<(), Error> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let failed = |source: LinkError| Error::Link { path: path.to_owned(), source };
+    let link: FdLink = PinnedLink::from_pin(path).map_err(failed)?.into();
+    let link = SchedClassifierLink::try_from(link).map_err(failed)?;
+    match program.attach_to_link(link) {
+        Ok(id) => program.take_link(id).map(drop).map_err(Error::program(LINK)),
+        Err(cause) => {
+            tracing::debug!(pin = %path.display(), %cause, "link without an interface removed");
+            pins::remove(path).map(drop)
+        }
+    }
+}
+
+const LINK: &str = "of a pinned link";
+const STEER_FRESH: &str = "steer_fresh";

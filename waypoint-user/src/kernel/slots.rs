@@ -1,0 +1,36 @@
+//! Numbers for pods, as the packet mark carries them.
+//!
+//! **Invariant:** zero is never given out, and a number comes back only when its pod is detached; then
+//! every other free number is used before it, so that a late packet does not name the wrong pod.
+
+use std::collections::BTreeSet;
+
+/// The numbers in use.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    used: BTreeSet<u16>,
+    last: u16,
+}
+
+impl Slots {
+    /// A free number, if there is one.
+    pub(super) fn take(&mut self) -> Option<u16> {
+        let after = (self.last..LARGEST).map(|slot| slot + 1);
+        let slot = after.chain(1..=self.last).find(|slot| !self.used.contains(slot))?;
+        self.used.insert(slot);
+        self.last = slot;
+        Some(slot)
+    }
+
+    /// Gives a number back.
+    pub(super) fn give_back(&mut self, slot: u16) {
+        self.used.remove(&slot);
+    }
+}
+
+/// The number of the self-probe, which no pod gets.
+pub(super) const PROBE: u16 = u16::MAX;
+const LARGEST: u16 = PROBE - 1;
+
+#[cfg(test)]
+mod tests;
