@@ -137,15 +137,22 @@ impl Engine {
 
     /// Stops accepting, lets requests and connections end until the deadline, and cuts what is
     /// left.
-    pub async fn drain(self) -> Drained {
+    pub async fn drain(mut self) -> Drained {
         self.drain.cancel();
         let mut sum = Drained::default();
-        for worker in self.workers {
+        for worker in std::mem::take(&mut self.workers) {
             let drained = worker.await.unwrap_or_default();
             sum.finished += drained.finished;
             sum.cut += drained.cut;
         }
         sum
+    }
+}
+
+/// An engine that is dropped drains, though nobody waits for it.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.drain.cancel();
     }
 }
 

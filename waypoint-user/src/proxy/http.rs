@@ -59,6 +59,8 @@ pub(super) async fn serve_http1(connection: Rc<Connection>, stream: TcpStream, f
         .with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
+        // The codec comes first, because it closes a connection on which it has seen nothing yet.
+        biased;
         served = serving.as_mut() => served,
         () = connection.worker.drain.cancelled() => {
             serving.as_mut().graceful_shutdown();
@@ -87,6 +89,8 @@ pub(super) async fn serve_http2(connection: Rc<Connection>, stream: TcpStream, f
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
     let served = tokio::select! {
+        // The codec comes first, because it closes a connection on which it has seen nothing yet.
+        biased;
         served = serving.as_mut() => served,
         () = connection.worker.drain.cancelled() => {
             serving.as_mut().graceful_shutdown();

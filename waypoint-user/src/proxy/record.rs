@@ -121,7 +121,8 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.told {
-            self.fail(Fault::ClientGone);
+            let cutting = self.connection.worker.is_cutting();
+            self.fail(if cutting { Fault::Drained } else { Fault::ClientGone });
             self.tell();
         }
     }
