@@ -11,7 +11,7 @@ use hyper::{body::Incoming, client::conn::TrySendError};
 use crate::proxy::{
     record::Record,
     respond::Fault,
-    upstream::{Http1, Stream, dial_http1, dial_http2},
+    upstream::{Http1, Stream, dial_http1},
     view::{Cluster, Endpoint, InFlight},
     worker::Worker,
 };
@@ -147,11 +147,10 @@ async fn send_http2(
             Err(error) => request = unanswered(error, None)?,
         }
     }
-    let connection = match dial_http2(endpoint.address, &worker.settings).await {
-        Ok(connection) => connection,
+    let stream = match worker.pool.new_stream(endpoint.address, &worker.settings).await {
+        Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };
-    let stream = worker.pool.share(endpoint.address, connection);
     record.entry.upstream_local_address = stream.connection().local;
     let mut sender = stream.connection().sender.clone();
     match sender.try_send_request(request).await {

@@ -1,8 +1,8 @@
 //! How long an HTTP/1 connection may wait for a request, and a request for the rest of its head.
 //!
-//! hyper knows one time for both, from the end of the last response on. Here the stream tells when bytes
-//! arrive, and from then on the shorter time counts: clients may keep connections idle, but cannot hold
-//! them with heads that never end.
+//! hyper knows one time for both, from the end of the last response on. Here the stream tells when
+//! bytes arrive, and from then on the shorter time counts: clients may keep connections idle, but
+//! cannot hold them with heads that never end.
 //!
 //! **Invariant:** neither time is extended by bytes that arrive slowly.
 
