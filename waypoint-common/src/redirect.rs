@@ -163,6 +163,9 @@ pub mod limit {
     pub const LSN: u32 = 16;
 }
 
+/// The slot of the agent's own probe, which is treated like a pod but counted apart.
+pub const PROBE_SLOT: u16 = u16::MAX;
+
 /// The packet mark that names a captured connection's pod: `0x57` above the pod's slot.
 ///
 /// With `net.ipv4.tcp_fwmark_accept` the accepted socket carries it as `SO_MARK`.
@@ -294,7 +297,7 @@ fn open<T: Tables>(
     }
     let closed = found.flags & destination_flag::FAIL_CLOSED != 0;
     let always = found.flags & destination_flag::ALWAYS != 0;
-    let bypass = config_flags & config_flag::BYPASS != 0 && !always;
+    let bypass = (config_flags & config_flag::BYPASS != 0) & !always;
     let slot = if segment.destination.is_v4() { slot::TCP4 } else { slot::TCP6 };
     if !bypass && tables.listens(slot) {
         return Verdict::Capture(Reason::Captured);
