@@ -121,8 +121,8 @@ impl View {
         }
     }
 
-    /// The endpoints of a Service's port, for a client that dialled such an address, if there is such
-    /// a Service.
+    /// The endpoints of a Service's port, for a client that dialled such an address, if there is
+    /// such a Service.
     pub(super) fn cluster(
         &self,
         service: &ObjectName,
