@@ -83,6 +83,8 @@ reasons! {
     Steered = 16, "steered";
     /// `steer`: the agent has no listener; refused.
     NoListener = 17, "no_listener";
+    /// `from_pod`: a packet of the agent's own probe, whatever became of it.
+    Probe = 18, "probe";
 }
 
 /// Entries of the `stats` map; more than there are reasons, so that adding one keeps the ABI.

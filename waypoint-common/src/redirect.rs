@@ -163,6 +163,9 @@ pub mod limit {
     pub const LSN: u32 = 16;
 }
 
+/// The slot of the agent's own probe, which is treated like a pod but counted apart.
+pub const PROBE_SLOT: u16 = u16::MAX;
+
 /// The packet mark that names a captured connection's pod: `0x57` above the pod's slot.
 ///
 /// With `net.ipv4.tcp_fwmark_accept` the accepted socket carries it as `SO_MARK`.

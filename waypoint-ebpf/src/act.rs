@@ -11,7 +11,7 @@ use aya_ebpf::{
 };
 use waypoint_common::{
     counter::Reason,
-    redirect::{Config, Packet, PodOfInterface, Segment, Verdict, decide, mark, slot},
+    redirect::{Config, PROBE_SLOT, Packet, PodOfInterface, Segment, Verdict, decide, mark, slot},
 };
 
 use crate::{
@@ -48,7 +48,8 @@ pub(crate) fn carry_out(
     pod: &PodOfInterface,
     config: &Config,
 ) -> i32 {
-    tell::record(ctx, verdict.reason(), headers, pod.slot);
+    let reason = if pod.slot == PROBE_SLOT { Reason::Probe } else { verdict.reason() };
+    tell::record(ctx, reason, headers, pod.slot);
     match verdict {
         Verdict::Pass(_) => NEXT,
         Verdict::Capture(_) => {

@@ -13,7 +13,7 @@ use std::{
 use tokio::{io::AsyncReadExt, net::TcpStream, sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use waypoint_user::{
-    kernel::service_vips,
+    kernel::{Progress, service_vips},
     mesh::{
         binding::{Binding, FailMode},
         label::Labels,
@@ -199,7 +199,7 @@ impl<'n> Table<'n> {
         let shutdown = CancellationToken::new();
         let (name, namespace, token) = ("wptest", node.name.clone(), shutdown.clone());
         let work = move || {
-            let run = || service_vips::run(receiver, name.to_owned(), token);
+            let run = || service_vips::run(receiver, name.to_owned(), Progress::default(), token);
             crate::node::run_in(&namespace, run);
         };
         let thread = Some(thread::spawn(work));

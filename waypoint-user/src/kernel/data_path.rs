@@ -8,7 +8,10 @@ use std::{
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use waypoint_common::program;
+use waypoint_common::{
+    program,
+    redirect::{PROBE_SLOT, slot_of_mark},
+};
 
 use super::{
     Error, Progress, Settings,
@@ -19,7 +22,6 @@ use super::{
     object,
     pins::Pins,
     programs::Programs,
-    slots,
 };
 use crate::{
     mesh::{request::Origin, snapshot::Snapshot},
@@ -107,9 +109,9 @@ impl DataPath {
     /// Where captured connections come from.
     pub fn origins(&self) -> Origins {
         let origins = Arc::clone(&self.origins);
-        Arc::new(move |mark| match waypoint_common::redirect::slot_of_mark(mark) {
+        Arc::new(move |mark| match slot_of_mark(mark) {
             None => Origin::Unknown,
-            Some(slots::PROBE) => Origin::Probe,
+            Some(PROBE_SLOT) => Origin::Probe,
             Some(slot) => {
                 let origins = origins.read().unwrap_or_else(PoisonError::into_inner);
                 origins.get(&slot).cloned().unwrap_or(Origin::Unknown)

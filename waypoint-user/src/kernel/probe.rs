@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use waypoint_common::redirect::{Destination, DestinationKey, action, destination_flag::ALWAYS};
+use waypoint_common::redirect::{
+    Destination, DestinationKey, PROBE_SLOT, action, destination_flag::ALWAYS,
+};
 
 use super::{
     Error, Settings, blocking,
@@ -21,7 +23,6 @@ use super::{
     listeners,
     netns::{self, Netns},
     pods::PodInterface,
-    slots,
 };
 use crate::mesh::workload::NetnsRef;
 
@@ -59,7 +60,7 @@ impl Probe {
     pub(super) fn pod(&self) -> Attached {
         let netns = NetnsRef::Path(self.netns.path().to_owned());
         let addresses = families().map(|family| family.source).collect();
-        Attached::new(Pod { netns, addresses }, self.interface.clone(), slots::PROBE)
+        Attached::new(Pod { netns, addresses }, self.interface.clone(), PROBE_SLOT)
     }
 
     /// Dials the captured destination of each family and waits to be closed.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use waypoint_common::redirect::PROBE_SLOT;
+
 /// The numbers in use.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
@@ -28,9 +30,8 @@ impl Slots {
     }
 }
 
-/// The number of the self-probe, which no pod gets.
-pub(super) const PROBE: u16 = u16::MAX;
-const LARGEST: u16 = PROBE - 1;
+/// The last number; the one after it is the self-probe's.
+const LARGEST: u16 = PROBE_SLOT - 1;
 
 #[cfg(test)]
 mod tests;

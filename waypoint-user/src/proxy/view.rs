@@ -28,7 +28,7 @@ use crate::{
     telemetry::metrics::traffic::ServiceLabels,
 };
 
-pub(super) use self::cluster::{Cluster, Endpoint, InFlight, Loads};
+pub(super) use self::cluster::{Cluster, Endpoint, Family, InFlight, Loads};
 
 mod cluster;
 
@@ -110,7 +110,7 @@ impl View {
     /// The endpoints of a target: a Service's, or the pod itself.
     pub(super) fn default_cluster(&self, target: &Target, dialled: SocketAddr) -> Rc<Cluster> {
         match &target.destination {
-            Destination::Service(service, port) => self.cluster_of(service, *port),
+            Destination::Service(service, port) => self.cluster_of(service, *port, dialled),
             Destination::Workload(workload) => {
                 let labels = Rc::clone(&target.labels);
                 Rc::new(Cluster::of_workload(workload, dialled, labels, &self.loads))
@@ -118,20 +118,29 @@ impl View {
         }
     }
 
-    /// The endpoints of a Service's port, if there is such a Service.
-    pub(super) fn cluster(&self, service: &ObjectName, port: u16) -> Option<Rc<Cluster>> {
+    /// The endpoints of a Service's port, for a client that dialled such an address, if there is such
+    /// a Service.
+    pub(super) fn cluster(
+        &self,
+        service: &ObjectName,
+        port: u16,
+        dialled: SocketAddr,
+    ) -> Option<Rc<Cluster>> {
         let service = self.snapshot.services().get(service)?;
         service.port(port)?;
-        Some(self.cluster_of(service, port))
+        Some(self.cluster_of(service, port, dialled))
     }
 
-    fn cluster_of(&self, service: &Arc<Service>, port: u16) -> Rc<Cluster> {
+    fn cluster_of(&self, service: &Arc<Service>, port: u16, dialled: SocketAddr) -> Rc<Cluster> {
+        let family = Family::of(dialled.ip());
+        let same = |cluster: &&Rc<Cluster>| cluster.port == port && cluster.family == family;
         if let Some(known) = self.clusters.borrow().get(&service.name)
-            && let Some(cluster) = known.iter().find(|cluster| cluster.port == port)
+            && let Some(cluster) = known.iter().find(same)
         {
             return Rc::clone(cluster);
         }
-        let cluster = Rc::new(Cluster::of_service(service, port, &self.snapshot, &self.loads));
+        let cluster = Cluster::of_service((service, port), family, &self.snapshot, &self.loads);
+        let cluster = Rc::new(cluster);
         let mut clusters = self.clusters.borrow_mut();
         clusters.entry(service.name.clone()).or_default().push(Rc::clone(&cluster));
         cluster

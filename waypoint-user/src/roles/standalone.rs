@@ -9,14 +9,14 @@
 mod applied;
 mod config_dump;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     kernel::{self, DataPath, service_vips},
     proxy::{self, Engine},
-    sync::{self, Feed, directory},
+    sync::{self, directory},
     telemetry::{
         access::AccessLog,
         admin::{self, AdminAddress, Content},

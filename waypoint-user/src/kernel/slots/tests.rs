@@ -15,7 +15,7 @@ fn every_number_but_zero_and_the_probes_is_given_once() {
     let mut slots = Slots::default();
     let given: BTreeSet<u16> = std::iter::from_fn(|| slots.take()).collect();
     assert_eq!(given.len(), usize::from(LARGEST));
-    assert!(!given.contains(&0) && !given.contains(&PROBE));
+    assert!(!given.contains(&0) && !given.contains(&PROBE_SLOT));
     slots.give_back(77);
     assert_eq!(slots.take(), Some(77));
 }

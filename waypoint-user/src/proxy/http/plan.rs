@@ -75,7 +75,7 @@ pub(super) fn plan<'t>(
             Ok(Planned::Redirect { rule, response })
         }
         Choice::Forward { rule, service, port, edits } => {
-            let Some(cluster) = view.cluster(service, port) else {
+            let Some(cluster) = view.cluster(service, port, dialled) else {
                 let reason = format!("there is no Service {service} with port {port}");
                 return Ok(Planned::Nowhere { rule, reason });
             };

@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
 };
@@ -22,6 +22,8 @@ use crate::{
 pub(in crate::proxy) struct Cluster {
     /// The port.
     pub(in crate::proxy) port: u16,
+    /// What clients dialled.
+    pub(in crate::proxy) family: Family,
     /// What is spoken, as declared.
     pub(in crate::proxy) protocol: AppProtocol,
     /// How the access log names it, after `inbound-vip|port|protocol|`.
@@ -29,6 +31,22 @@ pub(in crate::proxy) struct Cluster {
     /// How metrics name it.
     pub(in crate::proxy) labels: Rc<ServiceLabels>,
     endpoints: Vec<Endpoint>,
+}
+
+/// An address family.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::proxy) enum Family {
+    /// IPv4, also when mapped into IPv6.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub(in crate::proxy) fn of(address: IpAddr) -> Self {
+        if address.to_canonical().is_ipv4() { Self::V4 } else { Self::V6 }
+    }
 }
 
 /// An endpoint that takes traffic.
@@ -42,10 +60,11 @@ pub(in crate::proxy) struct Endpoint {
 }
 
 impl Cluster {
-    /// The ready endpoints of a Service's port.
+    /// The ready endpoints of a Service's port: those of the family that clients dialled, as for an
+    /// ordinary Service, or if it has none those of the other.
     pub(super) fn of_service(
-        service: &Service,
-        port: u16,
+        (service, port): (&Service, u16),
+        family: Family,
         snapshot: &Snapshot,
         loads: &Loads,
     ) -> Self {
@@ -56,13 +75,16 @@ impl Cluster {
             let workload = name.and_then(|name| snapshot.workloads().get(name)).cloned();
             Some(Endpoint { address, workload, load: loads.of(address) })
         });
+        let (same, other): (Vec<_>, Vec<_>) =
+            endpoints.partition(|endpoint| Family::of(endpoint.address.ip()) == family);
         let domain = &snapshot.settings().cluster_domain;
         Self {
             port,
+            family,
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
             host: service.host(domain),
             labels: Rc::new(ServiceLabels::of(service, domain)),
-            endpoints: endpoints.collect(),
+            endpoints: if same.is_empty() { other } else { same },
         }
     }
 
@@ -80,6 +102,7 @@ impl Cluster {
         };
         Self {
             port: dialled.port(),
+            family: Family::of(dialled.ip()),
             protocol: AppProtocol::Detect,
             host: workload.name.to_string(),
             labels,

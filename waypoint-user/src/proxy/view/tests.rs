@@ -96,7 +96,7 @@ fn a_new_view_takes_over_tables_whose_routes_are_the_same() {
 fn requests_spread_over_ready_endpoints_by_what_is_outstanding() {
     let loads = Rc::default();
     let view = view(&contents(bound(), &[true, false, true]), &loads, None);
-    let cluster = view.cluster(&name(), PORT).unwrap();
+    let cluster = view.cluster(&name(), PORT, vip(PORT)).unwrap();
     let chosen = |tried: &[SocketAddr]| cluster.choose(tried, &mut |_| 0).cloned();
     let first = chosen(&[]).unwrap();
     let busy = first.begin();
@@ -111,14 +111,35 @@ fn requests_spread_over_ready_endpoints_by_what_is_outstanding() {
 }
 
 #[test]
+fn clients_reach_endpoints_of_the_family_they_dialled_where_there_are_any() {
+    let mut contents = contents(bound(), &[true]);
+    let service = contents.services.values_mut().next().unwrap();
+    let mut second = service.endpoints[0].clone();
+    second.address = "fd00::1".parse().unwrap();
+    Arc::make_mut(service).endpoints.push(second);
+    let choose = |contents: &Contents, dialled: &str| {
+        let view = view(contents, &Rc::default(), None);
+        let cluster = view.cluster(&name(), PORT, dialled.parse().unwrap()).unwrap();
+        cluster.choose(&[], &mut |bound| bound - 1).unwrap().address.is_ipv6()
+    };
+    assert!(choose(&contents, "[fd00:1::1]:80"));
+    assert!(!choose(&contents, "10.0.0.1:80"));
+    assert!(!choose(&contents, "[::ffff:10.0.0.1]:80"));
+    let service = contents.services.values_mut().next().unwrap();
+    Arc::make_mut(service).endpoints.remove(1);
+    assert!(!choose(&contents, "[fd00:1::1]:80"));
+}
+
+#[test]
 fn what_is_outstanding_outlives_a_view() {
     let loads = Rc::default();
     let contents = contents(bound(), &[true]);
     let first = view(&contents, &loads, None);
-    let endpoint = first.cluster(&name(), PORT).unwrap().choose(&[], &mut |_| 0).cloned().unwrap();
+    let endpoint =
+        first.cluster(&name(), PORT, vip(PORT)).unwrap().choose(&[], &mut |_| 0).cloned().unwrap();
     let busy = endpoint.begin();
     let second = view(&contents, &loads, Some(&first));
-    let cluster = second.cluster(&name(), PORT).unwrap();
+    let cluster = second.cluster(&name(), PORT, vip(PORT)).unwrap();
     let again = cluster.choose(&[], &mut |_| 0).unwrap();
     assert_eq!(again.outstanding(), 1);
     drop(busy);
