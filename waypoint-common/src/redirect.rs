@@ -297,7 +297,7 @@ fn open<T: Tables>(
     }
     let closed = found.flags & destination_flag::FAIL_CLOSED != 0;
     let always = found.flags & destination_flag::ALWAYS != 0;
-    let bypass = config_flags & config_flag::BYPASS != 0 && !always;
+    let bypass = (config_flags & config_flag::BYPASS != 0) & !always;
     let slot = if segment.destination.is_v4() { slot::TCP4 } else { slot::TCP6 };
     if !bypass && tables.listens(slot) {
         return Verdict::Capture(Reason::Captured);

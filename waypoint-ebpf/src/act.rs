@@ -5,7 +5,7 @@
 
 use aya_ebpf::{
     EbpfContext as _,
-    bindings::{TC_ACT_SHOT, tcx_action_base::TCX_NEXT},
+    bindings::{BPF_SK_LOOKUP_F_REPLACE, TC_ACT_SHOT, tcx_action_base::TCX_NEXT},
     helpers::{bpf_redirect, bpf_redirect_peer, bpf_sk_assign},
     programs::{SkLookupContext, TcContext},
 };
@@ -49,7 +49,12 @@ pub(crate) fn carry_out(
     config: &Config,
 ) -> i32 {
     let reason = if pod.slot == PROBE_SLOT { Reason::Probe } else { verdict.reason() };
-    tell::record(ctx, reason, headers, pod.slot);
+    match verdict {
+        Verdict::Pass(Reason::FailOpen) | Verdict::Refuse(_) | Verdict::Drop(_) => {
+            tell::record(ctx, reason, headers, pod.slot);
+        }
+        Verdict::Pass(_) | Verdict::Capture(_) => tell::count(reason, u64::from(ctx.len())),
+    }
     match verdict {
         Verdict::Pass(_) => NEXT,
         Verdict::Capture(_) => {
@@ -103,8 +108,10 @@ pub(crate) fn assign_listener(ctx: &SkLookupContext) -> bool {
     }
     let listener = maps::listener(if family == AF_INET { slot::TCP4 } else { slot::TCP6 });
     let assigned = listener.is_some_and(|socket| {
+        // While programs are exchanged the former `steer` may have assigned the same socket already.
+        let flags = u64::from(BPF_SK_LOOKUP_F_REPLACE);
         // SAFETY: context and socket are valid for the call; the socket is released right after it.
-        let result = unsafe { bpf_sk_assign(ctx.as_ptr(), socket.as_ptr(), 0) };
+        let result = unsafe { bpf_sk_assign(ctx.as_ptr(), socket.as_ptr(), flags) };
         maps::release(socket);
         result == 0
     });
