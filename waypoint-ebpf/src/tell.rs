@@ -104,8 +104,8 @@ fn looked_up(ctx: &SkLookupContext) -> Segment {
     }
 }
 
-/// An address of the context, read word by word: the kernel allows no other width, and LLVM would merge
-/// reads that are not volatile.
+/// An address of the context, read word by word: the kernel allows no other width, and LLVM would
+/// merge reads that are not volatile.
 ///
 /// # Safety
 ///

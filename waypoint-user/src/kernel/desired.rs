@@ -2,8 +2,8 @@
 //!
 //! It knows the mesh and the kernel's records, and nothing of maps, interfaces or time.
 //!
-//! **Invariant:** no address is captured that must stay reachable for a connection to be captured at
-//! all: a waypoint's own, the node's, loopback, link-local and multicast addresses.
+//! **Invariant:** no address is captured that must stay reachable for a connection to be captured
+//! at all: a waypoint's own, the node's, loopback, link-local and multicast addresses.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -48,7 +48,7 @@ impl Desired {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let guard = Guard::of(snapshot);
         let services = snapshot.services().values().flat_map(|s| service_entries(snapshot, s));
-        let workloads = snapshot.workloads().values().flat_map(|w| workload_entries(w));
+        let workloads = snapshot.workloads().values().flat_map(workload_entries);
         let allowed = services.chain(workloads).filter(|(address, _, _)| guard.allows(*address));
         let destinations = allowed
             .map(|(address, port, value)| {
@@ -84,8 +84,8 @@ impl Guard {
 
 type Entry = (IpAddr, u16, Destination);
 
-/// One entry for each virtual address and declared port. A headless Service has none: its clients dial
-/// pods, and a waypoint for services never sees that.
+/// One entry for each virtual address and declared port. A headless Service has none: its clients
+/// dial pods, and a waypoint for services never sees that.
 fn service_entries(snapshot: &Snapshot, service: &Arc<Service>) -> Vec<Entry> {
     let Some(value) = entry(&select::for_service(service), service.fail_closed) else {
         return Vec::new();
