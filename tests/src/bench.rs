@@ -56,15 +56,11 @@ pub fn run(settings: Settings) -> Result<Report> {
     Ok(report)
 }
 
-/// Starts the server in its pod.
+/// Starts the server in its pod, for both families.
 fn serve(lab: &Lab) -> Result<Process> {
     let (netns, logs) = (lab.from("pong").netns()?, lab.name().directory());
-    let address = match lab.family() {
-        Family::V4 => SocketAddr::from(([0; 4], PORT)),
-        Family::V6 => SocketAddr::from(([0_u16; 8], PORT)),
-    };
     let shop = command::product("waypoint-shop")?.display().to_string();
-    let listen = ["-c", CPU, &shop, "pingpong", "--listen", &address.to_string()];
+    let listen = ["-c", CPU, &shop, "pingpong", "--listen", &format!("[::]:{PORT}")];
     let mut server = Process::start(netns, "pong", &logs, Path::new("taskset"), &listen)?;
     server.wait_for("listening on")?;
     Ok(server)

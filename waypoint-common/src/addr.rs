@@ -4,8 +4,8 @@
 
 /// An IPv6 address, or an IPv4 address mapped into IPv6.
 ///
-/// In memory it is the 16 bytes in network byte order. They are kept as words, as the kernel side would
-/// otherwise move and compare them byte by byte, and the verifier with it.
+/// In memory it is the 16 bytes in network byte order. They are kept as words, as the kernel side
+/// would otherwise move and compare them byte by byte, and the verifier with it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct Addr([u32; 4]);

@@ -63,11 +63,13 @@ reasons! {
     ExtensionHeaders = 6, "extension_headers";
     /// `from_pod`: shorter than its headers say.
     Malformed = 7, "malformed";
-    /// `from_pod`: the source is not the pod's and the destination or connection is captured; dropped.
+    /// `from_pod`: the source is not the pod's and the destination or connection is captured;
+    /// dropped.
     Spoofed = 8, "spoofed";
     /// `from_pod`: the agent has no listener and the destination stays reachable without it.
     FailOpen = 9, "fail_open";
-    /// `from_pod`: the agent has no listener and the destination must not be reached without it; refused.
+    /// `from_pod`: the agent has no listener and the destination must not be reached without it;
+    /// refused.
     FailClosed = 10, "fail_closed";
     /// `from_pod`: the destination names a waypoint that cannot be used, and fails closed; refused.
     Refused = 11, "refused";

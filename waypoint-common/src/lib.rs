@@ -15,10 +15,10 @@
 //! | `events` | RINGBUF | – | [`event::Event`] | programs | agent |
 //! | `sampled` | PERCPU_ARRAY | `u32` [`counter::Reason`] | `u64` nanoseconds | programs | programs |
 //!
-//! **Invariant:** every record has the same size and layout on both sides, with no implicit padding;
-//! each is asserted at compile time.
-//! **Invariant:** a change to any of them, or to the meaning of a field, raises [`ABI`]; maps are pinned
-//! under a directory named by it and never migrated in place.
+//! **Invariant:** every record has the same size and layout on both sides, with no implicit
+//! padding; each is asserted at compile time.
+//! **Invariant:** a change to any of them, or to the meaning of a field, raises [`ABI`]; maps are
+//! pinned under a directory named by it and never migrated in place.
 #![no_std]
 
 pub mod addr;

@@ -1,10 +1,10 @@
 //! Which packets of a pod go to the agent: the tables, and the decision over them.
 //!
-//! [`decide`] is pure. It reads the tables through [`Tables`], which the kernel implements over maps and
-//! tests over ordinary collections; it acts on nothing and parses nothing.
+//! [`decide`] is pure. It reads the tables through [`Tables`], which the kernel implements over
+//! maps and tests over ordinary collections; it acts on nothing and parses nothing.
 //!
-//! **Invariant:** a connection is captured by its SYN alone; every later packet follows the socket that
-//! the SYN made, whatever the tables say by then.
+//! **Invariant:** a connection is captured by its SYN alone; every later packet follows the socket
+//! that the SYN made, whatever the tables say by then.
 //! **Invariant:** a packet that is not captured, refused or spoofed passes unchanged.
 
 use crate::{addr::Addr, counter::Reason};
@@ -26,7 +26,8 @@ pub struct Config {
     pub abi: u32,
     /// Host side of the agent's veth.
     pub agent_if: u32,
-    /// Id of the agent's network namespace as the host's namespace numbers it; negative when unknown.
+    /// Id of the agent's network namespace as the host's namespace numbers it; negative when
+    /// unknown.
     pub agent_nsid: i32,
     /// Bits of [`config_flag`].
     pub flags: u32,

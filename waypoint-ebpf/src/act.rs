@@ -1,11 +1,11 @@
 //! Carries verdicts out.
 //!
-//! It decides nothing: which packet is captured, refused or dropped is `decide`'s. What it did it leaves
-//! to [`tell`].
+//! It decides nothing: which packet is captured, refused or dropped is `decide`'s. What it did it
+//! leaves to [`tell`].
 
 use aya_ebpf::{
     EbpfContext as _,
-    bindings::{TC_ACT_SHOT, tcx_action_base::TCX_NEXT},
+    bindings::{BPF_SK_LOOKUP_F_REPLACE, TC_ACT_SHOT, tcx_action_base::TCX_NEXT},
     helpers::{bpf_redirect, bpf_redirect_peer, bpf_sk_assign},
     programs::{SkLookupContext, TcContext},
 };
@@ -25,8 +25,8 @@ pub(crate) const NEXT: i32 = TCX_NEXT;
 
 /// Asks the decision about a segment.
 ///
-/// It is a function of its own to the kernel: the verifier then follows what comes after it once for
-/// each verdict, and not once for each way that leads to it.
+/// It is a function of its own to the kernel: the verifier then follows what comes after it once
+/// for each verdict, and not once for each way that leads to it.
 #[inline(never)]
 pub(crate) fn judge(
     ctx: &TcContext,
@@ -49,7 +49,12 @@ pub(crate) fn carry_out(
     config: &Config,
 ) -> i32 {
     let reason = if pod.slot == PROBE_SLOT { Reason::Probe } else { verdict.reason() };
-    tell::record(ctx, reason, headers, pod.slot);
+    match verdict {
+        Verdict::Pass(Reason::FailOpen) | Verdict::Refuse(_) | Verdict::Drop(_) => {
+            tell::record(ctx, reason, headers, pod.slot);
+        }
+        Verdict::Pass(_) | Verdict::Capture(_) => tell::count(reason, u64::from(ctx.len())),
+    }
     match verdict {
         Verdict::Pass(_) => NEXT,
         Verdict::Capture(_) => {
@@ -61,8 +66,8 @@ pub(crate) fn carry_out(
     }
 }
 
-/// Hands a packet of the agent to the pod of this node that it is for. Nothing else leaves the agent's
-/// namespace, except what it needs to find its neighbours.
+/// Hands a packet of the agent to the pod of this node that it is for. Nothing else leaves the
+/// agent's namespace, except what it needs to find its neighbours.
 #[inline(always)]
 pub(crate) fn deliver(ctx: &TcContext) -> i32 {
     let network = match Network::read(ctx) {
@@ -96,15 +101,19 @@ pub(crate) fn leave(ctx: &TcContext, reason: Reason) -> i32 {
 pub(crate) fn assign_listener(ctx: &SkLookupContext) -> bool {
     // SAFETY: the context of an sk_lookup program is valid for as long as the program runs.
     let (family, ingress) = unsafe { ((*ctx.lookup).family, (*ctx.lookup).ingress_ifindex) };
-    // `from_pod` asks for established connections of this namespace; the kernel then asks here whether
-    // a listener would take the packet, in the name of the pod's interface. That is no connection.
+    // `from_pod` asks for established connections of this namespace; the kernel then asks here
+    // whether a listener would take the packet, in the name of the pod's interface. That is no
+    // connection.
     if maps::config().is_some_and(|config| config.inner_if != 0 && config.inner_if != ingress) {
         return true;
     }
     let listener = maps::listener(if family == AF_INET { slot::TCP4 } else { slot::TCP6 });
     let assigned = listener.is_some_and(|socket| {
+        // While programs are exchanged the former `steer` may have assigned the same socket
+        // already.
+        let flags = u64::from(BPF_SK_LOOKUP_F_REPLACE);
         // SAFETY: context and socket are valid for the call; the socket is released right after it.
-        let result = unsafe { bpf_sk_assign(ctx.as_ptr(), socket.as_ptr(), 0) };
+        let result = unsafe { bpf_sk_assign(ctx.as_ptr(), socket.as_ptr(), flags) };
         maps::release(socket);
         result == 0
     });
@@ -129,7 +138,8 @@ fn into(ctx: &TcContext, ifindex: u32) -> i32 {
 
 /// Turns a SYN into the reset that refuses it, and sends it back where it came from.
 ///
-/// It reads the packet again, and is a function of its own to the kernel, so as to have a stack of its own.
+/// It reads the packet again, and is a function of its own to the kernel, so as to have a stack of
+/// its own.
 #[inline(never)]
 fn refuse(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
     let turned =
@@ -150,8 +160,8 @@ fn refuse(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
 
 /// Makes a SYN the reset that answers it (RFC 9293 section 3.5.2).
 ///
-/// The checksum is told what changes and no more: addresses and ports only change places. So it is right
-/// whether it is there already or, as usual on a veth, left to the device.
+/// The checksum is told what changes and no more: addresses and ports only change places. So it is
+/// right whether it is there already or, as usual on a veth, left to the device.
 #[inline(always)]
 fn turn_segment(ctx: &TcContext, transport: usize) -> Result<(), i64> {
     let sequence = ctx.load::<u32>(transport + 4)?;
@@ -186,8 +196,8 @@ fn exchange<T>(ctx: &TcContext, offset: usize) -> Result<(), i64> {
     ctx.store(second, &left, 0)
 }
 
-/// Writes the packet mark. The write is volatile as the kernel allows no other width, and LLVM would
-/// merge it with its neighbours.
+/// Writes the packet mark. The write is volatile as the kernel allows no other width, and LLVM
+/// would merge it with its neighbours.
 #[inline(always)]
 fn set_mark(ctx: &TcContext, mark: u32) {
     // SAFETY: the context of a tcx program is valid for as long as the program runs.

@@ -1,8 +1,8 @@
 //! Waypoint's kernel side: the hooks, and nothing but the hooks.
 //!
 //! Each reads its packet ([`parse`]), asks the one decision that userspace tests
-//! ([`waypoint_common::redirect::decide`]) over the maps ([`maps`]), and acts on it ([`act`]) and says
-//! so ([`tell`]). None keeps state of its own: connections live in the kernel's socket tables.
+//! ([`waypoint_common::redirect::decide`]) over the maps ([`maps`]), and acts on it ([`act`]) and
+//! says so ([`tell`]). None keeps state of its own: connections live in the kernel's socket tables.
 //!
 //! **Invariant:** what is not captured, refused or spoofed goes on to the next program unchanged.
 #![no_std]

@@ -70,8 +70,8 @@ pub(crate) fn interface_of(address: &Addr) -> Option<&'static InterfaceOfPod> {
 /// The socket in a listener slot; the caller must release it.
 #[inline(always)]
 pub(crate) fn listener(slot: u32) -> Option<NonNull<c_void>> {
-    // SAFETY: both pointers are valid for the call. The kernel sees the relocated address of the map,
-    // and returns a counted reference to a socket, or null.
+    // SAFETY: both pointers are valid for the call. The kernel sees the relocated address of the
+    // map, and returns a counted reference to a socket, or null.
     let socket = unsafe {
         bpf_map_lookup_elem((&raw const LSN).cast_mut().cast(), (&raw const slot).cast())
     };
@@ -136,13 +136,13 @@ fn connection(ctx: &TcContext, segment: &Segment, nsid: i32) -> bool {
     }
 }
 
-/// Whether the namespace has a socket of this tuple that is no listener. Request sockets and TIME_WAIT
-/// count: the handshake's last ACK and a late FIN belong to the agent too.
+/// Whether the namespace has a socket of this tuple that is no listener. Request sockets and
+/// TIME_WAIT count: the handshake's last ACK and a late FIN belong to the agent too.
 #[inline(always)]
 fn has_socket(ctx: &TcContext, tuple: &mut bpf_sock_tuple, bytes: u32, nsid: i32) -> bool {
     let Ok(nsid) = u64::try_from(nsid) else { return false };
-    // SAFETY: context and tuple are valid for the call, and `bytes` is the length of the half of the
-    // tuple that was filled in.
+    // SAFETY: context and tuple are valid for the call, and `bytes` is the length of the half of
+    // the tuple that was filled in.
     let found = unsafe { bpf_skc_lookup_tcp(ctx.skb.skb.cast(), tuple, bytes, nsid, 0) };
     let Some(socket) = NonNull::new(found) else { return false };
     // SAFETY: the reference is counted, and given back below.

@@ -1,7 +1,7 @@
 //! Reads headers: Ethernet, IPv4 with options, IPv6 with extension headers, TCP.
 //!
-//! It decides nothing and changes nothing. Every read is a bounded copy out of the packet, so neither
-//! a length nor an offset that the sender wrote is trusted.
+//! It decides nothing and changes nothing. Every read is a bounded copy out of the packet, so
+//! neither a length nor an offset that the sender wrote is trusted.
 
 use aya_ebpf::programs::TcContext;
 use waypoint_common::{

@@ -29,15 +29,13 @@ pub(crate) fn count(reason: Reason, bytes: u64) {
     }
 }
 
-/// Counts what was done with a packet, and tells about it if the reason is worth it.
+/// Counts what was done with a packet, and tells about it.
 #[inline(always)]
 pub(crate) fn record(ctx: &TcContext, reason: Reason, headers: &Headers, slot: u16) {
     count(reason, u64::from(ctx.len()));
-    if is_noteworthy(reason) {
-        // SAFETY: the context of a tcx program is valid for as long as the program runs.
-        let ifindex = unsafe { (*ctx.skb.skb).ifindex };
-        tell(reason, &headers.segment, ifindex, slot);
-    }
+    // SAFETY: the context of a tcx program is valid for as long as the program runs.
+    let ifindex = unsafe { (*ctx.skb.skb).ifindex };
+    tell(reason, &headers.segment, ifindex, slot);
 }
 
 /// Counts a connection that found no listener, and tells about it.
@@ -47,19 +45,6 @@ pub(crate) fn no_listener(ctx: &SkLookupContext) {
     // SAFETY: the context of an sk_lookup program is valid for as long as the program runs.
     let ifindex = unsafe { (*ctx.lookup).ingress_ifindex };
     tell(Reason::NoListener, &looked_up(ctx), ifindex, 0);
-}
-
-/// Whether a packet with this reason is worth telling about, beside counting it.
-#[inline(always)]
-const fn is_noteworthy(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Spoofed
-            | Reason::FailOpen
-            | Reason::FailClosed
-            | Reason::Refused
-            | Reason::ToUnknown
-    )
 }
 
 /// Makes an event, unless there was one for the reason a moment ago.
@@ -119,8 +104,8 @@ fn looked_up(ctx: &SkLookupContext) -> Segment {
     }
 }
 
-/// An address of the context, read word by word: the kernel allows no other width, and LLVM would merge
-/// reads that are not volatile.
+/// An address of the context, read word by word: the kernel allows no other width, and LLVM would
+/// merge reads that are not volatile.
 ///
 /// # Safety
 ///

@@ -1,9 +1,10 @@
-//! The node's data path: programs and maps in the kernel, and the namespace that captured connections
-//! are led into.
+//! The node's data path: programs and maps in the kernel, and the namespace that captured
+//! connections are led into.
 //!
-//! [`DataPath`] mirrors Snapshots into BPF maps, keeps `from_pod` attached to every enrolled pod, and
-//! proves again and again that a captured connection arrives. It decides nothing about waypoints (a
-//! Snapshot says which destination has one) and serves no connection: the listeners are handed out.
+//! [`DataPath`] mirrors Snapshots into BPF maps, keeps `from_pod` attached to every enrolled pod,
+//! and proves again and again that a captured connection arrives. It decides nothing about
+//! waypoints (a Snapshot says which destination has one) and serves no connection: the listeners
+//! are handed out.
 //!
 //! ```text
 //!  Snapshot ─▶ desired ─▶ mirror ──────▶ wp_dst, if_pod, pod_if
@@ -12,10 +13,10 @@
 //!  stats, events ─▶ counters, events ─▶ telemetry
 //! ```
 //!
-//! **Invariant:** the maps are a mirror. They are changed by difference, new entries first, and never
-//! emptied, so that neither a restart nor a change interrupts what is not concerned.
-//! **Invariant:** whatever must outlive this process is pinned, and nothing else; [`cleanup`] finds all
-//! of it again.
+//! **Invariant:** the maps are a mirror. They are changed by difference, new entries first, and
+//! never emptied, so that neither a restart nor a change interrupts what is not concerned.
+//! **Invariant:** whatever must outlive this process is pinned, and nothing else; [`cleanup`] finds
+//! all of it again.
 
 use std::path::PathBuf;
 

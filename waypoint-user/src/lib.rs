@@ -1,5 +1,5 @@
-//! Waypoint's userspace, in five levels; a module uses lower levels and, within its level, only what
-//! `cargo xtask tidy` allows.
+//! Waypoint's userspace, in five levels; a module uses lower levels and, within its level, only
+//! what `cargo xtask tidy` allows.
 //!
 //! | level | modules | what they are |
 //! |---|---|---|

@@ -1,18 +1,19 @@
 //! The engine: from an accepted connection and its original destination to an endpoint and back.
 //!
-//! It gets a byte stream, who opened it and where it was going, and nothing else: how connections are
-//! captured, and where the mesh comes from, is not its business.
+//! It gets a byte stream, who opened it and where it was going, and nothing else: how connections
+//! are captured, and where the mesh comes from, is not its business.
 //!
 //! ```text
 //! accept ─▶ destination ─▶ sniff ─┬─▶ http: judge ─▶ route ─▶ balance ─▶ forward ─┬─▶ record
 //!                                 └─▶ tcp:  judge ──────────▶ balance ─▶ copy ────┘
 //! ```
 //!
-//! Each worker is a pinned thread with a runtime, listeners, upstream connections and counters of its own;
-//! workers share only the Snapshot.
+//! Each worker is a pinned thread with a runtime, listeners, upstream connections and counters of
+//! its own; workers share only the Snapshot.
 //!
 //! **Invariant:** a request sees one Snapshot from start to end.
-//! **Invariant:** a change of the mesh never cuts an established stream, unless its policies now deny it.
+//! **Invariant:** a change of the mesh never cuts an established stream, unless its policies now
+//! deny it.
 //! **Invariant:** nothing that a peer sends or fails to read makes memory grow beyond the limits in
 //! [`limits`].
 
@@ -134,16 +135,24 @@ impl Engine {
         Ok(Self { drain: drain_all, workers })
     }
 
-    /// Stops accepting, lets requests and connections end until the deadline, and cuts what is left.
-    pub async fn drain(self) -> Drained {
+    /// Stops accepting, lets requests and connections end until the deadline, and cuts what is
+    /// left.
+    pub async fn drain(mut self) -> Drained {
         self.drain.cancel();
         let mut sum = Drained::default();
-        for worker in self.workers {
+        for worker in std::mem::take(&mut self.workers) {
             let drained = worker.await.unwrap_or_default();
             sum.finished += drained.finished;
             sum.cut += drained.cut;
         }
         sum
+    }
+}
+
+/// An engine that is dropped drains, though nobody waits for it.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.drain.cancel();
     }
 }
 
@@ -157,7 +166,8 @@ fn start_worker(
         pin(number);
         match run() {
             Ok(counts) => {
-                // Nobody may wait for the counts, for example after a failed start of another worker.
+                // Nobody may wait for the counts, for example after a failed start of another
+                // worker.
                 let _ = done.send(counts);
             }
             Err(cause) => tracing::error!(worker = number, %cause, "a worker could not start"),

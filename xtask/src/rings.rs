@@ -1,7 +1,8 @@
 //! Running the tests, ring by ring, and saying in one line how it went.
 //!
 //! It does not know what is tested: rings are told apart by where a test lives. Unit tests live
-//! beside the code; `tests/tests/golden*.rs` are golden; the other files there need the lab.
+//! in the code's own folders; test targets whose name begins with `golden` are golden; the others
+//! need the lab.
 //!
 //! **Invariant:** a test that did not run is counted and its reason printed; a ring that breaks
 //! before it can count its tests counts as one failure.
@@ -158,19 +159,19 @@ fn product_test(targets: &[&str]) -> Command {
     command
 }
 
-/// The test targets under `tests/tests`.
+/// The test targets beside the crates' sources.
 fn targets() -> Result<Vec<String>> {
-    let folder = root().join("tests/tests");
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
     let mut names = Vec::new();
-    for entry in folder.read_dir()? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+    for folder in TARGETS.iter().map(|folder| root().join(folder)) {
+        for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+            }
         }
     }
     names.sort();
     Ok(names)
 }
+
+const TARGETS: &[&str] = &["tests/tests", "waypoint-user/tests"];

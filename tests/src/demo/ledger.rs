@@ -43,10 +43,10 @@ impl Ledger {
         let claim = widest(|row| &row.claim, CLAIM);
         let expected = widest(|row| &row.expected, EXPECTED);
         let line = |a: &str, b: &str, c: &str| format!("{a:<claim$}  {b:<expected$}  {c}");
-        let mut lines = vec![format!("      {}", line(CLAIM, EXPECTED, OBSERVED))];
+        let mut lines = vec![format!("         {}", line(CLAIM, EXPECTED, OBSERVED))];
         for row in &self.0 {
             let (tone, word) = if row.holds { (Tone::Good, "ok") } else { (Tone::Bad, "DIFFERS") };
-            let verdict = narrator::dress(tone, &format!("{word:<4}"));
+            let verdict = narrator::dress(tone, &format!("{word:<7}"));
             lines.push(format!("{verdict}  {}", line(&row.claim, &row.expected, &row.observed)));
         }
         lines.join("\n")

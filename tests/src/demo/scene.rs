@@ -41,7 +41,7 @@ impl Scene {
             .start()?;
         let scene = Self { lab, acts: 0 };
         narrator::say("waypointd was started on the node like this:");
-        narrator::typed(&scene.agent_command());
+        scene.show_agent();
         Ok(scene)
     }
 
@@ -90,11 +90,25 @@ impl Scene {
     }
 
     /// Labels the shop's namespace.
-    pub(super) fn label_namespace(&mut self, key: &str, value: &str) -> Result<()> {
+    pub(super) fn label_namespace(&mut self, labels: &[(&str, &str)]) -> Result<()> {
         let file = self.manifests().join(format!("namespace--{NAMESPACE}.yaml"));
         narrator::typed(&format!("$EDITOR {}", file.display()));
-        narrator::came_back(&format!("+ labels: {{{key}: {value}}}"));
-        self.lab.label("Namespace", NAMESPACE, key, value)
+        for (key, value) in labels {
+            narrator::came_back(&format!("+   {key}: {value}"));
+            self.lab.label("Namespace", NAMESPACE, key, value)?;
+        }
+        Ok(())
+    }
+
+    /// Shows what the access log says of the first request that it has.
+    pub(super) fn first_line(&self) -> Result<()> {
+        let log = self.lab.name().directory().join("waypointd.out");
+        narrator::typed(&format!("head -n 1 {}", log.display()));
+        let line = self.lab.wait_for_line("any", |_| true)?;
+        let fields = LOGGED.iter().filter_map(|name| Some((*name, line.get(name)?)));
+        let shown: Vec<_> = fields.map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        narrator::came_back(&format!("{{..., {}, ...}}", shown.join(", ")));
+        Ok(())
     }
 
     /// How many connections the kernel has captured so far.
@@ -125,11 +139,11 @@ impl Scene {
         Ok(format!("http://{}{path}", self.lab.service_address(service)?))
     }
 
-    /// The command that waypointd was started by.
-    fn agent_command(&self) -> String {
+    /// Shows the command that starts waypointd.
+    pub(super) fn show_agent(&self) {
         let arguments = self.lab.agent_settings().arguments();
         let words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
-        ["waypointd".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+        narrator::typed(&format!("waypointd {}", words.collect::<Vec<_>>().join(" ")));
     }
 
     /// Shows a curl command, runs it in a pod, and yields its two outputs and the time it took.
@@ -156,6 +170,8 @@ fn quoted(argument: &str) -> String {
     if argument.contains([' ', '[', '?']) { format!("'{argument}'") } else { argument.to_owned() }
 }
 
+/// What of a line of the access log tells the story.
+const LOGGED: &[&str] = &["method", "path", "response_code", "authority", "upstream_host"];
 /// What the lines of the metrics page have that count captured connections.
 const CAPTURED: &str = "reason=\"captured\"";
 /// Requests of [`Scene::ask_often`].

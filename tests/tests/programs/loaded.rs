@@ -1,4 +1,5 @@
-//! The programs, loaded but attached nowhere, and one pod behind the interface that test runs come from.
+//! The programs, loaded but attached nowhere, and one pod behind the interface that test runs come
+//! from.
 
 use std::{
     net::{IpAddr, TcpListener},

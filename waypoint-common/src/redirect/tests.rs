@@ -271,7 +271,10 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_tcp_passes_for_its_reason(index in 0..Reason::ALL.len(), tables in any_tables()) {
+    fn what_is_not_tcp_passes_for_its_reason(
+        index in 0..Reason::ALL.len(),
+        tables in any_tables(),
+    ) {
         let reasons: Vec<Reason> = Reason::ALL.to_vec();
         let reason = reasons[index];
         let verdict = decide(Packet::Other(reason), &pod(ENROLLED), 0, &tables);

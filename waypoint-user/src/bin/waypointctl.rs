@@ -1,4 +1,5 @@
 //! The command line: parses arguments, calls `cli`, prints.
+#![forbid(unsafe_code)]
 
 use std::{
     io::{ErrorKind, Write},

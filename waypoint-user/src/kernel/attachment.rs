@@ -24,7 +24,8 @@ pub(super) enum Found {
     Behind,
 }
 
-/// Makes sure that the program runs first on what the interface receives, by a link pinned at `pin`.
+/// Makes sure that the program runs first on what the interface receives, by a link pinned at
+/// `pin`.
 pub(super) async fn ensure_at_head(
     program: &mut SchedClassifier,
     interface: &str,
@@ -64,8 +65,8 @@ fn look(program: &SchedClassifier, interface: &str) -> Result<Found, ProgramErro
     })
 }
 
-/// Attaches ahead of every other program. The kernel lets go of a former link of the same program only
-/// a moment after its pin is gone; until then it knows the program already.
+/// Attaches ahead of every other program. The kernel lets go of a former link of the same program
+/// only a moment after its pin is gone; until then it knows the program already.
 async fn attach(
     program: &mut SchedClassifier,
     interface: &str,

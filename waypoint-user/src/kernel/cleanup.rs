@@ -13,7 +13,8 @@ use super::{
 };
 
 /// Removes pins (and with them programs, links and maps) of every version, the probe, the agent's
-/// namespace and the run directory; says what there was. A bpffs stays mounted, as others may use it.
+/// namespace and the run directory; says what there was. A bpffs stays mounted, as others may use
+/// it.
 pub fn cleanup(settings: &Settings) -> Result<Vec<String>, Error> {
     let held = if settings.run_dir.exists() { Some(Lock::take(&settings.run_dir)?) } else { None };
     let pins = Pins::new(&settings.pin_dir).remove_all()?;

@@ -63,8 +63,8 @@ struct Counts {
 }
 
 impl DataPath {
-    /// Sets everything up, or takes over what an earlier process left. New connections are not captured
-    /// before [`run`](Self::run), unless an earlier process still does.
+    /// Sets everything up, or takes over what an earlier process left. New connections are not
+    /// captured before [`run`](Self::run), unless an earlier process still does.
     pub async fn prepare(settings: Settings, registry: &Registry) -> Result<Self, Error> {
         let lock = Lock::take(&settings.run_dir)?;
         bpffs::ensure(&settings.pin_dir)?;
@@ -101,7 +101,8 @@ impl DataPath {
         Ok(data_path)
     }
 
-    /// The listeners of each worker: IPv4, and IPv6 where the kernel has it. They are handed out once.
+    /// The listeners of each worker: IPv4, and IPv6 where the kernel has it. They are handed out
+    /// once.
     pub fn listeners(&mut self) -> Vec<Vec<TcpListener>> {
         std::mem::take(&mut self.listeners)
     }
@@ -124,9 +125,9 @@ impl DataPath {
         self.progress.clone()
     }
 
-    /// Captures connections until shutdown: follows Snapshots and the host's links, proves itself, and
-    /// opens the gate for as long as the proof holds. At shutdown new connections are left to each
-    /// destination's fail mode; the pins stay, for the next process.
+    /// Captures connections until shutdown: follows Snapshots and the host's links, proves itself,
+    /// and opens the gate for as long as the proof holds. At shutdown new connections are left to
+    /// each destination's fail mode; the pins stay, for the next process.
     pub async fn run(
         self,
         snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -140,8 +141,8 @@ impl DataPath {
         outcome
     }
 
-    /// Attaches `from_agent` and `steer`, and writes where the agent is. Idempotent; after the agent's
-    /// namespace was made again it puts everything in its new place.
+    /// Attaches `from_agent` and `steer`, and writes where the agent is. Idempotent; after the
+    /// agent's namespace was made again it puts everything in its new place.
     async fn attach_to_agent(&mut self) -> Result<(), Error> {
         let pin = self.pins.link(program::FROM_AGENT);
         let link = self.settings.link.clone();
@@ -173,7 +174,7 @@ impl Counts {
         let reattached = Arc::clone(&counts.reattached);
         registry.counter_source(
             "waypoint_reattached_total",
-            "How often another program was found ahead of one of ours, which was then attached again.",
+            "How often another program was ahead of one of ours, which was then attached again.",
             "program",
             move || vec![(program::FROM_POD.to_owned(), reattached.load(Ordering::Relaxed))],
         );

@@ -2,24 +2,27 @@
 //!
 //! It knows the mesh and the kernel's records, and nothing of maps, interfaces or time.
 //!
-//! **Invariant:** no address is captured that must stay reachable for a connection to be captured at
-//! all: a waypoint's own, the node's, loopback, link-local and multicast addresses.
+//! **Invariant:** no address is captured that must stay reachable for a connection to be captured
+//! at all: a waypoint's own, the node's, loopback, link-local and multicast addresses.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use waypoint_common::redirect::{
     Destination, DestinationKey, action, destination_flag::FAIL_CLOSED,
 };
 
-use crate::mesh::{
-    binding::{Binding, FailMode},
-    object::ObjectName,
-    service::Service,
-    snapshot::Snapshot,
-    workload::{Enrolment, NetnsRef, Workload},
+use crate::{
+    mesh::{
+        object::ObjectName,
+        service::Service,
+        snapshot::Snapshot,
+        workload::{Enrolment, NetnsRef, Workload},
+    },
+    select::{self, Choice},
 };
 
 /// What the kernel should hold.
@@ -45,7 +48,7 @@ impl Desired {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let guard = Guard::of(snapshot);
         let services = snapshot.services().values().flat_map(|s| service_entries(snapshot, s));
-        let workloads = snapshot.workloads().values().flat_map(|w| workload_entries(w));
+        let workloads = snapshot.workloads().values().flat_map(workload_entries);
         let allowed = services.chain(workloads).filter(|(address, _, _)| guard.allows(*address));
         let destinations = allowed
             .map(|(address, port, value)| {
@@ -63,7 +66,7 @@ struct Guard(HashSet<IpAddr>);
 
 impl Guard {
     fn of(snapshot: &Snapshot) -> Self {
-        let excluded = |w: &&std::sync::Arc<Workload>| w.host_network || w.instance_of.is_some();
+        let excluded = |w: &&Arc<Workload>| w.host_network || w.instance_of.is_some();
         let workloads = snapshot.workloads().values().filter(excluded);
         Self(workloads.flat_map(|workload| workload.addresses.iter().copied()).collect())
     }
@@ -81,10 +84,12 @@ impl Guard {
 
 type Entry = (IpAddr, u16, Destination);
 
-/// One entry for each virtual address and declared port. A headless Service has none: its clients dial
-/// pods, and a waypoint for services never sees that.
-fn service_entries(snapshot: &Snapshot, service: &Service) -> Vec<Entry> {
-    let Some(value) = service_destination(service) else { return Vec::new() };
+/// One entry for each virtual address and declared port. A headless Service has none: its clients
+/// dial pods, and a waypoint for services never sees that.
+fn service_entries(snapshot: &Snapshot, service: &Arc<Service>) -> Vec<Entry> {
+    let Some(value) = entry(&select::for_service(service), service.fail_closed) else {
+        return Vec::new();
+    };
     // Where two Services claim an address, only one has it.
     let own = |vip: &&IpAddr| {
         snapshot.service_of_vip(**vip).is_some_and(|owner| owner.name == service.name)
@@ -96,22 +101,23 @@ fn service_entries(snapshot: &Snapshot, service: &Service) -> Vec<Entry> {
     service.vips.iter().filter(own).flat_map(ports).collect()
 }
 
-fn service_destination(service: &Service) -> Option<Destination> {
-    match &service.binding {
-        Binding::Direct => None,
-        Binding::Bound(waypoint) => {
-            Some(destination(action::CAPTURE, service.fail_closed, waypoint))
-        }
-        Binding::Refused(refusal) => (service.fail_mode == FailMode::Closed)
-            .then(|| destination(action::REFUSE, true, &refusal.waypoint)),
-    }
+/// A workload that a waypoint takes, or that must not be reached without one, on every port.
+fn workload_entries(workload: &Arc<Workload>) -> Vec<Entry> {
+    let Some(value) = entry(&select::for_workload(workload), workload.fail_closed) else {
+        return Vec::new();
+    };
+    workload.addresses.iter().map(|address| (*address, EVERY_PORT, value)).collect()
 }
 
-/// A bound workload is captured on every port.
-fn workload_entries(workload: &Workload) -> Vec<Entry> {
-    let Some(waypoint) = workload.binding.waypoint() else { return Vec::new() };
-    let value = destination(action::CAPTURE, workload.fail_closed, waypoint);
-    workload.addresses.iter().map(|address| (*address, EVERY_PORT, value)).collect()
+/// What the choice for a destination means to the kernel; nothing where connections go direct.
+fn entry(choice: &Choice<'_>, fail_closed: bool) -> Option<Destination> {
+    match choice {
+        Choice::Direct(_) => None,
+        Choice::Waypoint { waypoint, .. } => {
+            Some(destination(action::CAPTURE, fail_closed, waypoint))
+        }
+        Choice::Refuse(refusal) => Some(destination(action::REFUSE, true, &refusal.waypoint)),
+    }
 }
 
 fn pod(workload: &Workload) -> Option<Pod> {

@@ -1,10 +1,10 @@
 //! The enrolled pods of this node: where they are, which number they have, and `from_pod` on each.
 //!
-//! It does not know what is captured, and writes no map itself: [`Enrolment::tables`] says what the maps
-//! should hold.
+//! It does not know what is captured, and writes no map itself: [`Enrolment::tables`] says what the
+//! maps should hold.
 //!
-//! **Invariant:** a pod that is no longer enrolled opens no captured connection from that moment on, but
-//! its captured connections live: `from_pod` stays until the last one ended.
+//! **Invariant:** a pod that is no longer enrolled opens no captured connection from that moment
+//! on, but its captured connections live: `from_pod` stays until the last one ended.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -9,7 +9,8 @@ use super::netlink;
 pub enum Error {
     /// Another process has the run directory.
     #[error(
-        "{} is in use by process {holder}; stop it, or give this one another --run-dir, --pin-dir and --link",
+        "{} is in use by process {holder}; stop it, or give this one another --run-dir, \
+         --pin-dir and --link",
         path.display()
     )]
     Busy {

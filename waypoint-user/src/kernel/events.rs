@@ -11,8 +11,8 @@ use aya::maps::{MapData, RingBuf};
 use tokio::time::interval;
 use waypoint_common::{counter::Reason, event::Event};
 
-/// Logs events for as long as it is polled. The programs make few enough that the ring buffer does not
-/// fill up between two looks; if it does, they drop events.
+/// Logs events for as long as it is polled. The programs make few enough that the ring buffer does
+/// not fill up between two looks; if it does, they drop events.
 pub(super) async fn follow(mut ring: RingBuf<MapData>) {
     let mut clock = interval(PERIOD);
     loop {

@@ -8,8 +8,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Error, netns::Netns};
 
-/// For each worker, a listener for IPv4 and, where the kernel has it, one for IPv6; those of a family
-/// share their port, and the kernel spreads connections over them.
+/// For each worker, a listener for IPv4 and, where the kernel has it, one for IPv6; those of a
+/// family share their port, and the kernel spreads connections over them.
 pub(super) fn open(netns: &Netns, workers: usize) -> Result<Vec<Vec<TcpListener>>, Error> {
     let families: &[SocketAddr] = if has_ipv6() { &[V4, V6] } else { &[V4] };
     let open_all = || families.iter().map(|address| listen(*address)).collect();
@@ -48,6 +48,6 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 const PORT: u16 = 15001;
 const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT);
 const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), PORT);
-/// Connections that wait to be accepted, for each listener; the kernel drops further SYNs, which their
-/// clients send again.
+/// Connections that wait to be accepted, for each listener; the kernel drops further SYNs, which
+/// their clients send again.
 const BACKLOG: i32 = 4096;

@@ -2,8 +2,8 @@
 //!
 //! It does not know what the entries mean.
 //!
-//! **Invariant:** an entry that is wanted before and after is never missing in between, and one that
-//! changes is replaced at once.
+//! **Invariant:** an entry that is wanted before and after is never missing in between, and one
+//! that changes is replaced at once.
 //! **Invariant:** a full table keeps what it has and loses only what is no longer wanted.
 
 use std::{collections::HashMap, hash::Hash};
@@ -47,8 +47,8 @@ where
         self.known.len()
     }
 
-    /// Makes the table equal to `wanted`: inserts what is new, then deletes what is stale. When it is
-    /// full, everything that fits is in it, and the error says how much is missing.
+    /// Makes the table equal to `wanted`: inserts what is new, then deletes what is stale. When it
+    /// is full, everything that fits is in it, and the error says how much is missing.
     pub(super) fn apply(&mut self, wanted: &HashMap<K, V>) -> Result<(), Error> {
         let waiting = self.insert_new(wanted)?;
         let stale: Vec<K> =

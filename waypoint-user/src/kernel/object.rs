@@ -1,7 +1,7 @@
 //! The eBPF object that is part of this binary.
 //!
-//! **Invariant:** its fingerprint is a function of its bytes alone, so that a restart of the same build
-//! recognises its programs in the kernel.
+//! **Invariant:** its fingerprint is a function of its bytes alone, so that a restart of the same
+//! build recognises its programs in the kernel.
 
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use waypoint_common::map;

@@ -1,9 +1,11 @@
 //! A pod of our own that dials a captured destination, to prove the data path from end to end.
 //!
-//! Its connection takes every step of a real one: `from_pod` on a veth, the agent's namespace, `steer`,
-//! a listener, and the answer's way back. The engine closes it at once, and that is the proof.
+//! Its connection takes every step of a real one: `from_pod` on a veth, the agent's namespace,
+//! `steer`, a listener, and the answer's way back. The engine closes it at once, and that is the
+//! proof.
 //!
-//! **Invariant:** its namespace, addresses and number are no pod's, and nothing but it ever dials them.
+//! **Invariant:** its namespace, addresses and number are no pod's, and nothing but it ever dials
+//! them.
 
 use std::{
     io::{self, Read as _},

@@ -1,9 +1,10 @@
 //! The programs in the kernel: re-used when they are this build's, else replaced without a gap.
 //!
-//! A pinned link keeps its place on its hook while its program is exchanged, so packets meet either the
-//! old program or the new one, never none.
+//! A pinned link keeps its place on its hook while its program is exchanged, so packets meet either
+//! the old program or the new one, never none.
 //!
-//! **Invariant:** new programs are loaded and accepted by the verifier before an old one is touched.
+//! **Invariant:** new programs are loaded and accepted by the verifier before an old one is
+//! touched.
 
 use std::{fs, path::Path};
 
@@ -31,8 +32,8 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// Opens the pinned programs if they are those of this fingerprint, else puts this build's in their
-    /// place. Says whether it did.
+    /// Opens the pinned programs if they are those of this fingerprint, else puts this build's in
+    /// their place. Says whether it did.
     pub(super) fn ensure(pins: &Pins, pinned: Option<u64>) -> Result<(Self, bool), Error> {
         if pinned == Some(object::fingerprint())
             && let Ok(programs) = Self::open(pins)
@@ -63,8 +64,8 @@ impl Programs {
         replace(&mut self.from_agent, &pins.link(program::FROM_AGENT))
     }
 
-    /// Attaches `steer` to the agent's namespace. A namespace may have several such programs: the new
-    /// one is there before the old one goes.
+    /// Attaches `steer` to the agent's namespace. A namespace may have several such programs: the
+    /// new one is there before the old one goes.
     pub(super) fn attach_steer(&mut self, pins: &Pins, netns: &Netns) -> Result<(), Error> {
         let failed = Error::program(program::STEER);
         let id = self.steer.attach(netns).map_err(&failed)?;
@@ -105,7 +106,8 @@ fn load(pins: &Pins) -> Result<(), Error> {
     Ok(())
 }
 
-/// Exchanges the program of a pinned link. A link whose interface is gone cannot be exchanged; it goes.
+/// Exchanges the program of a pinned link. A link whose interface is gone cannot be exchanged; it
+/// goes.
 fn replace(program: &mut SchedClassifier, path: &Path) -> Result<(), Error> {
     if !path.exists() {
         return Ok(());

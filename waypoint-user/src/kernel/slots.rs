@@ -1,7 +1,8 @@
 //! Numbers for pods, as the packet mark carries them.
 //!
-//! **Invariant:** zero is never given out, and a number comes back only when its pod is detached; then
-//! every other free number is used before it, so that a late packet does not name the wrong pod.
+//! **Invariant:** zero is never given out, and a number comes back only when its pod is detached;
+//! then every other free number is used before it, so that a late packet does not name the wrong
+//! pod.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,10 @@
 //! The accept loop.
 //!
-//! **Invariant:** what the kernel has already accepted for us when a drain begins is served, not reset.
+//! **Invariant:** what the kernel has already accepted for us when a drain begins is served, not
+//! reset.
 
 use std::{io, net::SocketAddr, rc::Rc};
 
-use futures_util::FutureExt;
 use nix::errno::Errno;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -24,11 +24,24 @@ pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
         };
         admit_or_rest(&worker, accepted).await;
     }
-    while let Some(accepted) = listener.accept().now_or_never() {
-        if accepted.is_err() {
-            break;
+    if let Err(cause) = accept_backlog(&worker, listener) {
+        tracing::warn!(%cause, "connections that waited when the drain began were reset");
+    }
+}
+
+/// Accepts what waits already. The kernel is asked itself, because the runtime may not have heard
+/// yet of connections that came a moment ago.
+fn accept_backlog(worker: &Rc<Worker>, listener: TcpListener) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    loop {
+        match listener.accept() {
+            Ok((stream, remote)) => {
+                stream.set_nonblocking(true)?;
+                admit(worker, TcpStream::from_std(stream)?, remote);
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(cause) => return Err(cause),
         }
-        admit_or_rest(&worker, accepted).await;
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A connection that was just accepted, and that keeps its place until nothing uses it any more.
+    /// A connection that was just accepted, and that keeps its place until nothing uses it any
+    /// more.
     pub(super) fn new(
         place: Place,
         remote: SocketAddr,
@@ -66,11 +67,11 @@ impl Connection {
             return self.refuse(&view);
         };
         let deadline = self.worker.settings.sniff_deadline;
-        let drain = self.worker.drain.clone();
+        let sniffing = sniff(&mut stream, target.protocol, deadline);
         let sniffed = tokio::select! {
-            sniffed = sniff(&mut stream, target.protocol, deadline) => sniffed,
-            // Nothing was asked yet, so nothing is lost.
-            () = drain.cancelled() => return,
+            sniffed = sniffing => sniffed,
+            // Nothing was asked, so nothing is lost.
+            () = self.worker.drain_patience() => return,
         };
         let sniffed = match sniffed {
             Ok(sniffed) => sniffed,

@@ -1,7 +1,7 @@
 //! HTTP: connections from clients, and the life of a request on them.
 //!
-//! The codecs are hyper's on both sides; how a message is framed is decided here, and what leaves is
-//! written from the parsed model.
+//! The codecs are hyper's on both sides; how a message is framed is decided here, and what leaves
+//! is written from the parsed model.
 //!
 //! **Invariant:** what frames a message or holds for one hop is never forwarded, only made anew.
 
@@ -19,13 +19,13 @@ use tokio::net::TcpStream;
 use crate::telemetry::task;
 
 pub(super) use self::body::RequestBody;
-use self::rewind::Rewind;
+use self::{patience::Patience, rewind::Rewind};
 use super::{
     connection::Connection,
     limits::{
-        HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, HTTP1_BUFFER_BYTES,
-        HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_ERROR_RESETS_MAX, HTTP2_PENDING_RESETS_MAX,
-        HTTP2_STREAM_WINDOW_BYTES, HTTP2_STREAMS_MAX,
+        HEADER_BYTES_MAX, HEADERS_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
+        HTTP2_ERROR_RESETS_MAX, HTTP2_PENDING_RESETS_MAX, HTTP2_STREAM_WINDOW_BYTES,
+        HTTP2_STREAMS_MAX, REQUEST_TIMEOUT,
     },
     record::Record,
     respond::Fault,
@@ -37,6 +37,7 @@ mod exchange;
 mod fields;
 mod forward;
 mod outgoing;
+mod patience;
 mod plan;
 mod reply;
 mod rewind;
@@ -46,16 +47,20 @@ mod upgrade;
 pub(super) async fn serve_http1(connection: Rc<Connection>, stream: TcpStream, first: Bytes) {
     let of_request = Rc::clone(&connection);
     let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
+    let patience = Patience::default();
+    let stream = Rewind::new(stream, first, patience.clone());
     let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .timer(patience)
+        .header_read_timeout(REQUEST_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(HTTP1_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(Rewind::new(stream, first)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
+        // The codec comes first, because it closes a connection on which it has seen nothing yet.
+        biased;
         served = serving.as_mut() => served,
         () = connection.worker.drain.cancelled() => {
             serving.as_mut().graceful_shutdown();
@@ -71,6 +76,7 @@ pub(super) async fn serve_http1(connection: Rc<Connection>, stream: TcpStream, f
 pub(super) async fn serve_http2(connection: Rc<Connection>, stream: TcpStream, first: Bytes) {
     let of_request = Rc::clone(&connection);
     let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
+    let stream = Rewind::new(stream, first, Patience::default());
     let serving = http2::Builder::new(Local)
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
@@ -80,9 +86,11 @@ pub(super) async fn serve_http2(connection: Rc<Connection>, stream: TcpStream, f
         .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS_MAX)
         .max_local_error_reset_streams(HTTP2_ERROR_RESETS_MAX)
-        .serve_connection(TokioIo::new(Rewind::new(stream, first)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
     let served = tokio::select! {
+        // The codec comes first, because it closes a connection on which it has seen nothing yet.
+        biased;
         served = serving.as_mut() => served,
         () = connection.worker.drain.cancelled() => {
             serving.as_mut().graceful_shutdown();

@@ -2,8 +2,8 @@
 //!
 //! A lease is held by each request, upgraded stream and TCP connection for as long as it lives.
 //!
-//! **Invariant:** a lease is revoked only by policies that now deny it; a destination that vanished leaves
-//! it alone.
+//! **Invariant:** a lease is revoked only by policies that now deny it; a destination that vanished
+//! leaves it alone.
 
 use std::{
     cell::{Cell, RefCell},

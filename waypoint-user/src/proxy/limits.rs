@@ -12,9 +12,13 @@ pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Most header fields of HTTP/1; more are answered with 431.
 pub const HEADERS_MAX: usize = 128;
 
-/// How long the head of an HTTP/1 request may take once its connection waits for one; then the
-/// connection is closed. It is also how long a connection may be idle between requests.
-pub const HEADER_TIMEOUT: Duration = Duration::from_hours(1);
+/// How long an HTTP/1 connection may wait for its next request; then it is closed. Counted as
+/// `header_timeout`, like the next two.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// How long the head of an HTTP/1 request may take from its first bytes on; then the connection is
+/// closed.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the first bytes may take where HTTP is declared; then the connection is closed.
 pub const FIRST_BYTES_TIMEOUT: Duration = Duration::from_mins(1);
@@ -53,8 +57,8 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 /// First bytes of a connection that are looked at to tell its protocol.
 pub const SNIFF_BYTES_MAX: usize = 1024;
 
-/// Sizes of a copy buffer: it grows when a read filled it, and starts small because most connections
-/// are idle.
+/// Sizes of a copy buffer: it grows when a read filled it, and starts small because most
+/// connections are idle.
 pub const COPY_BUFFER_BYTES: [usize; 3] = [1024, 16 * 1024, 256 * 1024];
 
 /// How long accepting rests when there are no file descriptors. Counted as `file_descriptors`.
@@ -62,6 +66,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a connection may be silent before the kernel asks whether the other side is there.
 pub const KEEPALIVE_AFTER: Duration = Duration::from_mins(5);
+
+/// How long a connection that is accepted while draining may take to ask for something; then it is
+/// closed.
+pub const DRAIN_FIRST_BYTES_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Pairs of parties whose counters one connection remembers.
 pub const METERS_MAX: usize = 32;
@@ -75,7 +83,7 @@ pub(super) struct Limits {
     pub(super) file_descriptors: Limit,
     /// [`IDLE_PER_ENDPOINT_MAX`] and [`IDLE_MAX`].
     pub(super) upstream_idle: Limit,
-    /// [`FIRST_BYTES_TIMEOUT`] and [`HEADER_TIMEOUT`].
+    /// [`REQUEST_TIMEOUT`], [`HEAD_TIMEOUT`] and [`FIRST_BYTES_TIMEOUT`].
     pub(super) header_timeout: Limit,
     /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
     pub(super) header_bytes: Limit,

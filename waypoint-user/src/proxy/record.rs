@@ -1,7 +1,7 @@
 //! What is told of a request when it ends: one line of the access log, and the metrics.
 //!
-//! **Invariant:** every request is told exactly once, however it ends: a record that is dropped before
-//! its request ended tells that the client went away.
+//! **Invariant:** every request is told exactly once, however it ends: a record that is dropped
+//! before its request ended tells that the client went away.
 
 use std::{cell::Cell, rc::Rc, sync::Arc, time::SystemTime};
 
@@ -121,7 +121,8 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.told {
-            self.fail(Fault::ClientGone);
+            let cutting = self.connection.worker.is_cutting();
+            self.fail(if cutting { Fault::Drained } else { Fault::ClientGone });
             self.tell();
         }
     }

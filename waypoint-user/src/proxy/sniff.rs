@@ -1,10 +1,11 @@
 //! What a connection speaks, told from its first bytes.
 //!
-//! A declared protocol wins. Where none is declared, a request line or the preface of HTTP/2 makes it HTTP;
-//! silence until the deadline makes it opaque, because there are protocols in which the server speaks
-//! first, and it stays opaque when the client speaks later.
+//! A declared protocol wins. Where none is declared, a request line or the preface of HTTP/2 makes
+//! it HTTP; silence until the deadline makes it opaque, because there are protocols in which the
+//! server speaks first, and it stays opaque when the client speaks later.
 //!
-//! **Invariant:** the bytes that were looked at are not lost; they come first when the stream is read.
+//! **Invariant:** the bytes that were looked at are not lost; they come first when the stream is
+//! read.
 
 use std::{io, time::Duration};
 
@@ -37,8 +38,8 @@ pub(super) struct Sniffed {
     pub(super) first: Bytes,
 }
 
-/// Looks at the first bytes of a connection. An error means that the client is gone or, where HTTP is
-/// declared, that it says nothing.
+/// Looks at the first bytes of a connection. An error means that the client is gone or, where HTTP
+/// is declared, that it says nothing.
 pub(super) async fn sniff(
     stream: &mut TcpStream,
     declared: AppProtocol,

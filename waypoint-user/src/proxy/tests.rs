@@ -1,4 +1,5 @@
-//! The engine over loopback sockets: clients and endpoints are written byte by byte where it matters.
+//! The engine over loopback sockets: clients and endpoints are written byte by byte where it
+//! matters.
 
 mod http1;
 mod http2;

@@ -1,7 +1,8 @@
-//! Connections to endpoints: dialled with our mark, kept while idle, shared by all clients of a worker.
+//! Connections to endpoints: dialled with our mark, kept while idle, shared by all clients of a
+//! worker.
 //!
-//! **Invariant:** a connection carries one HTTP/1 request at a time, and is used again only after both the
-//! request and the response came to their end.
+//! **Invariant:** a connection carries one HTTP/1 request at a time, and is used again only after
+//! both the request and the response came to their end.
 //! **Invariant:** dropping a connection that is in use closes it.
 
 use std::{
@@ -12,17 +13,24 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{
+    FutureExt,
+    future::{LocalBoxFuture, Shared},
+};
 use hyper::client::conn::{http1, http2};
 use tokio::{task::AbortHandle, time::Instant};
 
 use super::{
+    Settings,
     http::RequestBody,
     limits::{HTTP2_UPSTREAM_STREAMS_MAX, IDLE_MAX, IDLE_PER_ENDPOINT_MAX, Limits},
+    respond::Fault,
 };
 
 mod dial;
 
-pub(super) use self::dial::{dial_http1, dial_http2};
+pub(super) use self::dial::dial_http1;
+use self::dial::dial_http2;
 
 /// The connections of a worker.
 #[derive(Default)]
@@ -30,7 +38,11 @@ pub(super) struct Pool {
     idle: RefCell<HashMap<SocketAddr, Vec<Http1>>>,
     idle_count: Cell<usize>,
     shared: RefCell<HashMap<SocketAddr, Vec<Rc<Http2>>>>,
+    dialling: RefCell<HashMap<SocketAddr, Dialling>>,
 }
+
+/// A connection in the making, for all who wait for it.
+type Dialling = Shared<LocalBoxFuture<'static, Result<Rc<Http2>, Fault>>>;
 
 /// An HTTP/1 connection.
 pub(super) struct Http1 {
@@ -48,6 +60,8 @@ pub(super) struct Http2 {
     pub(super) sender: http2::SendRequest<RequestBody>,
     pub(super) local: Option<SocketAddr>,
     streams: Cell<usize>,
+    /// How many streams the endpoint allows.
+    allowed: Rc<Cell<usize>>,
     idle_since: Cell<Instant>,
     _task: AbortOnDrop,
 }
@@ -93,20 +107,54 @@ impl Pool {
         let mut shared = self.shared.borrow_mut();
         let connections = shared.get_mut(&address)?;
         connections.retain(|connection| !connection.sender.is_closed());
-        let roomy = |connection: &&Rc<Http2>| connection.streams.get() < HTTP2_UPSTREAM_STREAMS_MAX;
-        let found = connections.iter().find(roomy).map(Http2::stream);
+        let found = connections.iter().find_map(Http2::stream);
         if connections.is_empty() {
             shared.remove(&address);
         }
         found
     }
 
-    /// Shares an HTTP/2 connection, and takes its first stream.
-    pub(super) fn share(&self, address: SocketAddr, connection: Http2) -> Stream {
-        let connection = Rc::new(connection);
-        let stream = connection.stream();
-        self.shared.borrow_mut().entry(address).or_default().push(connection);
-        stream
+    /// A stream of a new HTTP/2 connection. Requests that come while it is dialled share it, as far
+    /// as it has room, and share its failure.
+    pub(super) async fn new_stream(
+        &self,
+        address: SocketAddr,
+        settings: &Settings,
+    ) -> Result<Stream, Fault> {
+        loop {
+            let connection = self.dial_together(address, settings).await?;
+            if let Some(stream) = connection.stream() {
+                return Ok(stream);
+            }
+        }
+    }
+
+    /// Dials an address, or waits for whoever dials it already.
+    async fn dial_together(
+        &self,
+        address: SocketAddr,
+        settings: &Settings,
+    ) -> Result<Rc<Http2>, Fault> {
+        let dialling = {
+            let mut all = self.dialling.borrow_mut();
+            // What nobody waits for any more was given up, and would never end.
+            all.retain(|_, dialling| dialling.strong_count().is_some_and(|count| count > 1));
+            let dial = || {
+                let settings = settings.clone();
+                async move { dial_http2(address, &settings).await.map(Rc::new) }
+            };
+            all.entry(address).or_insert_with(|| dial().boxed_local().shared()).clone()
+        };
+        let dialled = dialling.await;
+        self.dialling.borrow_mut().remove(&address);
+        if let Ok(connection) = &dialled {
+            let mut shared = self.shared.borrow_mut();
+            let connections = shared.entry(address).or_default();
+            if !connections.iter().any(|known| Rc::ptr_eq(known, connection)) {
+                connections.push(Rc::clone(connection));
+            }
+        }
+        dialled
     }
 
     /// Closes connections that were not used for this long.
@@ -129,10 +177,13 @@ impl Pool {
 }
 
 impl Http2 {
-    /// Takes a stream.
-    fn stream(self: &Rc<Self>) -> Stream {
-        self.streams.set(self.streams.get() + 1);
-        Stream(Rc::clone(self))
+    /// Takes a stream, if there is room for one.
+    fn stream(self: &Rc<Self>) -> Option<Stream> {
+        let most = self.allowed.get().clamp(1, HTTP2_UPSTREAM_STREAMS_MAX);
+        (self.streams.get() < most).then(|| {
+            self.streams.set(self.streams.get() + 1);
+            Stream(Rc::clone(self))
+        })
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! It decides nothing: policies and routes are compiled here and asked elsewhere.
 //!
-//! **Invariant:** a view belongs to one Snapshot; a change of the mesh makes a new view, which takes over
-//! the route tables whose routes did not change, so that changing one object does not compile all again.
-//! **Invariant:** it holds at most one entry for each object of the Snapshot, whatever clients dial.
+//! **Invariant:** a view belongs to one Snapshot; a change of the mesh makes a new view, which
+//! takes over the route tables whose routes did not change, so that changing one object does not
+//! compile all again.
+//! **Invariant:** it holds at most one entry for each object of the Snapshot, whatever clients
+//! dial.
 
 use std::{
     cell::RefCell,
@@ -85,7 +87,8 @@ impl View {
         &self.snapshot
     }
 
-    /// What is behind an address. `None` when nothing known is, or when its waypoint cannot be used.
+    /// What is behind an address. `None` when nothing known is, or when its waypoint cannot be
+    /// used.
     pub(super) fn target(&self, address: SocketAddr) -> Option<Rc<Target>> {
         let ip = address.ip().to_canonical();
         let service = self.snapshot.service_of_vip(ip);
@@ -118,8 +121,8 @@ impl View {
         }
     }
 
-    /// The endpoints of a Service's port, for a client that dialled such an address, if there is such
-    /// a Service.
+    /// The endpoints of a Service's port, for a client that dialled such an address, if there is
+    /// such a Service.
     pub(super) fn cluster(
         &self,
         service: &ObjectName,
@@ -200,9 +203,9 @@ struct Compiled {
     table: Option<Rc<Table>>,
 }
 
-/// The waypoint of a binding, by name. Connections to what has none any more are served without one, because they
-/// may have been captured a moment before; where a waypoint is asked for and cannot be used, nothing is
-/// served, because its policies are not known.
+/// The waypoint of a binding, by name. Connections to what has none any more are served without
+/// one, because they may have been captured a moment before; where a waypoint is asked for and
+/// cannot be used, nothing is served, because its policies are not known.
 fn waypoint(binding: &Binding) -> Option<String> {
     match binding {
         Binding::Bound(waypoint) => Some(waypoint.to_string()),

@@ -31,7 +31,7 @@ use super::{
     Drained, Origins, Settings, Telemetry, accept,
     gauges::Gauges,
     lease::Leases,
-    limits::{IDLE_TIMEOUT, Limits},
+    limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits},
     upstream::Pool,
     view::{Loads, View},
 };
@@ -62,6 +62,7 @@ pub(super) struct Worker {
     chance: RefCell<fastrand::Rng>,
     connections: Cell<usize>,
     ended: Notify,
+    cutting: Cell<bool>,
     gauges: Arc<Gauges>,
 }
 
@@ -112,6 +113,7 @@ impl Worker {
             chance: RefCell::new(fastrand::Rng::new()),
             connections: Cell::new(0),
             ended: Notify::new(),
+            cutting: Cell::new(false),
             gauges,
         }
     }
@@ -153,6 +155,17 @@ impl Worker {
         Some(Place(Rc::clone(self)))
     }
 
+    /// Waits until a drain began and connections that ask for nothing had their time.
+    pub(super) async fn drain_patience(&self) {
+        self.drain.cancelled().await;
+        tokio::time::sleep(DRAIN_FIRST_BYTES_TIMEOUT).await;
+    }
+
+    /// Whether what is under way is being cut, because a drain took too long.
+    pub(super) fn is_cutting(&self) -> bool {
+        self.cutting.get()
+    }
+
     /// Waits until all connections ended, at most until the deadline.
     async fn drained(&self) -> Drained {
         let open = self.connections.get();
@@ -163,6 +176,7 @@ impl Worker {
             }
         }
         let cut = self.connections.get();
+        self.cutting.set(true);
         Drained { finished: open.saturating_sub(cut), cut }
     }
 }

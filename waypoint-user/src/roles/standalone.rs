@@ -1,25 +1,26 @@
 //! Everything in one process on one Linux host: manifests in, captured connections out.
 //!
-//! It decides nothing; it starts the parts in the order in which they need each other and stops them
-//! in the reverse.
+//! It decides nothing; it starts the parts in the order in which they need each other and stops
+//! them in the reverse.
 //!
-//! **Invariant:** the process says that it is ready only after the kernel's path was probed end to end.
-//! **Invariant:** capture stops before the engine does, so that nobody is handed to an engine that ends.
+//! **Invariant:** the process says that it is ready only after the kernel's path was probed end to
+//! end. **Invariant:** capture stops before the engine does, so that nobody is handed to an engine
+//! that ends.
 
 mod applied;
-mod config_dump;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     kernel::{self, DataPath, service_vips},
     proxy::{self, Engine},
-    sync::{self, directory},
+    sync::{self, Feed, directory},
     telemetry::{
         access::AccessLog,
         admin::{self, AdminAddress, Content},
+        config_dump,
         logging::LogLevel,
         metrics::Registry,
         readiness::Readiness,
@@ -68,7 +69,7 @@ pub async fn run(
     });
     applied.register(&registry);
     let gate = readiness.gate("data path");
-    let content = Content { registry, readiness, level, config: config_dump::of(&feed) };
+    let content = Content { registry, readiness, level, config: config_in_force(&feed) };
     // The admin endpoint outlives the drain, so that it can be watched.
     let drained = CancellationToken::new();
     let admin = admin::serve(&config.admin, content, drained.clone())?;
@@ -85,6 +86,16 @@ pub async fn run(
         let _ = ended.await;
     }
     Ok(captured?)
+}
+
+/// Shows whatever is in force when it is asked.
+fn config_in_force(feed: &Feed) -> Box<dyn Fn() -> String + Send + Sync> {
+    let (snapshots, reports) = (feed.snapshots.clone(), feed.reports.clone());
+    Box::new(move || {
+        let snapshot = Arc::clone(&snapshots.borrow());
+        let report = Arc::clone(&reports.borrow());
+        config_dump::show(&snapshot, &report)
+    })
 }
 
 /// The access log on stdout, or nowhere.

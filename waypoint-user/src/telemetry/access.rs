@@ -1,10 +1,10 @@
 //! The access log: one line of JSON for each request and each TCP connection.
 //!
-//! Workers hand over entries and never wait; one thread formats and writes. The field names are Istio's
-//! (`pilot/pkg/model/telemetry_logging.go`), with a few of ours at the end; empty is `-`.
+//! Workers hand over entries and never wait; one thread formats and writes. The field names are
+//! Istio's (`pilot/pkg/model/telemetry_logging.go`), with a few of ours at the end; empty is `-`.
 //!
-//! **Invariant:** when the output is slower than the traffic, lines are dropped and counted; requests
-//! are not delayed.
+//! **Invariant:** when the output is slower than the traffic, lines are dropped and counted;
+//! requests are not delayed.
 
 use std::{
     io::{self, Write},

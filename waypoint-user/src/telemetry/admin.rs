@@ -1,7 +1,7 @@
 //! The admin endpoint: metrics, readiness, the configuration in force, and the log level.
 //!
-//! It shows and changes nothing about traffic. It listens where the operator says, which is a loopback
-//! address or a unix socket unless told otherwise, because it asks nobody who they are.
+//! It shows and changes nothing about traffic. It listens where the operator says, which is a
+//! loopback address or a unix socket unless told otherwise, because it asks nobody who they are.
 //!
 //! **Invariant:** a unix socket is removed when serving ends, and one that a dead process left is
 //! replaced; one that somebody still serves is not.

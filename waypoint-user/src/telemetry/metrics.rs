@@ -1,7 +1,7 @@
 //! Metrics: the registry, and where its numbers come from.
 //!
-//! It computes no number: sources are read when somebody scrapes, and traffic counters live with the
-//! workers that add to them.
+//! It computes no number: sources are read when somebody scrapes, and traffic counters live with
+//! the workers that add to them.
 //!
 //! **Invariant:** counting never waits for a scrape.
 

@@ -16,7 +16,8 @@ pub(crate) fn programs_on(interface: &str) -> Vec<u32> {
     programs.iter().map(aya::programs::ProgramInfo::id).collect()
 }
 
-/// Attaches a program ahead of all others that passes everything on; it goes with the returned value.
+/// Attaches a program ahead of all others that passes everything on; it goes with the returned
+/// value.
 pub(crate) fn attach_ahead(interface: &str) -> Ebpf {
     let object = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ebpf/waypoint.o");
     let mut foreign = Ebpf::load_file(object).expect("the object");

@@ -139,7 +139,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("prometheus", &["telemetry"]),
     ("regex", &["mesh", "sync"]),
     ("serde", &["sync", "telemetry", "cli"]),
-    ("serde_json", &["sync", "kernel", "telemetry", "cli"]),
+    ("serde_json", &["sync", "kernel", "telemetry", "cli", "roles"]),
     ("serde_saphyr", &["sync", "cli"]),
     ("socket2", &["kernel", "proxy"]),
     ("thiserror", &["mesh", "sync", "kernel", "telemetry", "proxy", "cli", "roles"]),

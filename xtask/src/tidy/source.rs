@@ -56,8 +56,7 @@ impl Source {
     /// True for unit tests and for everything in the `tests` crate.
     pub(crate) fn is_test(&self) -> bool {
         self.crate_folder() == "tests"
-            || self.parts().last() == Some(&"tests.rs")
-            || self.parts().iter().skip(2).any(|part| *part == "tests")
+            || self.parts().iter().skip(1).any(|part| matches!(*part, "tests" | "tests.rs"))
     }
 
     /// True when the file says that it is a table, which has no useful shape.

@@ -30,11 +30,14 @@ pub(super) fn the_namespace_is_labelled(scene: &mut Scene, ledger: &mut Ledger) 
          waypointd sees the file change, attaches its program to the pods' links and writes the \
          services' addresses into the kernel's map. Nothing is restarted.",
     );
-    scene.label_namespace("istio.io/dataplane-mode", "ambient")?;
-    scene.label_namespace("istio.io/use-waypoint", "waypoint")?;
+    scene.label_namespace(&[
+        ("istio.io/dataplane-mode", "ambient"),
+        ("istio.io/use-waypoint", "waypoint"),
+    ])?;
     let before = scene.lab.kernel_counter("captured")?;
     let answer = scene.ask("web", "catalog", &[])?;
     let captured = scene.captured()? - before;
+    scene.first_line()?;
     let seen = Seen::words(answer.seen(scene.address("web")?));
     ledger.same("labelled: web -> catalog", THROUGH, seen);
     ledger.same("labelled: connections captured", "1", &captured.to_string());

@@ -36,6 +36,7 @@ pub(super) fn it_comes_back(scene: &mut Scene, ledger: &mut Ledger) -> Result<()
         "waypointd finds its pinned programs, maps and links, puts its listeners back, proves the \
          path with a connection of its own, and takes over. Nothing else was touched.",
     );
+    scene.show_agent();
     scene.lab.resume_agent()?;
     for service in ["catalog", "ratings"] {
         let answer = scene.ask("web", service, &[])?;

@@ -53,8 +53,8 @@ pub(crate) struct Standalone {
     manifests: PathBuf,
     #[command(flatten)]
     node: Node,
-    /// Forward Service addresses that no waypoint handles to ready endpoints, by one nftables table;
-    /// leave it out where kube-proxy runs.
+    /// Forward Service addresses that no waypoint handles to ready endpoints, by one nftables
+    /// table; leave it out where kube-proxy runs.
     #[arg(long)]
     service_vips: bool,
     /// Admin address: ADDR:PORT, or unix:PATH.

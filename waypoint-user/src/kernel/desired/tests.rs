@@ -1,10 +1,8 @@
 //! Unit tests of what the kernel should hold.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::mesh::{
-    binding::{Refusal, RefusalReason},
+    binding::{Binding, FailMode, Refusal, RefusalReason},
     service::{AppProtocol, ServicePort},
     snapshot::Contents,
     spiffe::SpiffeId,
@@ -98,6 +96,15 @@ fn a_waypoint_that_cannot_be_used_refuses_only_where_the_fail_mode_says_so() {
     let closed = Service { fail_mode: FailMode::Closed, ..service(&["10.96.0.10"], refused()) };
     let desired = desired(vec![closed], Vec::new());
     assert_eq!(desired.destinations.get(&key("10.96.0.10", 80)).unwrap().action, action::REFUSE);
+}
+
+#[test]
+fn a_workload_is_refused_too_where_its_waypoint_cannot_be_used_and_it_fails_closed() {
+    let open = Workload { binding: refused(), ..workload(&["10.1.0.2"]) };
+    let closed = Workload { fail_closed: true, ..open.clone() };
+    assert!(desired(Vec::new(), vec![open]).destinations.is_empty());
+    let desired = desired(Vec::new(), vec![closed]);
+    assert_eq!(desired.destinations.get(&key("10.1.0.2", 0)).unwrap().action, action::REFUSE);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Unit and property tests of mirroring, over a table in memory that writes down what is done to it.
+//! Unit and property tests of mirroring, over a table in memory that writes down what is done to
+//! it.
 
 use std::{cell::RefCell, io, rc::Rc};
 

@@ -1,4 +1,5 @@
-//! The probe's veth: one end in the host's namespace, one in the probe's, with addresses and a route.
+//! The probe's veth: one end in the host's namespace, one in the probe's, with addresses and a
+//! route.
 //!
 //! The inner end asks for no neighbour: whatever it sends is for the other end.
 

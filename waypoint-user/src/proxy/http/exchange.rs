@@ -203,8 +203,8 @@ impl Exchange {
     }
 }
 
-/// Makes an endpoint's response fit to be passed on. Where there is no body, its length is only told,
-/// and stays.
+/// Makes an endpoint's response fit to be passed on. Where there is no body, its length is only
+/// told, and stays.
 fn edit_response(
     response: &mut Response<Incoming>,
     edits: &Edits<'_>,

@@ -1,7 +1,7 @@
 //! Header fields: what is taken away, what is added.
 //!
-//! **Invariant:** fields that hold for one hop (RFC 9110 section 7.6.1) and fields that frame a message
-//! do not pass.
+//! **Invariant:** fields that hold for one hop (RFC 9110 section 7.6.1) and fields that frame a
+//! message do not pass.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
@@ -20,8 +20,8 @@ pub(super) fn remove_forged(headers: &mut HeaderMap) {
     }
 }
 
-/// The protocol that a request asks to change to, if it does (RFC 9110 section 7.8). A change to HTTP/2
-/// is not granted: requests would pass inside it that nobody judged.
+/// The protocol that a request asks to change to, if it does (RFC 9110 section 7.8). A change to
+/// HTTP/2 is not granted: requests would pass inside it that nobody judged.
 pub(super) fn upgrade_of(version: Version, headers: &HeaderMap) -> Option<HeaderValue> {
     let listed = listed_in_connection(headers).any(|name| name.eq_ignore_ascii_case("upgrade"));
     let protocol = headers.get(UPGRADE).filter(|_| version == Version::HTTP_11 && listed)?;

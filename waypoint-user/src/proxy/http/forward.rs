@@ -1,7 +1,7 @@
 //! Sends a request to an endpoint and waits for the head of the response.
 //!
-//! A request is sent a second time only when nothing of it can have been processed: another endpoint when
-//! connecting failed, another connection when a kept one had died.
+//! A request is sent a second time only when nothing of it can have been processed: another
+//! endpoint when connecting failed, another connection when a kept one had died.
 //!
 //! **Invariant:** a request whose body was begun is never sent again.
 
@@ -11,7 +11,7 @@ use hyper::{body::Incoming, client::conn::TrySendError};
 use crate::proxy::{
     record::Record,
     respond::Fault,
-    upstream::{Http1, Stream, dial_http1, dial_http2},
+    upstream::{Http1, Stream, dial_http1},
     view::{Cluster, Endpoint, InFlight},
     worker::Worker,
 };
@@ -131,7 +131,8 @@ async fn send_http1(
     }
 }
 
-/// Sends a request by HTTP/2, over a shared connection if there is one, else or again over a new one.
+/// Sends a request by HTTP/2, over a shared connection if there is one, else or again over a new
+/// one.
 async fn send_http2(
     worker: &Worker,
     endpoint: &Endpoint,
@@ -146,11 +147,10 @@ async fn send_http2(
             Err(error) => request = unanswered(error, None)?,
         }
     }
-    let connection = match dial_http2(endpoint.address, &worker.settings).await {
-        Ok(connection) => connection,
+    let stream = match worker.pool.new_stream(endpoint.address, &worker.settings).await {
+        Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };
-    let stream = worker.pool.share(endpoint.address, connection);
     record.entry.upstream_local_address = stream.connection().local;
     let mut sender = stream.connection().sender.clone();
     match sender.try_send_request(request).await {
@@ -159,8 +159,8 @@ async fn send_http2(
     }
 }
 
-/// The request to send again after a kept connection failed: what the codec gives back unsent, or the
-/// copy of one that does no harm when it is processed twice.
+/// The request to send again after a kept connection failed: what the codec gives back unsent, or
+/// the copy of one that does no harm when it is processed twice.
 fn unanswered(
     mut error: TrySendError<Request<RequestBody>>,
     copy: Option<Request<RequestBody>>,

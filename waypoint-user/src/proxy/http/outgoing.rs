@@ -35,8 +35,8 @@ impl Outgoing {
         fields::upgrade_of(self.parts.version, &self.parts.headers)
     }
 
-    /// What the endpoint is spoken to: what its port declares, else what the client speaks. Changing
-    /// the protocol needs HTTP/1.
+    /// What the endpoint is spoken to: what its port declares, else what the client speaks.
+    /// Changing the protocol needs HTTP/1.
     pub(super) fn version_for(&self, declared: AppProtocol) -> forward::Version {
         let http2 = match declared {
             AppProtocol::Http2 => true,
@@ -96,7 +96,8 @@ fn http1(request: &mut Request<RequestBody>, path: &str, upgrade: Option<HeaderV
     } else if headers.contains_key(TE) {
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
-    // The codec frames what it can see; it takes GET to have no body, and leaves out a length of zero.
+    // The codec frames what it can see; it takes GET to have no body, and leaves out a length of
+    // zero.
     if empty && awaits_body {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     } else if !empty && !sized {

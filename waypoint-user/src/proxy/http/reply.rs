@@ -12,8 +12,8 @@ use crate::proxy::{
 
 use super::{body::ResponseBody, exchange::HTTP2};
 
-/// Answers a request that was not forwarded, or in vain, and tells of it. A gRPC client gets trailers
-/// without a body, because it looks nowhere else.
+/// Answers a request that was not forwarded, or in vain, and tells of it. A gRPC client gets
+/// trailers without a body, because it looks nowhere else.
 pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody> {
     let fault = match fault {
         // Before the response began, it can still be told as if it had been denied from the start.

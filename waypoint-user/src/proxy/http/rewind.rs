@@ -12,16 +12,19 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::patience::Patience;
+
 /// Reads the first bytes, then the stream.
 pub(super) struct Rewind {
     first: Bytes,
     stream: TcpStream,
+    patience: Patience,
 }
 
 impl Rewind {
-    /// A stream of which `first` was read.
-    pub(super) fn new(stream: TcpStream, first: Bytes) -> Self {
-        Self { first, stream }
+    /// A stream of which `first` was read; `patience` hears of every byte.
+    pub(super) fn new(stream: TcpStream, first: Bytes, patience: Patience) -> Self {
+        Self { first, stream, patience }
     }
 }
 
@@ -32,8 +35,14 @@ impl AsyncRead for Rewind {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+            let before = buffer.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+            if buffer.filled().len() > before {
+                self.patience.heard();
+            }
+            return read;
         }
+        self.patience.heard();
         let len = self.first.len().min(buffer.remaining());
         buffer.put_slice(self.first.get(..len).unwrap_or_default());
         self.first.advance(len);

@@ -1,6 +1,7 @@
 //! A connection that changed its protocol (RFC 9110 section 7.8), for example to WebSocket.
 //!
-//! **Invariant:** it lives until one side ends it, its policies deny it, or a drain's deadline passes.
+//! **Invariant:** it lives until one side ends it, its policies deny it, or a drain's deadline
+//! passes.
 
 use std::{cell::Cell, rc::Rc};
 

@@ -94,7 +94,8 @@ impl Lab {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Opens a connection that is reset before it brings anything; the reset may win over the opening.
+    /// Opens a connection that is reset before it brings anything; the reset may win over the
+    /// opening.
     pub(super) async fn connect_in_vain(&self) {
         if let Ok(mut stream) = TcpStream::connect(self.address).await {
             assert_eq!(read_to_end(&mut stream).await, "");
@@ -163,8 +164,8 @@ pub(super) fn add_workload(contents: &mut Contents, name: &str) {
     contents.workloads.insert(name, Arc::new(workload));
 }
 
-/// Adds a Service of `default` behind the waypoint, with a pod `<name>-<number>` at each endpoint. Only
-/// the Service `shop` has a virtual address, which is the loopback address.
+/// Adds a Service of `default` behind the waypoint, with a pod `<name>-<number>` at each endpoint.
+/// Only the Service `shop` has a virtual address, which is the loopback address.
 pub(super) fn add_service(
     contents: &mut Contents,
     name: &str,
@@ -244,8 +245,8 @@ impl Backend {
         timeout(PATIENCE, self.0.accept()).await.expect("nobody connects").unwrap().0
     }
 
-    /// Answers each request with a text, in a task of its own, and sends back the request's head in the
-    /// body; connections are kept.
+    /// Answers each request with a text, in a task of its own, and sends back the request's head in
+    /// the body; connections are kept.
     pub(super) fn echo(self, name: &'static str) {
         crate::telemetry::task::spawn("echo", async move {
             loop {

@@ -85,7 +85,12 @@ async fn connections_beyond_the_limit_are_reset_and_counted() {
 #[tokio::test]
 async fn a_drain_lets_requests_end_and_takes_no_more() {
     let backend = Backend::bind().await;
-    let lab = Lab::start(&[backend.address()], AppProtocol::Detect);
+    let lab = Lab::start_with(
+        &[backend.address()],
+        AppProtocol::Detect,
+        |settings| settings.sniff_deadline = PATIENCE,
+        |_, _| {},
+    );
     let mut busy = lab.connect().await;
     busy.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     let mut upstream = backend.accept().await;
@@ -125,4 +130,19 @@ async fn a_drain_cuts_what_does_not_end() {
     assert_eq!(drained, Drained { finished: 0, cut: 1 });
     assert_eq!(read_to_end(&mut client).await, "");
     assert_eq!(read_to_end(&mut upstream).await, "");
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_before_a_drain_is_answered() {
+    for _ in 0..10 {
+        let backend = Backend::bind().await;
+        let lab = Lab::start(&[backend.address()], AppProtocol::Detect);
+        backend.echo("one");
+        let mut client = lab.connect().await;
+        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let drained = crate::telemetry::task::spawn("drain", lab.engine.drain());
+        let answer = read_to_end(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert_eq!(timeout(PATIENCE, drained).await.unwrap().unwrap().cut, 0);
+    }
 }

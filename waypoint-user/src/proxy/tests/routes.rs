@@ -12,6 +12,7 @@ use crate::mesh::{
         PathEdit, PathMatch, Redirect, Rewrite, ServiceParent, ValueMatch, ValuePattern,
     },
     service::AppProtocol,
+    snapshot::Contents,
 };
 
 fn backend(service: &str, weight: u32) -> HttpBackend {
@@ -35,27 +36,15 @@ async fn lab(rules: Vec<HttpRule>) -> Lab {
     let addresses = [first.address(), second.address()];
     first.echo("v1");
     second.echo("v2");
-    Lab::start_with(
-        &[],
-        AppProtocol::Detect,
-        |_| {},
-        |contents, _| {
-            add_service(contents, "v1", (80, AppProtocol::Detect), &addresses[..1]);
-            add_service(contents, "v2", (80, AppProtocol::Detect), &addresses[1..]);
-            add_route(
-                contents,
-                HttpRoute {
-                    name: ObjectName::new("default", "shop"),
-                    created: None,
-                    parents: vec![ServiceParent {
-                        service: ObjectName::new("default", "shop"),
-                        port: None,
-                    }],
-                    rules,
-                },
-            );
-        },
-    )
+    let parent = ServiceParent { service: ObjectName::new("default", "shop"), port: None };
+    let name = ObjectName::new("default", "shop");
+    let route = HttpRoute { name, created: None, parents: vec![parent], rules };
+    let change = move |contents: &mut Contents, _| {
+        add_service(contents, "v1", (80, AppProtocol::Detect), &addresses[..1]);
+        add_service(contents, "v2", (80, AppProtocol::Detect), &addresses[1..]);
+        add_route(contents, route);
+    };
+    Lab::start_with(&[], AppProtocol::Detect, |_| {}, change)
 }
 
 fn get(path: &str, fields: &str) -> String {

@@ -137,7 +137,8 @@ async fn an_endpoint_that_refuses_resets_the_client_and_is_told() {
     assert!((lab.metric(&closed).await - 1.0).abs() < f64::EPSILON);
 }
 
-/// The engine dials what the client dialled, so pod and engine need different addresses on one port.
+/// The engine dials what the client dialled, so pod and engine need different addresses on one
+/// port.
 #[tokio::test]
 async fn a_pod_that_was_dialled_itself_is_its_own_endpoint() {
     let lab = Lab::start_with(
@@ -153,7 +154,8 @@ async fn a_pod_that_was_dialled_itself_is_its_own_endpoint() {
             pod.binding = Binding::Bound(ObjectName::new("default", "waypoint"));
         },
     );
-    // The pod's address is the engine's own here, so the second connection finds no place and is reset.
+    // The pod's address is the engine's own here, so the second connection finds no place and is
+    // reset.
     let answer = lab.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     let line = lab.line(1).await;

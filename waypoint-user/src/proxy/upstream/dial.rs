@@ -1,6 +1,12 @@
 //! Dials endpoints and speaks HTTP with them.
 
-use std::{cell::Cell, net::SocketAddr};
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+};
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -51,10 +57,7 @@ pub(in crate::proxy) async fn dial_http1(
 }
 
 /// A new HTTP/2 connection.
-pub(in crate::proxy) async fn dial_http2(
-    address: SocketAddr,
-    settings: &Settings,
-) -> Result<Http2, Fault> {
+pub(super) async fn dial_http2(address: SocketAddr, settings: &Settings) -> Result<Http2, Fault> {
     let stream = socket::dial(address, settings).await?;
     let local = stream.local_addr().ok();
     let handshake = http2::Builder::new(Local)
@@ -64,9 +67,16 @@ pub(in crate::proxy) async fn dial_http2(
         .max_send_buf_size(HTTP1_BUFFER_BYTES)
         .max_header_list_size(header_list_bytes())
         .handshake(TokioIo::new(stream));
-    let (sender, connection) = handshake.await.map_err(|_| Fault::UpstreamClosed)?;
+    let (sender, mut connection) = handshake.await.map_err(|_| Fault::UpstreamClosed)?;
+    let allowed = Rc::new(Cell::new(connection.current_max_send_streams()));
+    let told = Rc::clone(&allowed);
     let task = task::spawn_local("upstream http2", async move {
-        if let Err(cause) = connection.await {
+        let driven = poll_fn(|cx| {
+            let ended = Pin::new(&mut connection).poll(cx);
+            told.set(connection.current_max_send_streams());
+            ended
+        });
+        if let Err(cause) = driven.await {
             tracing::debug!(%address, %cause, "a connection to an endpoint broke");
         }
     });
@@ -74,6 +84,7 @@ pub(in crate::proxy) async fn dial_http2(
         sender,
         local,
         streams: Cell::new(0),
+        allowed,
         idle_since: Cell::new(Instant::now()),
         _task: AbortOnDrop(task.abort_handle()),
     })

@@ -110,8 +110,8 @@ impl Cluster {
         }
     }
 
-    /// The endpoint that takes the next request, other than those that were tried; `None` when none is
-    /// ready.
+    /// The endpoint that takes the next request, other than those that were tried; `None` when none
+    /// is ready.
     pub(in crate::proxy) fn choose(
         &self,
         tried: &[SocketAddr],

@@ -122,21 +122,22 @@ fn from_slices(
     let mut endpoints: BTreeMap<IpAddr, Endpoint> = BTreeMap::new();
     for slice in slices {
         let ports = slice_ports(service, slice);
-        for listed in slice.endpoints.iter().flatten() {
-            for address in listed.addresses.iter().filter_map(|text| text.parse().ok()) {
-                let endpoint = endpoints.entry(address).or_insert_with(|| Endpoint {
-                    address,
-                    workload: workload_of(listed, service, workloads),
-                    ports: Vec::new(),
-                    ready: false,
-                });
-                endpoint.ready |= is_ready(listed);
-                for port in &ports {
-                    if !endpoint.ports.contains(port) {
-                        endpoint.ports.push(*port);
-                    }
-                }
-            }
+        let listed = slice.endpoints.iter().flatten();
+        let addresses = listed.flat_map(|listed| {
+            let parsed = listed.addresses.iter().filter_map(|text| text.parse().ok());
+            parsed.map(move |address| (address, listed))
+        });
+        for (address, listed) in addresses {
+            let endpoint = endpoints.entry(address).or_insert_with(|| Endpoint {
+                address,
+                workload: workload_of(listed, service, workloads),
+                ports: Vec::new(),
+                ready: false,
+            });
+            endpoint.ready |= is_ready(listed);
+            let new = ports.iter().filter(|port| !endpoint.ports.contains(port));
+            let new: Vec<_> = new.copied().collect();
+            endpoint.ports.extend(new);
         }
     }
     endpoints.into_values().collect()

@@ -21,7 +21,7 @@ use crate::{
 use super::{
     route_filters::Filtered,
     route_parents,
-    rules::{self, Rule},
+    rules::{self, Backend, Rule},
     scene::Scene,
 };
 
@@ -89,16 +89,8 @@ impl Scope<'_> {
         }
         let (filters, backends) = match rule.filters {
             Filtered::Filters(filters) => {
-                let place = |at: usize| format!("spec.rules[{index}].backendRefs[{at}]");
                 let backends = rule.backends.into_iter().enumerate().map(|(at, backend)| {
-                    let (target, filters) = self
-                        .target(backend.reference, backend.filters)
-                        .unwrap_or_else(|(reason, message)| {
-                            let told = format!("{}: {message}; its share answers 500", place(at));
-                            report.add(self.object.clone(), error(reason, told));
-                            (BackendTarget::Invalid(message), Vec::new())
-                        });
-                    HttpBackend { weight: backend.weight, target, filters }
+                    self.backend(&format!("spec.rules[{index}].backendRefs[{at}]"), backend, report)
                 });
                 (filters, backends.collect())
             }
@@ -110,6 +102,18 @@ impl Scope<'_> {
             }
         };
         HttpRule { name: rule.name, matches: rule.matches, filters, backends }
+    }
+
+    fn backend(&self, place: &str, declared: Backend<'_>, report: &mut Report) -> HttpBackend {
+        let weight = declared.weight;
+        let (target, filters) = self.target(declared.reference, declared.filters).unwrap_or_else(
+            |(reason, message)| {
+                let told = format!("{place}: {message}; its share answers 500");
+                report.add(self.object.clone(), error(reason, told));
+                (BackendTarget::Invalid(message), Vec::new())
+            },
+        );
+        HttpBackend { weight, target, filters }
     }
 
     /// Where a backend's share goes and what is done to it, or why it goes nowhere.

@@ -81,5 +81,5 @@ GET  /metrics                 metrics in Prometheus' text format (also /stats/pr
 GET  /healthz/ready           200 when ready, else 503 and what is missing
 GET  /config_dump             the configuration in force, as JSON
 GET  /logging                 the level of the log
-POST /logging?level=LEVEL     change it: error, warn, info, debug, or info,waypoint_user::proxy=debug
+POST /logging?level=LEVEL     change it: warn, info, debug, or info,waypoint_user::proxy=debug
 ";

@@ -1,40 +1,34 @@
-//! The configuration in force as JSON, for people and for `waypointctl`.
+//! The configuration in force as JSON, for people.
 //!
 //! It shows what was decided, not how the objects were written.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use crate::{
-    mesh::{binding::Binding, report::Report, snapshot::Snapshot},
-    sync::Feed,
+use crate::mesh::{
+    binding::Binding,
+    object::ObjectRef,
+    report::{Finding, Report},
+    service::Service,
+    snapshot::Snapshot,
+    waypoint::Waypoint,
+    workload::Workload,
 };
 
-/// Shows whatever is in force when it is asked.
-pub(super) fn of(feed: &Feed) -> Box<dyn Fn() -> String + Send + Sync> {
-    let (snapshots, reports) = (feed.snapshots.clone(), feed.reports.clone());
-    Box::new(move || {
-        let snapshot = Arc::clone(&snapshots.borrow());
-        let report = Arc::clone(&reports.borrow());
-        format!("{:#}\n", dump(&snapshot, &report))
-    })
-}
-
-/// A Snapshot and its Report.
-fn dump(snapshot: &Snapshot, report: &Report) -> Value {
-    json!({
+/// A Snapshot and the Report made with it.
+pub fn show(snapshot: &Snapshot, report: &Report) -> String {
+    let dump = json!({
         "services": services(snapshot),
         "workloads": workloads(snapshot),
         "waypoints": waypoints(snapshot),
         "routes": snapshot.routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
         "policies": snapshot.policies().keys().map(ToString::to_string).collect::<Vec<_>>(),
-        "report": findings(report),
-    })
+        "report": report.iter().map(|(object, found)| finding(object, found)).collect::<Vec<_>>(),
+    });
+    format!("{dump:#}\n")
 }
 
 fn services(snapshot: &Snapshot) -> Vec<Value> {
-    let show = |service: &crate::mesh::service::Service| {
+    let show = |service: &Service| {
         let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready).count();
         json!({
             "name": service.name.to_string(),
@@ -49,7 +43,7 @@ fn services(snapshot: &Snapshot) -> Vec<Value> {
 }
 
 fn workloads(snapshot: &Snapshot) -> Vec<Value> {
-    let show = |workload: &crate::mesh::workload::Workload| {
+    let show = |workload: &Workload| {
         json!({
             "name": workload.name.to_string(),
             "addresses": workload.addresses,
@@ -65,7 +59,7 @@ fn workloads(snapshot: &Snapshot) -> Vec<Value> {
 }
 
 fn waypoints(snapshot: &Snapshot) -> Vec<Value> {
-    let show = |waypoint: &crate::mesh::waypoint::Waypoint| {
+    let show = |waypoint: &Waypoint| {
         json!({
             "name": waypoint.name.to_string(),
             "class": waypoint.class,
@@ -76,17 +70,13 @@ fn waypoints(snapshot: &Snapshot) -> Vec<Value> {
     snapshot.waypoints().values().map(|waypoint| show(waypoint)).collect()
 }
 
-fn findings(report: &Report) -> Vec<Value> {
-    let show = |(object, finding): (_, &crate::mesh::report::Finding)| {
-        let _: &crate::mesh::object::ObjectRef = object;
-        json!({
-            "object": object.to_string(),
-            "severity": finding.severity.to_string(),
-            "reason": finding.reason,
-            "message": finding.message,
-        })
-    };
-    report.iter().map(show).collect()
+fn finding(object: &ObjectRef, finding: &Finding) -> Value {
+    json!({
+        "object": object.to_string(),
+        "severity": finding.severity.to_string(),
+        "reason": finding.reason,
+        "message": finding.message,
+    })
 }
 
 /// The waypoint in force, or why there is none.
