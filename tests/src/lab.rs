@@ -226,6 +226,11 @@ impl Lab {
         self.agent.as_mut().context("the lab has no agent")?.kill()
     }
 
+    /// Asks the agent to end.
+    pub fn ask_agent_to_end(&self) -> Result<()> {
+        self.agent()?.ask_to_end()
+    }
+
     /// Asks the agent to end, and waits until it has.
     pub fn stop_agent(&mut self) -> Result<()> {
         self.agent.as_mut().context("the lab has no agent")?.stop()?;

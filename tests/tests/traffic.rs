@@ -78,6 +78,7 @@ story!(a_websocket_passes, |lab| {
     }
     socket.close(None)?;
     while socket.read().is_ok() {}
+    drop(socket);
     let line = lab.wait_for_line("upgrade", |line| line["path"] == "/ws")?;
     assert_eq!(line["response_code"], 101);
     assert_eq!(lab.kernel_counter("captured")?, 1);

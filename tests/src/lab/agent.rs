@@ -80,7 +80,8 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Starts it again, with the same settings, and waits until it is ready.
+    /// Starts it again, with the same settings, and waits until it is ready and the manifests are in
+    /// force.
     pub fn resume(&mut self, node: &Netns) -> Result<()> {
         ensure!(self.process.is_none(), "the agent runs already");
         let arguments = self.settings.arguments();
@@ -88,7 +89,7 @@ impl Agent {
         let mut process = Process::start(node, "waypointd", &self.logs(), &program, &arguments)?;
         wait::until_true("ready agent", SOON * 2, || {
             process.is_alive()?;
-            Ok(self.ask("/healthz/ready")?.status == 200)
+            Ok(self.ask("/healthz/ready")?.status == 200 && self.generation()? > 0.0)
         })
         .with_context(|| self.last_words(20))?;
         self.process = Some(process);
@@ -102,10 +103,15 @@ impl Agent {
         Ok(())
     }
 
+    /// Asks it to end.
+    pub fn ask_to_end(&self) -> Result<()> {
+        self.process.as_ref().context("no agent runs")?.signal(Signal::SIGTERM)
+    }
+
     /// Asks it to end and waits until it has.
     pub fn stop(&mut self) -> Result<ExitStatus> {
+        self.ask_to_end()?;
         let mut process = self.process.take().context("no agent runs")?;
-        process.signal(Signal::SIGTERM)?;
         process.wait(SOON * 3)
     }
 
@@ -140,6 +146,11 @@ impl Agent {
         let reply = self.ask("/metrics")?;
         ensure!(reply.status == 200, "/metrics answered {}", reply.status);
         Ok(Metrics::parse(&reply.text()))
+    }
+
+    /// How many readings of the manifests are in force in the kernel.
+    pub fn generation(&self) -> Result<f64> {
+        Ok(self.metrics()?.sum(GENERATION, &[]))
     }
 
     /// Its access log so far.
@@ -186,3 +197,5 @@ impl Drop for Agent {
         self.settings.name.scrub();
     }
 }
+
+const GENERATION: &str = "waypoint_data_path_generation";

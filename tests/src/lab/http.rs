@@ -119,7 +119,12 @@ impl<S: Read + Write> Connection<S> {
 
     /// Reads the whole answer to what was sent.
     pub fn finish(&mut self) -> Result<Reply> {
-        let mut reply = self.read_head()?;
+        let begun = self.read_head()?;
+        self.finish_after(begun)
+    }
+
+    /// Reads the body after a head.
+    pub fn finish_after(&mut self, mut reply: Reply) -> Result<Reply> {
         self.read_body(&mut reply)?;
         Ok(reply)
     }

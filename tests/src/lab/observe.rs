@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Lab,
     address::Addresses,
-    client::{Call, Place, Target},
+    client::{Call, Place},
     http::Reply,
     metrics::Metrics,
     wait::{self, SOON},
@@ -65,7 +65,7 @@ impl Lab {
         let code = line.get("response_code").and_then(Value::as_u64);
         ensure!(code == Some(reply.status.into()), "{call}: {} but logged {line}", reply.status);
         let status = reply.status.to_string();
-        let labels = [&labels_of(call)[..], &[("response_code", &status)]].concat();
+        let labels = [&labels_of(call, &line)[..], &[("response_code", &status)]].concat();
         self.counted_once(REQUESTS, &metrics, &labels)?;
         if reply.status == 200
             && let Ok(peer) = reply.server_saw_peer()
@@ -94,7 +94,7 @@ impl Lab {
         let no_method = line.get("method").and_then(Value::as_str) == Some("-");
         ensure!(no_method, "{call}: logged as a request: {line}");
         for family in [CONNECTIONS, CONNECTIONS_CLOSED] {
-            self.counted_once(family, &metrics, &labels_of(call))?;
+            self.counted_once(family, &metrics, &labels_of(call, &line))?;
         }
         Ok(line)
     }
@@ -114,7 +114,7 @@ impl Lab {
     /// The generation of manifests that is in force in the kernel.
     pub(super) fn generation(&self) -> Result<f64> {
         match &self.agent {
-            Some(agent) if agent.is_running() => Ok(agent.metrics()?.sum(GENERATION, &[])),
+            Some(agent) if agent.is_running() => agent.generation(),
             _ => Ok(0.0),
         }
     }
@@ -164,13 +164,19 @@ impl Lab {
     }
 }
 
-/// The labels by which metrics know a call.
-fn labels_of<'c>(call: &'c Call<'_>) -> Vec<(&'static str, &'c str)> {
+/// The labels by which metrics know a call: its client, and the Service that the access log names as the
+/// one it was sent on to, else as the one that was dialled.
+fn labels_of<'c>(call: &'c Call<'_>, line: &'c Value) -> Vec<(&'static str, &'c str)> {
     let mut labels = vec![("reporter", "waypoint")];
     if let Place::Pod(name) = call.client.place {
         labels.push(("source_workload", name));
     }
-    if let Target::Service(name) = call.target {
+    let field = |name| line.get(name).and_then(Value::as_str).unwrap_or_default();
+    let sent_to = field("upstream_cluster").rsplit('|').next().unwrap_or_default();
+    if let Some((name, _)) = sent_to.split_once('.') {
+        labels.push(("destination_service", sent_to));
+        labels.push(("destination_service_name", name));
+    } else if let Some((_, name)) = field("destination_service").split_once('/') {
         labels.push(("destination_service_name", name));
     }
     labels
@@ -191,7 +197,6 @@ fn count(metrics: &Metrics, reason: &str) -> u64 {
 }
 
 const KERNEL: &str = "waypoint_kernel_packets_total";
-const GENERATION: &str = "waypoint_data_path_generation";
 const REQUESTS: &str = "istio_requests_total";
 const CONNECTIONS: &str = "istio_tcp_connections_opened_total";
 const CONNECTIONS_CLOSED: &str = "istio_tcp_connections_closed_total";
