@@ -42,6 +42,7 @@ use std::{collections::BTreeMap, fs::File, net::SocketAddr};
 
 use anyhow::{Context, Result};
 use nix::fcntl::Flock;
+use serde_json::Value;
 
 pub use address::{Addresses, Family};
 pub use agent::Agent;
@@ -216,9 +217,12 @@ impl Lab {
 
     /// What `waypointctl analyze` says about the manifests.
     pub fn analyze(&self) -> Result<String> {
-        let program = command::product("waypointctl")?;
-        let directory = self.manifests.directory();
-        command::output(&program, &["analyze", "--manifests", &directory.to_string_lossy()])
+        self.analyze_as("table")
+    }
+
+    /// The same, for programs.
+    pub fn analyze_as_json(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.analyze_as("json")?)?)
     }
 
     /// Kills the agent without a warning.
@@ -250,6 +254,13 @@ impl Lab {
     /// Removes every trace of the agent, by its own command.
     pub fn cleanup(&self) -> Result<String> {
         self.agent()?.cleanup(&self.node)
+    }
+
+    fn analyze_as(&self, output: &str) -> Result<String> {
+        let program = command::product("waypointctl")?;
+        let directory = self.manifests.directory().to_string_lossy();
+        let arguments = ["analyze", "--manifests", &directory, "--output", output];
+        command::output(&program, &arguments)
     }
 
     fn inhabitant(&self, name: &str) -> Result<&Inhabitant> {

@@ -33,9 +33,10 @@ pub enum Protocol {
 /// Serves on every address until the process ends.
 pub async fn serve(name: &str, protocol: Protocol, addresses: &[SocketAddr]) -> Result<()> {
     let name: Arc<str> = Arc::from(name);
+    let listeners = addresses.iter().map(|address| Ok(TcpListener::from_std(listen(*address)?)?));
+    let listeners = listeners.collect::<Result<Vec<_>>>()?;
     let mut servers = JoinSet::new();
-    for address in addresses {
-        let listener = TcpListener::from_std(listen(*address)?)?;
+    for listener in listeners {
         println!("listening on {}", listener.local_addr()?);
         servers.spawn(accept(listener, Arc::clone(&name), protocol));
     }

@@ -4,6 +4,7 @@ use waypoint_tests::{
     lab::{
         Namespace, Object, Pod,
         object::{DATAPLANE_MODE, USE_WAYPOINT},
+        wait::{self, SOON},
     },
     story,
     story::{shop, shop_behind_waypoint},
@@ -80,7 +81,10 @@ story!(leaving_keeps_a_live_connection_captured_until_it_ends, |lab| {
     let reply = live.exchange(&request)?;
     assert!(reply.server_got("x-request-id")?.is_some(), "{}", reply.text());
     assert!(lab.kernel_counter("captured_established")? > later_packets);
-    lab.wait_for_line("two requests", |line| line["path"] == "/live")?;
+    wait::until_true("two lines", SOON, || {
+        let log = lab.agent()?.access_log()?;
+        Ok(log.iter().filter(|line| line["path"] == "/live").count() == 2)
+    })?;
 
     drop(live);
     lab.direct(&lab.from("web").to("reviews"))?;

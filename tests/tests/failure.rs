@@ -70,6 +70,16 @@ story!(without_the_process_a_destination_with_a_policy_is_refused, |lab| {
     answered_directly(&lab, &lab.from("web").to("ratings"))
 });
 
+story!(without_the_process_a_destination_with_a_policy_may_ask_to_stay_open, |lab| {
+    let mut lab = shop_behind_waypoint(lab)
+        .service(Service::new("shop", "reviews").fails("open"))
+        .file("policy.yaml", ALLOW_ON_REVIEWS)
+        .start()?;
+    lab.through_waypoint(&lab.from("web").to("reviews"))?;
+    lab.kill_agent()?;
+    answered_directly(&lab, &lab.from("web").to("reviews"))
+});
+
 story!(a_captured_connection_ends_promptly_with_the_process, |lab| {
     let mut lab = shop_behind_waypoint(lab).start()?;
     let request = lab.from("web").to("reviews").request().clone();

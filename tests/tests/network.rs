@@ -1,11 +1,18 @@
 //! The network around the pods: bridges, the node's own traffic, forged addresses, other programs
 //! on the same links, other agents on the same kernel.
 
-use std::{fs, io};
+use std::{
+    fs, io,
+    net::{SocketAddr, UdpSocket},
+};
 
 use anyhow::{Context, Result};
 use waypoint_tests::{
-    lab::{Agent, Family, Lab, LabBuilder, Name, Object, Pod, agent::Settings},
+    lab::{
+        Agent, Family, Lab, LabBuilder, Name, Object, Pod,
+        agent::Settings,
+        wait::{self, SOON},
+    },
     story,
     story::shop_behind_waypoint,
 };
@@ -22,6 +29,42 @@ story!(pods_on_a_bridge_are_captured, |lab| {
 story!(a_probe_from_the_node_is_left_alone, |lab| {
     let lab = shop_behind_waypoint(lab).start()?;
     lab.direct(&lab.from_node().to_pod("reviews-v1"))?;
+    lab.through_waypoint(&lab.from("web").to("reviews"))?;
+    Ok(())
+});
+
+story!(datagrams_are_left_alone, |lab| {
+    let lab = shop_behind_waypoint(lab).start()?;
+    let (web, reviews) = (lab.pod_address("web")?.ip(), lab.pod_address("reviews-v1")?.ip());
+    let bind = |pod| move || Ok(UdpSocket::bind(SocketAddr::new(pod, 5353))?);
+    let client = lab.from("web").netns()?.within(bind(web))?;
+    let server = lab.from("reviews-v1").netns()?.within(bind(reviews))?;
+    server.set_read_timeout(Some(SOON))?;
+    let not_tcp = lab.kernel_counter("not_tcp")?;
+    client.send_to(b"a question", (reviews, 5353))?;
+    let mut question = [0; 32];
+    let (length, asker) = server.recv_from(&mut question)?;
+    assert_eq!((&question[..length], asker.ip()), (&b"a question"[..], web));
+    assert!(lab.kernel_counter("not_tcp")? > not_tcp);
+    Ok(())
+});
+
+story!(a_pod_reaches_itself_through_the_waypoint, |lab| {
+    let lab = shop_behind_waypoint(lab).start()?;
+    let visit = lab.through_waypoint(&lab.from("reviews-v1").to("reviews"))?;
+    assert_eq!(visit.logged("source_workload"), "shop/reviews-v1");
+    assert_eq!(visit.logged("destination_workload"), "shop/reviews-v1");
+    Ok(())
+});
+
+story!(the_data_path_repairs_itself, |lab| {
+    let lab = shop_behind_waypoint(lab).start()?;
+    lab.through_waypoint(&lab.from("web").to("reviews"))?;
+    lab.node().ip(&format!("link del {}\n", lab.agent_settings().link))?;
+    wait::until_true("repaired data path", SOON, || {
+        let repairs = lab.agent()?.metrics()?.sum("waypoint_data_path_repairs_total", &[]);
+        Ok(repairs >= 1.0 && lab.agent()?.ask("/healthz/ready")?.status == 200)
+    })?;
     lab.through_waypoint(&lab.from("web").to("reviews"))?;
     Ok(())
 });

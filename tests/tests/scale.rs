@@ -5,8 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Result;
 use waypoint_tests::{
-    lab::{Addresses, Object, Service},
+    lab::{
+        Addresses, Object, Service,
+        wait::{self, SOON},
+    },
     story,
     story::shop_behind_waypoint,
 };
@@ -34,6 +38,26 @@ story!(one_of_a_thousand_services_changes_alone, |lab| {
     Ok(())
 });
 
+story!(hundreds_of_connections_at_once_are_all_captured, |lab| {
+    let lab = shop_behind_waypoint(lab).start()?;
+    let call = lab.from("web").to("reviews");
+    let mut all = (0..CONNECTIONS).map(|_| call.open()).collect::<Result<Vec<_>>>()?;
+    for connection in &mut all {
+        connection.send(call.request())?;
+    }
+    for connection in &mut all {
+        assert_eq!(connection.finish()?.status, 200);
+    }
+    drop(all);
+    assert_eq!(lab.kernel_counter("captured")?, CONNECTIONS);
+    wait::until_true("a line for each", SOON, || {
+        Ok(u64::try_from(lab.agent()?.access_log()?.len())? == CONNECTIONS)
+    })?;
+    let counted = lab.agent()?.metrics()?.sum("istio_requests_total", &[("response_code", "200")]);
+    assert_eq!(counted.to_string(), CONNECTIONS.to_string());
+    Ok(())
+});
+
 /// A thousand Services in front of `reviews`, of which one may want no waypoint.
 fn many(without: Option<u16>) -> String {
     let service = |n: u16| {
@@ -44,6 +68,7 @@ fn many(without: Option<u16>) -> String {
     (0..COUNT).map(service).collect::<Vec<_>>().join("---\n")
 }
 
+const CONNECTIONS: u64 = 400;
 const COUNT: u16 = 1000;
 const CHANGED: u16 = 500;
 const FIRST: u16 = 2000;

@@ -80,8 +80,8 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Starts it again, with the same settings, and waits until it is ready and the manifests are in
-    /// force.
+    /// Starts it again, with the same settings, and waits until it is ready and the manifests are
+    /// in force.
     pub fn resume(&mut self, node: &Netns) -> Result<()> {
         ensure!(self.process.is_none(), "the agent runs already");
         let arguments = self.settings.arguments();
@@ -135,10 +135,17 @@ impl Agent {
 
     /// Asks its admin socket for a page.
     pub fn ask(&self, path: &str) -> Result<Reply> {
+        self.command("GET", path)
+    }
+
+    /// Sends its admin socket a request with any method.
+    pub fn command(&self, method: &str, path: &str) -> Result<Reply> {
         let stream = UnixStream::connect(self.admin()).context("connect to the admin socket")?;
         stream.set_read_timeout(Some(SOON))?;
-        Connection::over(stream)
-            .exchange(&Request { path: path.to_owned(), ..Request::get("admin") })
+        let mut request = Request::get("admin");
+        method.clone_into(&mut request.method);
+        path.clone_into(&mut request.path);
+        Connection::over(stream).exchange(&request)
     }
 
     /// Scrapes its metrics.

@@ -21,15 +21,19 @@ impl Metrics {
 
     /// The sum of a family's samples that carry all these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.with(name, labels).map(|sample| sample.value).sum()
+    }
+
+    /// Whether a family has any sample that carries all these labels.
+    pub fn has(&self, name: &str, labels: &[(&str, &str)]) -> bool {
+        self.with(name, labels).next().is_some()
+    }
+
+    fn with(&self, name: &str, labels: &[(&str, &str)]) -> impl Iterator<Item = &Sample> {
         let carries = |sample: &&Sample| {
             labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
         };
-        self.0.iter().filter(|s| s.name == name).filter(carries).map(|s| s.value).sum()
-    }
-
-    /// Whether a family has any sample.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|sample| sample.name == name)
+        self.0.iter().filter(move |sample| sample.name == name).filter(carries)
     }
 }
 

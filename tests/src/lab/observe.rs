@@ -164,8 +164,8 @@ impl Lab {
     }
 }
 
-/// The labels by which metrics know a call: its client, and the Service that the access log names as the
-/// one it was sent on to, else as the one that was dialled.
+/// The labels by which metrics know a call: its client, and the Service that the access log names
+/// as the one it was sent on to, else as the one that was dialled.
 fn labels_of<'c>(call: &'c Call<'_>, line: &'c Value) -> Vec<(&'static str, &'c str)> {
     let mut labels = vec![("reporter", "waypoint")];
     if let Place::Pod(name) = call.client.place {

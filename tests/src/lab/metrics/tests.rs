@@ -18,5 +18,5 @@ fn samples_are_summed_by_labels() {
     assert_eq!(sum(&[("y", "say \"a,b\"")]), "2");
     assert_eq!(sum(&[("y", "")]), "3");
     assert_eq!(metrics.sum("b", &[]).to_string(), "7.5");
-    assert!(metrics.has("b") && !metrics.has("c"));
+    assert!(metrics.has("b", &[]) && !metrics.has("c", &[]) && !metrics.has("b", &[("x", "1")]));
 }

@@ -15,7 +15,7 @@ use waypoint_user::{
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
 #[derive(Parser)]
-#[command(name = "waypointd", version, about, max_term_width = 100)]
+#[command(name = "waypointd", version, max_term_width = 100)]
 pub(crate) struct Command {
     #[command(subcommand)]
     pub(crate) role: Role,
