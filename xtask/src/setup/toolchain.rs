@@ -39,7 +39,12 @@ impl Toolchain {
         {
             cargo.env_remove(variable);
         }
-        if let Ok(path) = std::env::join_paths(search_path()) {
+        // Its own clippy must be found before that of the userspace's toolchain.
+        let own = match self {
+            Self::Nightly => None,
+            Self::Packaged { cargo, .. } => cargo.parent().map(PathBuf::from),
+        };
+        if let Ok(path) = std::env::join_paths(own.into_iter().chain(search_path())) {
             cargo.env("PATH", path);
         }
         match self {
