@@ -144,9 +144,10 @@ fn into(ctx: &TcContext, ifindex: u32) -> i32 {
 fn refuse(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
     let turned =
         turn_segment(ctx, transport).and_then(|()| exchange::<[u16; 3]>(ctx, 0)).and_then(|()| {
-            match is_v4 {
-                true => exchange::<u32>(ctx, NETWORK + 12),
-                false => exchange::<[u32; 4]>(ctx, NETWORK + 8),
+            if is_v4 {
+                exchange::<u32>(ctx, NETWORK + 12)
+            } else {
+                exchange::<[u32; 4]>(ctx, NETWORK + 8)
             }
         });
     if turned.is_err() {
@@ -231,7 +232,7 @@ fn action(returned: i64) -> i32 {
     (returned & 0xff) as i32
 }
 
-const DROP: i32 = TC_ACT_SHOT as i32;
+const DROP: i32 = TC_ACT_SHOT;
 pub(crate) const AF_INET: u32 = 2;
 const ETHERTYPE_ARP: u32 = 0x0806;
 const ICMPV6: u8 = 58;
