@@ -53,9 +53,7 @@ story!(hundreds_of_connections_at_once_are_all_captured, |lab| {
     wait::until_true("a line for each", SOON, || {
         Ok(u64::try_from(lab.agent()?.access_log()?.len())? == CONNECTIONS)
     })?;
-    let counted = lab.agent()?.metrics()?.sum("istio_requests_total", &[("response_code", "200")]);
-    assert_eq!(counted.to_string(), CONNECTIONS.to_string());
-    Ok(())
+    lab.wait_for_sum("istio_requests_total", &[("response_code", "200")], CONNECTIONS)
 });
 
 /// A thousand Services in front of `reviews`, of which one may want no waypoint.

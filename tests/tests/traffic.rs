@@ -25,9 +25,7 @@ story!(requests_share_a_connection, |lab| {
     lab.wait_for_line("the last request", |line| line["path"] == "/again")?;
     assert_eq!(lab.kernel_counter("captured")?, 1);
     let labels = [("reporter", "waypoint"), ("response_code", "200")];
-    let counted = lab.agent()?.metrics()?.sum("istio_requests_total", &labels);
-    assert_eq!(counted.to_string(), "20");
-    Ok(())
+    lab.wait_for_sum("istio_requests_total", &labels, 20)
 });
 
 story!(the_server_learns_who_asked, |lab| {

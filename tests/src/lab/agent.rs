@@ -80,8 +80,8 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Starts it again, with the same settings, and waits until it is ready and the manifests are in
-    /// force.
+    /// Starts it again, with the same settings, and waits until it is ready and the manifests are
+    /// in force.
     pub fn resume(&mut self, node: &Netns) -> Result<()> {
         ensure!(self.process.is_none(), "the agent runs already");
         let arguments = self.settings.arguments();
