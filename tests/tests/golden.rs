@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::{CommandFactory, ValueEnum};
+use waypoint_tests::lab::command::{output, product};
 use waypoint_user::{
     cli::{Cli, Command, analyze, run},
     mesh::snapshot::Snapshot,
@@ -43,6 +44,25 @@ fn help_prints_what_is_expected() -> Result<()> {
     }
     let differing = compare(&data().join("help/waypointctl"), "expect.txt", &text)?;
     ensure!(differing.is_none(), "it differs:\n{}", differing.unwrap_or_default());
+    Ok(())
+}
+
+#[test]
+fn the_daemon_explains_itself() -> Result<()> {
+    let waypointd = product("waypointd")?;
+    let mut text = output(&waypointd, &["--help"])?;
+    for role in ["standalone", "cleanup"] {
+        write!(text, "\n--- {role}\n{}", output(&waypointd, &[role, "--help"])?)?;
+    }
+    let differing = compare(&data().join("help/waypointd"), "expect.txt", &text)?;
+    ensure!(differing.is_none(), "it differs:\n{}", differing.unwrap_or_default());
+    Ok(())
+}
+
+#[test]
+fn a_name_that_is_no_link_is_refused_with_the_reason() -> Result<()> {
+    let said = output(&product("waypointd")?, &["cleanup", "--link", "a-name-that-is-too-long"])?;
+    ensure!(said.contains("1 to 14 plain bytes"), "{said}");
     Ok(())
 }
 

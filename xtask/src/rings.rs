@@ -1,8 +1,7 @@
 //! Running the tests, ring by ring, and saying in one line how it went.
 //!
 //! It does not know what is tested: rings are told apart by where a test lives. Unit tests live
-//! in the code's own folders; test targets whose name begins with `golden` are golden; the others
-//! need the lab.
+//! beside the code; `tests/tests/golden*.rs` are golden; the other files there need the lab.
 //!
 //! **Invariant:** a test that did not run is counted and its reason printed; a ring that breaks
 //! before it can count its tests counts as one failure.
@@ -159,19 +158,16 @@ fn product_test(targets: &[&str]) -> Command {
     command
 }
 
-/// The test targets beside the crates' sources.
+/// The test targets, which all live in one folder.
 fn targets() -> Result<Vec<String>> {
+    let folder = root().join("tests/tests");
     let mut names = Vec::new();
-    for folder in TARGETS.iter().map(|folder| root().join(folder)) {
-        for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "rs") {
-                names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
-            }
+    for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
         }
     }
     names.sort();
     Ok(names)
 }
-
-const TARGETS: &[&str] = &["tests/tests", "waypoint-user/tests"];

@@ -15,7 +15,7 @@ use waypoint_user::{
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
 #[derive(Parser)]
-#[command(name = "waypointd", version, about, max_term_width = 100)]
+#[command(name = "waypointd", version, max_term_width = 100)]
 pub(crate) struct Command {
     #[command(subcommand)]
     pub(crate) role: Role,
@@ -38,8 +38,9 @@ pub(crate) struct Node {
     /// Where the agent's network namespace, lock and sockets are.
     #[arg(long, value_name = "DIR", default_value = "/run/waypoint")]
     run_dir: PathBuf,
-    /// Name of the agent's network interface on the host (at most 11 bytes).
-    #[arg(long, value_name = "NAME", default_value = "wpd0")]
+    /// Name of the agent's network interface on the host; its self-probe has one of the same name
+    /// with a `p` behind it.
+    #[arg(long, value_name = "NAME", default_value = "wpd0", value_parser = parse_link)]
     link: String,
     /// Name of the nftables table that --service-vips keeps.
     #[arg(long, value_name = "NAME", default_value = "waypoint")]
@@ -85,6 +86,17 @@ pub(crate) struct Standalone {
     /// Namespace whose policies may apply to every waypoint.
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
     root_namespace: String,
+}
+
+/// A name for a network interface that leaves room for the probe's.
+fn parse_link(name: &str) -> Result<String, String> {
+    let fits = (1..LINK_NAME_BYTES_MAX).contains(&name.len());
+    let plain = !name.contains(['/', ':', '%']) && !name.contains(char::is_whitespace);
+    if fits && plain && name != "." && name != ".." {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("an interface's name has 1 to {} plain bytes", LINK_NAME_BYTES_MAX - 1))
+    }
 }
 
 /// What lines of the log look like.
@@ -148,3 +160,6 @@ impl Standalone {
         }
     }
 }
+
+/// The longest name of an interface, without the NUL behind it (`IFNAMSIZ`).
+const LINK_NAME_BYTES_MAX: usize = 15;
