@@ -201,8 +201,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// In front of the pods labelled `app: NAME`, port 80 to [`SERVER_PORT`], declared as HTTP: on a
-    /// busy machine a client may be slower than any patience for first bytes.
+    /// In front of the pods labelled `app: NAME`, port 80 to [`SERVER_PORT`], declared as HTTP: on
+    /// a busy machine a client may be slower than any patience for first bytes.
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             meta: Meta::new(namespace, name),
