@@ -1,7 +1,7 @@
 //! The small servers and clients that stories, the demo and measurements run in pods.
 //!
 //! They serve nobody but tests: no limits, no TLS. Every server says on stdout `listening on
-//! ADDRESS` once it can be dialled.
+//! ADDRESS` for each of its addresses, once all of them can be dialled.
 //!
 //! **Invariant:** a server tells what it really saw (peer, headers, protocol), so that a test can
 //! trust it more than the proxy's own account.

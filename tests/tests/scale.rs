@@ -42,6 +42,7 @@ story!(hundreds_of_connections_at_once_are_all_captured, |lab| {
     let lab = shop_behind_waypoint(lab).start()?;
     let call = lab.from("web").to("reviews");
     let mut all = (0..CONNECTIONS).map(|_| call.open()).collect::<Result<Vec<_>>>()?;
+    assert_eq!(lab.kernel_counter("captured")?, CONNECTIONS);
     for connection in &mut all {
         connection.send(call.request())?;
     }
@@ -49,13 +50,10 @@ story!(hundreds_of_connections_at_once_are_all_captured, |lab| {
         assert_eq!(connection.finish()?.status, 200);
     }
     drop(all);
-    assert_eq!(lab.kernel_counter("captured")?, CONNECTIONS);
     wait::until_true("a line for each", SOON, || {
         Ok(u64::try_from(lab.agent()?.access_log()?.len())? == CONNECTIONS)
     })?;
-    let counted = lab.agent()?.metrics()?.sum("istio_requests_total", &[("response_code", "200")]);
-    assert_eq!(counted.to_string(), CONNECTIONS.to_string());
-    Ok(())
+    lab.wait_for_sum("istio_requests_total", &[("response_code", "200")], CONNECTIONS)
 });
 
 /// A thousand Services in front of `reviews`, of which one may want no waypoint.

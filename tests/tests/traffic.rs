@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tokio_tungstenite::tungstenite;
 use waypoint_tests::{
-    lab::{Lab, Object, Pod, Service},
+    lab::{Connection, Lab, Object, Pod, Service, object::SERVER_PORT},
     shop::Protocol,
     story,
     story::shop_behind_waypoint,
@@ -25,9 +25,7 @@ story!(requests_share_a_connection, |lab| {
     lab.wait_for_line("the last request", |line| line["path"] == "/again")?;
     assert_eq!(lab.kernel_counter("captured")?, 1);
     let labels = [("reporter", "waypoint"), ("response_code", "200")];
-    let counted = lab.agent()?.metrics()?.sum("istio_requests_total", &labels);
-    assert_eq!(counted.to_string(), "20");
-    Ok(())
+    lab.wait_for_sum("istio_requests_total", &labels, 20)
 });
 
 story!(the_server_learns_who_asked, |lab| {
@@ -50,6 +48,26 @@ story!(a_request_id_is_kept, |lab| {
         lab.through_waypoint(&lab.from("web").to("reviews").header("x-request-id", "mine"))?;
     assert_eq!(visit.reply.server_got("x-request-id")?.as_deref(), Some("mine"));
     assert_eq!(visit.logged("request_id"), "mine");
+    Ok(())
+});
+
+story!(http_is_recognised_where_nothing_is_declared, |lab| {
+    let service = Service::new("shop", "reviews").port("web", 80, SERVER_PORT);
+    let lab = shop_behind_waypoint(lab).service(service).start()?;
+    let visit = lab.through_waypoint(&lab.from("web").to("reviews"))?;
+    assert_eq!(visit.logged("protocol"), "HTTP/1.1");
+    Ok(())
+});
+
+story!(what_is_declared_as_tcp_is_not_looked_into, |lab| {
+    let service = Service::new("shop", "reviews").port("tcp-web", 80, SERVER_PORT);
+    let lab = shop_behind_waypoint(lab).service(service).start()?;
+    let call = lab.from("web").to("reviews");
+    lab.opaque_through_waypoint(&call, |stream| {
+        let reply = Connection::over(stream).exchange(call.request())?;
+        ensure!(reply.server_got("x-request-id")?.is_none(), "{}", reply.text());
+        Ok(())
+    })?;
     Ok(())
 });
 

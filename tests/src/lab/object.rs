@@ -201,7 +201,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// In front of the pods labelled `app: NAME`, port 80 to [`SERVER_PORT`].
+    /// In front of the pods labelled `app: NAME`, port 80 to [`SERVER_PORT`], declared as HTTP: on
+    /// a busy machine a client may be slower than any patience for first bytes.
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             meta: Meta::new(namespace, name),
@@ -239,7 +240,7 @@ impl Service {
     }
 
     pub(super) fn ports(&self) -> Vec<(String, u16, u16)> {
-        let usual = || vec![("web".to_owned(), SERVICE_PORT, SERVER_PORT)];
+        let usual = || vec![("http".to_owned(), SERVICE_PORT, SERVER_PORT)];
         if self.ports.is_empty() { usual() } else { self.ports.clone() }
     }
 

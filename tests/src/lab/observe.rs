@@ -104,6 +104,16 @@ impl Lab {
         Ok(count(&self.agent()?.metrics()?, reason))
     }
 
+    /// Waits until a metric's samples with these labels add up to a number.
+    pub fn wait_for_sum(&self, name: &str, labels: &[(&str, &str)], wanted: u64) -> Result<()> {
+        let mut sum = 0;
+        let reached = wait::until_true(&format!("{wanted} {name}{labels:?}"), SOON, || {
+            sum = whole(self.agent()?.metrics()?.sum(name, labels));
+            Ok(sum == wanted)
+        });
+        reached.with_context(|| format!("it is {sum}"))
+    }
+
     /// Waits for a line of the access log.
     pub fn wait_for_line(&self, what: &str, matches: impl Fn(&Value) -> bool) -> Result<Value> {
         wait::until(&format!("access log line: {what}"), SOON, || {
@@ -136,8 +146,8 @@ impl Lab {
         Ok(Seen {
             captured: count(&metrics, "captured"),
             lines: agent.access_log()?.len(),
-            requests: metrics.sum(REQUESTS, &[]).to_string(),
-            connections: metrics.sum(CONNECTIONS, &[]).to_string(),
+            requests: whole(metrics.sum(REQUESTS, &[])),
+            connections: whole(metrics.sum(CONNECTIONS, &[])),
         })
     }
 
@@ -149,11 +159,7 @@ impl Lab {
     }
 
     fn counted_once(&self, name: &str, before: &Metrics, labels: &[(&str, &str)]) -> Result<()> {
-        wait::until_true(&format!("one more {name}{labels:?}"), SOON, || {
-            let after = self.agent()?.metrics()?;
-            let one = after.sum(name, labels) - before.sum(name, labels);
-            Ok((one - 1.0).abs() < f64::EPSILON)
-        })
+        self.wait_for_sum(name, labels, whole(before.sum(name, labels)) + 1)
     }
 
     fn address_of(&self, call: &Call<'_>) -> Result<IpAddr> {
@@ -187,13 +193,17 @@ fn labels_of<'c>(call: &'c Call<'_>, line: &'c Value) -> Vec<(&'static str, &'c 
 struct Seen {
     captured: u64,
     lines: usize,
-    requests: String,
-    connections: String,
+    requests: u64,
+    connections: u64,
+}
+
+fn count(metrics: &Metrics, reason: &str) -> u64 {
+    whole(metrics.sum(KERNEL, &[("reason", reason)]))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are whole")]
-fn count(metrics: &Metrics, reason: &str) -> u64 {
-    metrics.sum(KERNEL, &[("reason", reason)]) as u64
+fn whole(value: f64) -> u64 {
+    value as u64
 }
 
 const KERNEL: &str = "waypoint_kernel_packets_total";
