@@ -25,12 +25,14 @@ pub(crate) enum Bench {
 
 /// Leaves a topology standing to play in.
 pub(crate) fn lab(passed: &Passed) -> Result<ExitCode> {
+    need_root()?;
     product::for_the_lab()?;
     start("debug", "lab", passed)
 }
 
 /// Runs the demo.
 pub(crate) fn demo(passed: &Passed) -> Result<ExitCode> {
+    need_root()?;
     product::for_the_lab()?;
     start("debug", "demo", passed)
 }
@@ -38,16 +40,22 @@ pub(crate) fn demo(passed: &Passed) -> Result<ExitCode> {
 /// Runs a measurement, with optimised programs.
 pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
     let Bench::Datapath(passed) = what;
+    need_root()?;
     ebpf::build(&setup::run()?)?;
     say("build: optimised programs");
     run(cargo(&["build", "--release", "--bins"]).args(product::PACKAGES))?;
     start("release", "bench-datapath", passed)
 }
 
-fn start(profile: &str, program: &str, passed: &Passed) -> Result<ExitCode> {
+/// Fails before anything is built for nothing.
+fn need_root() -> Result<()> {
     if !is_root() {
         bail!("network namespaces and BPF need root: run this command again as root");
     }
+    Ok(())
+}
+
+fn start(profile: &str, program: &str, passed: &Passed) -> Result<ExitCode> {
     say(program);
     let path = target().join(profile).join(program);
     let ended = status(command(path, &[]).args(&passed.arguments))?;

@@ -4,8 +4,9 @@
 //! them in the reverse.
 //!
 //! **Invariant:** the process says that it is ready only after the kernel's path was probed end to
-//! end. **Invariant:** capture stops before the engine does, so that nobody is handed to an engine
-//! that ends.
+//! end.
+//! **Invariant:** capture stops before the engine does, so that nobody is handed to an engine that
+//! ends.
 
 mod applied;
 
