@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::mesh::{report::Report, snapshot};
 
+pub use files::objects_in;
 pub use translate::translate;
 
 /// Where the mesh is read from, and what holds for all of it.

@@ -18,6 +18,16 @@ use super::{
     objects::{Object, Objects},
 };
 
+/// The objects in files that nobody read before, each given as its name and its contents, and what
+/// there is to say of them.
+pub fn objects_in(files: &[(&str, &[u8])]) -> (Objects, Report) {
+    let mut read = Files::default();
+    for (name, bytes) in files {
+        read.replace(name, bytes);
+    }
+    read.merge()
+}
+
 /// The files of a source, by name.
 #[derive(Debug, Default)]
 pub(super) struct Files {

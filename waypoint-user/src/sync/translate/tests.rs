@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::{meta, ports::protocol, *};
 use crate::{
     mesh::{binding::FailMode, report::Severity, service::AppProtocol, workload::Enrolment},
-    sync::files::Files,
+    sync::objects_in,
 };
 
 /// Translates documents with the default settings.
@@ -12,9 +12,7 @@ fn mesh(documents: &[&str]) -> (Snapshot, Report) {
 }
 
 fn with(documents: &[&str], settings: &Settings) -> (Snapshot, Report) {
-    let mut files = Files::default();
-    files.replace("a.yaml", documents.join("\n---\n").as_bytes());
-    let (objects, report) = files.merge();
+    let (objects, report) = objects_in(&[("a.yaml", documents.join("\n---\n").as_bytes())]);
     translate(&objects, settings, report)
 }
 
