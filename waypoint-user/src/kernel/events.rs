@@ -51,8 +51,8 @@ impl Read {
     }
 }
 
-/// Logs and counts events for as long as it is polled. The programs make few enough that the ring buffer does
-/// not fill up between two looks; if it does, they drop events and count `event_lost`.
+/// Logs and counts events for as long as it is polled. The programs make few enough that the ring
+/// buffer does not fill up between two looks; if it does, they drop events and count `event_lost`.
 pub(super) async fn follow(mut ring: RingBuf<MapData>, read: Read) {
     let mut clock = interval(PERIOD);
     loop {

@@ -5,7 +5,7 @@
 //! <pin_dir>/v<ABI>/programs/<program>
 //! <pin_dir>/v<ABI>/links/from_agent, steer
 //! <pin_dir>/v<ABI>/links/from_pod/<ifindex>
-//! <pin_dir>/v<ABI>/links/fresh, from_pod/fresh     (for a moment, before one takes another's place)
+//! <pin_dir>/v<ABI>/links/fresh, from_pod/fresh    for a moment, before it takes a place
 //! ```
 //!
 //! It knows names and directories, not what is behind them.
