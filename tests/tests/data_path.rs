@@ -67,6 +67,24 @@ fn without_the_process_open_destinations_pass_and_closed_ones_are_refused_at_onc
 }
 
 #[test]
+fn events_are_counted_by_their_reason() {
+    let pod = Pod::new(14);
+    let agent = Agent::start(14, snapshot(&pod, Enrolment::Enrolled));
+    let events = |agent: &Agent, reason| {
+        agent.metric(&format!("waypoint_kernel_events_total{{reason=\"{reason}\"}}"))
+    };
+    assert_eq!(events(&agent, "spoofed"), 0);
+    pod.run(|| {
+        ip("addr replace 10.211.99.9/32 dev lo").unwrap();
+        ip("route replace default dev eth0 src 10.211.99.9").unwrap();
+    });
+    assert!(pod.ask(&socket(OPEN[0], 80)).is_err());
+    agent.wait("an event", |agent| events(agent, "spoofed") > 0);
+    assert_eq!(events(&agent, "undecodable"), 0);
+    assert_eq!(agent.packets("event_lost"), 0);
+}
+
+#[test]
 fn a_foreign_source_reaches_no_captured_destination() {
     let pod = Pod::new(4);
     let agent = Agent::start(4, snapshot(&pod, Enrolment::Enrolled));
@@ -146,7 +164,10 @@ fn a_foreign_program_ahead_of_ours_is_overtaken() {
     assert_eq!(foreign::programs_on(&pod.link).len(), 2);
     let series = "waypoint_reattached_total{program=\"from_pod\"}";
     agent.wait("re-attachment", |agent| agent.metric(series) == 1);
-    assert_eq!(foreign::programs_on(&pod.link).first(), own.first());
+    agent.wait("ours alone ahead of the other", |_| {
+        let programs = foreign::programs_on(&pod.link);
+        programs.len() == 2 && programs[1] != own[0]
+    });
     for vip in OPEN {
         assert!(pod.ask(&socket(vip, 80)).is_ok());
     }

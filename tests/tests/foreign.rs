@@ -31,12 +31,39 @@ story!(a_foreign_program_before_ours_is_overtaken, |lab| {
     let ours = attached(&lab)?;
     let _link = foreign.attach(&lab, LinkOrder::first())?;
 
-    wait::until_true("our program at the head", SOON, || Ok(attached(&lab)?[0] == ours[0]))?;
-    assert_eq!(attached(&lab)?, [ours[0], foreign.id]);
+    assert_eq!(ours.len(), 1);
+    wait::until_true("ours alone ahead of the other", SOON, || {
+        let attached = attached(&lab)?;
+        Ok(attached.len() == 2 && attached[1] == foreign.id)
+    })?;
     let overtaken = lab.agent()?.metrics()?.sum(OVERTAKEN, &[]);
     assert!(overtaken >= 1.0, "{OVERTAKEN} is {overtaken}");
     lab.through_waypoint(&lab.from("web").to("reviews"))?;
     lab.direct(&lab.from("web").to_pod("reviews-v1"))?;
+    Ok(())
+});
+
+story!(a_live_captured_connection_survives_being_overtaken, |lab| {
+    let lab = shop_behind_waypoint(lab).start()?;
+    let foreign = Foreign::load(&lab)?;
+    let request = lab.from("web").to("reviews").path("/live").request().clone();
+    let mut live = lab.from("web").to("reviews").open()?;
+    let captured = lab.kernel_counter("captured")?;
+    // Each time another instance of our program takes the head; there are two, which take turns.
+    for overtaken in 1..=3 {
+        let link = foreign.attach(&lab, LinkOrder::first())?;
+        wait::until_true("ours alone ahead of the other", SOON, || {
+            assert_eq!(live.exchange(&request)?.status, 200);
+            let attached = attached(&lab)?;
+            Ok(attached.len() == 2 && attached[1] == foreign.id)
+        })?;
+        let counted = lab.agent()?.metrics()?.sum(OVERTAKEN, &[]);
+        assert!(counted >= f64::from(overtaken), "{OVERTAKEN} is {counted}");
+        drop(link);
+    }
+    assert!(live.exchange(&request)?.server_got("x-request-id")?.is_some());
+    assert_eq!(lab.kernel_counter("captured")?, captured, "no packet opened another connection");
+    assert_eq!(pinned_links(&lab)?, 3, "two pods' and the probe's");
     Ok(())
 });
 
@@ -104,6 +131,12 @@ fn attached(lab: &Lab) -> Result<Vec<u32>> {
         let (_revision, programs) = SchedClassifier::query_tcx(&link, TcAttachType::Ingress)?;
         Ok(programs.iter().map(aya::programs::ProgramInfo::id).collect())
     })
+}
+
+/// How many links of `from_pod` are pinned.
+fn pinned_links(lab: &Lab) -> Result<usize> {
+    let directory = lab.name().pin_dir().join(format!("v{}/links/from_pod", waypoint_common::ABI));
+    Ok(directory.read_dir()?.count())
 }
 
 fn find(directory: &Path, name: &str) -> Option<PathBuf> {

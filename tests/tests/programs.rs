@@ -233,6 +233,27 @@ fn what_is_cut_short_or_not_tcp_is_left_alone() {
 }
 
 #[test]
+fn what_hides_its_port_does_not_reach_an_address_that_fails_closed() {
+    let mut programs = Loaded::new();
+    programs.guard(VIP_V4);
+    programs.guard(VIP_V6);
+    let whole = Tcp { fragment: 0x2000, ..Tcp::syn(POD_V4, VIP_V4, 80) }.frame();
+    // As much as fits into a first fragment of sixteen bytes.
+    let tiny = &whole[..14 + 20 + 16];
+    let elsewhere = Tcp { fragment: 0x2000, ..Tcp::syn(POD_V4, "10.96.0.11", 80) }.frame();
+    let many = |vip| Tcp { extensions: vec![(60, vec![0; 7]); 5], ..Tcp::syn(POD_V6, vip, 80) };
+    let dropped = [tiny.to_vec(), many(VIP_V6).frame()];
+    for frame in dropped {
+        let outcome = programs.run(FROM_POD, &frame);
+        assert_eq!((outcome.action, outcome.reasons), (SHOT, vec![Reason::Undecidable]));
+    }
+    let outcome = programs.run(FROM_POD, &elsewhere[..14 + 20 + 20 - 4]);
+    assert_eq!((outcome.action, outcome.reasons), (NEXT, vec![Reason::Malformed]));
+    let outcome = programs.run(FROM_POD, &many("fd00:96::11").frame());
+    assert_eq!((outcome.action, outcome.reasons), (NEXT, vec![Reason::ExtensionHeaders]));
+}
+
+#[test]
 fn the_agent_reaches_pods_of_this_node_and_nothing_else() {
     for (pod, vip, _, _) in families() {
         let mut programs = Loaded::new();

@@ -87,6 +87,11 @@ reasons! {
     NoListener = 17, "no_listener";
     /// `from_pod`: a packet of the agent's own probe, whatever became of it.
     Probe = 18, "probe";
+    /// An event that found no room in the ring buffer.
+    EventLost = 19, "event_lost";
+    /// `from_pod`: no port can be read, and the destination address has one that fails closed;
+    /// dropped.
+    Undecidable = 20, "undecidable";
 }
 
 /// Entries of the `stats` map; more than there are reasons, so that adding one keeps the ABI.

@@ -47,7 +47,7 @@ pub struct DestinationKey {
     pub addr: Addr,
     /// Port in network byte order; zero stands for every port.
     pub port: u16,
-    /// IP protocol number.
+    /// IP protocol number; zero for a [guard](Self::guard).
     pub protocol: u8,
     /// Explicit padding.
     pub pad: u8,
@@ -58,6 +58,14 @@ impl DestinationKey {
     #[inline(always)]
     pub const fn tcp(addr: Addr, port: u16) -> Self {
         Self { addr, port, protocol: TCP, pad: 0 }
+    }
+
+    /// The key of an address that has an entry that fails closed. What hides its port from the
+    /// programs, such as a first fragment that ends within the TCP header, is not let
+    /// through to it.
+    #[inline(always)]
+    pub const fn guard(addr: Addr) -> Self {
+        Self { addr, port: 0, protocol: 0, pad: 0 }
     }
 }
 

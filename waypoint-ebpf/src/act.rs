@@ -16,7 +16,7 @@ use waypoint_common::{
 
 use crate::{
     maps::{self, KernelTables},
-    parse::{Headers, NETWORK, Network},
+    parse::{Headers, NETWORK, Network, destination},
     tell,
 };
 
@@ -37,6 +37,17 @@ pub(crate) fn judge(
 ) {
     let tables = KernelTables::new(ctx, config);
     *verdict = decide(Packet::Tcp(segment), pod, config.flags, &tables);
+}
+
+/// Decides about a packet that is no readable TCP segment: it passes, unless it may hide a
+/// connection to what fails closed.
+#[inline(never)]
+pub(crate) fn unreadable(ctx: &TcContext, reason: Reason) -> i32 {
+    let hides = matches!(reason, Reason::Malformed | Reason::ExtensionHeaders)
+        && destination(ctx).is_some_and(|address| maps::is_guarded(&address));
+    let reason = if hides { Reason::Undecidable } else { reason };
+    tell::count(reason, u64::from(ctx.len()));
+    if hides { DROP } else { NEXT }
 }
 
 /// Does what was decided about a packet of a pod.
@@ -87,13 +98,6 @@ pub(crate) fn deliver(ctx: &TcContext) -> i32 {
         Err(reason) => return dropped(ctx, reason),
     }
     DROP
-}
-
-/// Leaves a packet alone that is no TCP segment.
-#[inline(always)]
-pub(crate) fn leave(ctx: &TcContext, reason: Reason) -> i32 {
-    tell::count(reason, u64::from(ctx.len()));
-    NEXT
 }
 
 /// Gives a new connection of the agent's namespace to the agent's listener; false if there is none.

@@ -37,7 +37,7 @@ pub fn from_pod(ctx: TcContext) -> i32 {
     };
     let headers = match Headers::read(&ctx) {
         Ok(headers) => headers,
-        Err(reason) => return act::leave(&ctx, reason),
+        Err(reason) => return act::unreadable(&ctx, reason),
     };
     let mut verdict = Verdict::Pass(Reason::Miss);
     act::judge(&ctx, &headers.segment, pod, config, &mut verdict);

@@ -67,6 +67,13 @@ pub(crate) fn interface_of(address: &Addr) -> Option<&'static InterfaceOfPod> {
     unsafe { POD_IF.get(address) }
 }
 
+/// Whether an address has an entry that fails closed.
+#[inline(always)]
+pub(crate) fn is_guarded(address: &Addr) -> bool {
+    // SAFETY: as in `pod_of`; nothing of the element is read.
+    unsafe { WP_DST.get(DestinationKey::guard(*address)) }.is_some()
+}
+
 /// The socket in a listener slot; the caller must release it.
 #[inline(always)]
 pub(crate) fn listener(slot: u32) -> Option<NonNull<c_void>> {

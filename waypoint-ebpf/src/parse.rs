@@ -97,6 +97,16 @@ impl Network {
     }
 }
 
+/// The destination address of a frame of which nothing else is known.
+#[inline(always)]
+pub(crate) fn destination(ctx: &TcContext) -> Option<Addr> {
+    match u16::from_be(ctx.load::<u16>(ETHERTYPE).ok()?) {
+        ETHERTYPE_IPV4 => ctx.load::<[u8; 4]>(NETWORK + 16).ok().map(Addr::v4),
+        ETHERTYPE_IPV6 => ctx.load::<Addr>(NETWORK + 24).ok(),
+        _ => None,
+    }
+}
+
 /// Looks through at most [`EXTENSION_HEADERS_MAX`] extension headers (RFC 8200 section 4).
 #[inline(always)]
 fn skip_extensions(

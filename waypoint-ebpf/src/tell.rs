@@ -61,7 +61,9 @@ fn tell(reason: Reason, segment: &Segment, ifindex: u32, slot: u16) {
     }
     // SAFETY: as above.
     unsafe { *last = time_ns };
-    let Some(mut entry) = maps::EVENTS.reserve::<Event>(0) else { return };
+    let Some(mut entry) = maps::EVENTS.reserve::<Event>(0) else {
+        return count(Reason::EventLost, 0);
+    };
     entry.write(Event {
         time_ns,
         reason: reason as u32,

@@ -37,6 +37,7 @@ mod desired;
 mod enrolment;
 mod error;
 mod events;
+mod instances;
 mod listeners;
 mod lock;
 mod maps;

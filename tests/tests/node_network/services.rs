@@ -21,6 +21,7 @@ use waypoint_user::{
         service::{AppProtocol, Endpoint, Service, ServicePort},
         snapshot::{Contents, Snapshot},
     },
+    telemetry::readiness::Readiness,
 };
 
 use crate::node::{Node, Pod, addresses};
@@ -42,6 +43,31 @@ fn pods_and_the_host_reach_every_ready_endpoint_in_both_families() {
         let from_host = table.node.run(async || answers(vip, 40).await);
         assert_eq!(from_host, HashSet::from([2, 3]), "from the host to {vip}");
     }
+}
+
+#[test]
+fn addresses_that_cannot_be_published_are_not_ready_and_say_why() {
+    let Some(node) = Node::new() else { return };
+    let readiness = Readiness::new();
+    let gate = readiness.gate("service addresses");
+    let (_snapshots, receiver) = watch::channel(Arc::new(snapshot([service(1, &[])])));
+    let shutdown = CancellationToken::new();
+    let (namespace, token) = (node.name.clone(), shutdown.clone());
+    let thread = thread::spawn(move || {
+        crate::node::run_in(&namespace, || {
+            let too_long = "t".repeat(300);
+            service_vips::run(receiver, too_long, Progress::default(), gate, token)
+        });
+    });
+    let deadline = Instant::now() + DEADLINE;
+    let said = |reason: &str| readiness.closed().iter().any(|(_, why)| why.contains(reason));
+    while !said("nft: ") {
+        assert!(Instant::now() < deadline, "{:?}", readiness.closed());
+        thread::yield_now();
+    }
+    shutdown.cancel();
+    thread.join().unwrap();
+    assert!(said("ended"), "a part that ended is not ready");
 }
 
 #[test]
@@ -197,14 +223,23 @@ impl<'n> Table<'n> {
         node.ip("-6 route replace default dev lo src fd77::254");
         let (snapshots, receiver) = watch::channel(Arc::new(snapshot));
         let shutdown = CancellationToken::new();
+        let readiness = Readiness::new();
+        let gate = readiness.gate("service addresses");
         let (name, namespace, token) = ("wptest", node.name.clone(), shutdown.clone());
         let work = move || {
-            let run = || service_vips::run(receiver, name.to_owned(), Progress::default(), token);
-            crate::node::run_in(&namespace, run);
+            let (name, progress) = (name.to_owned(), Progress::default());
+            crate::node::run_in(&namespace, || {
+                service_vips::run(receiver, name, progress, gate, token)
+            });
         };
         let thread = Some(thread::spawn(work));
         let table = Self { node, name, snapshots, shutdown, thread };
         table.wait_until(|listing| !listing.is_empty());
+        let deadline = Instant::now() + DEADLINE;
+        while !readiness.is_ready() {
+            assert!(Instant::now() < deadline, "{:?}", readiness.closed());
+            thread::yield_now();
+        }
         table
     }
 

@@ -112,8 +112,18 @@ impl Loaded {
         self.insert(destination, port, action::REFUSE, 0);
     }
 
+    /// Says that an address has a port that fails closed.
+    pub(crate) fn guard(&mut self, destination: &str) {
+        let key = DestinationKey::guard(Addr::from(address(destination)));
+        self.insert_key(key, action::REFUSE, 0);
+    }
+
     fn insert(&mut self, destination: &str, port: u16, action: u8, flags: u8) {
         let key = DestinationKey::tcp(Addr::from(address(destination)), port.to_be());
+        self.insert_key(key, action, flags);
+    }
+
+    fn insert_key(&mut self, key: DestinationKey, action: u8, flags: u8) {
         let value = Destination {
             action,
             flags,

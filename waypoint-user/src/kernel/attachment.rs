@@ -1,17 +1,20 @@
 //! Keeps a program on an interface, ahead of every other.
 //!
 //! It does not know which interfaces should have one.
+//!
+//! **Invariant:** an interface that has the program is never without it: a second instance is at
+//! the head before the first is let go.
 
-use std::{io, path::Path, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use aya::programs::{
     LinkOrder, ProgramError, SchedClassifier, TcAttachType,
-    links::{FdLink, PinnedLink},
+    links::{FdLink, LinkError, PinnedLink},
     tc::{SchedClassifierLinkId, TcAttachOptions},
 };
 use nix::libc::EEXIST;
 
-use super::Error;
+use super::{Error, instances::Instances, pins};
 
 /// What was found on an interface.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,22 +30,28 @@ pub(super) enum Found {
 /// Makes sure that the program runs first on what the interface receives, by a link pinned at
 /// `pin`.
 pub(super) async fn ensure_at_head(
-    program: &mut SchedClassifier,
+    instances: &mut Instances,
     interface: &str,
     pin: &Path,
 ) -> Result<Found, Error> {
+    let own = program_of(pin)?;
+    let attached = programs_on(interface)?;
+    let found = match own.and_then(|own| attached.iter().position(|id| *id == own)) {
+        Some(0) => return Ok(Found::AtHead),
+        Some(_) => Found::Behind,
+        None => Found::Absent,
+    };
+    let fresh = pins::fresh(pin);
+    pins::remove(&fresh)?;
     let failed = Error::program(interface);
-    let found = look(program, interface).map_err(&failed)?;
-    if found == Found::AtHead && pin.exists() {
-        return Ok(found);
-    }
-    detach(pin)?;
+    let program = instances.beside(&attached)?;
     let id = attach(program, interface).await.map_err(&failed)?;
     let link = program.take_link(id).map_err(&failed)?;
-    let link =
-        FdLink::try_from(link).map_err(|source| Error::Link { path: pin.to_owned(), source })?;
-    link.pin(pin).map_err(|source| Error::Pin { path: pin.to_owned(), source })?;
-    Ok(if found == Found::Behind { found } else { Found::Absent })
+    let link = FdLink::try_from(link).map_err(refused(pin))?;
+    link.pin(&fresh).map_err(|source| Error::Pin { path: fresh.clone(), source })?;
+    // With its pin goes the former link.
+    fs::rename(&fresh, pin).map_err(Error::file(pin))?;
+    Ok(found)
 }
 
 /// Takes the program off the interface, if it is there.
@@ -50,19 +59,24 @@ pub(super) fn detach(pin: &Path) -> Result<(), Error> {
     if !pin.exists() {
         return Ok(());
     }
-    let link =
-        PinnedLink::from_pin(pin).map_err(|source| Error::Link { path: pin.to_owned(), source })?;
+    let link = PinnedLink::from_pin(pin).map_err(refused(pin))?;
     link.unpin().map(drop).map_err(Error::file(pin))
 }
 
-fn look(program: &SchedClassifier, interface: &str) -> Result<Found, ProgramError> {
-    let own = program.info()?.id();
-    let (_, programs) = SchedClassifier::query_tcx(interface, TcAttachType::Ingress)?;
-    Ok(match programs.iter().position(|program| program.id() == own) {
-        Some(0) => Found::AtHead,
-        Some(_) => Found::Behind,
-        None => Found::Absent,
-    })
+/// The program of a pinned link.
+fn program_of(pin: &Path) -> Result<Option<u32>, Error> {
+    if !pin.exists() {
+        return Ok(None);
+    }
+    let link = FdLink::from(PinnedLink::from_pin(pin).map_err(refused(pin))?);
+    link.info().map(|info| Some(info.program_id())).map_err(refused(pin))
+}
+
+/// The programs on what an interface receives, in the order in which they run.
+fn programs_on(interface: &str) -> Result<Vec<u32>, Error> {
+    let answer = SchedClassifier::query_tcx(interface, TcAttachType::Ingress);
+    let (_, programs) = answer.map_err(Error::program(interface))?;
+    Ok(programs.iter().map(aya::programs::ProgramInfo::id).collect())
 }
 
 /// Attaches ahead of every other program. The kernel lets go of a former link of the same program
@@ -85,6 +99,10 @@ async fn attach(
 fn is_known(error: &ProgramError) -> bool {
     let ProgramError::SyscallError(error) = error else { return false };
     error.io_error.raw_os_error() == io::Error::from_raw_os_error(EEXIST).raw_os_error()
+}
+
+fn refused(pin: &Path) -> impl FnOnce(LinkError) -> Error {
+    move |source| Error::Link { path: pin.to_owned(), source }
 }
 
 const ATTEMPTS: u32 = 200;

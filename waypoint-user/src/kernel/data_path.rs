@@ -60,6 +60,7 @@ struct Counts {
     reattached: Arc<AtomicU64>,
     repaired: Arc<AtomicU64>,
     full: Limit,
+    events: events::Read,
 }
 
 impl DataPath {
@@ -135,7 +136,7 @@ impl DataPath {
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
         let ring = maps::events(&self.pins)?;
-        let told = task::spawn("kernel events", events::follow(ring));
+        let told = task::spawn("kernel events", events::follow(ring, self.counts.events.clone()));
         let outcome = running::run(self, snapshots, gate, shutdown).await;
         told.abort();
         outcome
@@ -170,6 +171,7 @@ impl Counts {
             reattached: Arc::default(),
             repaired: Arc::default(),
             full: registry.limit("kernel_map_entries"),
+            events: events::Read::export(registry),
         };
         let reattached = Arc::clone(&counts.reattached);
         registry.counter_source(

@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    iter,
     net::IpAddr,
     sync::Arc,
 };
@@ -50,11 +51,7 @@ impl Desired {
         let services = snapshot.services().values().flat_map(|s| service_entries(snapshot, s));
         let workloads = snapshot.workloads().values().flat_map(workload_entries);
         let allowed = services.chain(workloads).filter(|(address, _, _)| guard.allows(*address));
-        let destinations = allowed
-            .map(|(address, port, value)| {
-                (DestinationKey::tcp(address.into(), port.to_be()), value)
-            })
-            .collect();
+        let destinations = allowed.flat_map(records).collect();
         let enrolled = |(name, workload): (&ObjectName, &_)| Some((name.clone(), pod(workload)?));
         let pods = snapshot.workloads().iter().filter_map(|(n, w)| enrolled((n, w))).collect();
         Self { destinations, pods }
@@ -83,6 +80,15 @@ impl Guard {
 }
 
 type Entry = (IpAddr, u16, Destination);
+
+/// The record of an entry; one that fails closed also guards its address, against packets whose
+/// port cannot be read.
+fn records((address, port, value): Entry) -> impl Iterator<Item = (DestinationKey, Destination)> {
+    let closed = value.action == action::REFUSE || value.flags & FAIL_CLOSED != 0;
+    let guard = Destination { action: action::REFUSE, flags: FAIL_CLOSED, waypoint_id: 0, ..value };
+    let guard = closed.then(|| (DestinationKey::guard(address.into()), guard));
+    iter::once((DestinationKey::tcp(address.into(), port.to_be()), value)).chain(guard)
+}
 
 /// One entry for each virtual address and declared port. A headless Service has none: its clients
 /// dial pods, and a waypoint for services never sees that.

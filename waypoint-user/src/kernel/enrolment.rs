@@ -15,7 +15,6 @@ use std::{
     },
 };
 
-use aya::programs::SchedClassifier;
 use waypoint_common::{
     addr::Addr,
     redirect::{InterfaceOfPod, PodOfInterface, pod_flag},
@@ -25,7 +24,8 @@ use super::{
     Error,
     attachment::{self, Found},
     desired::Pod,
-    pins::Pins,
+    instances::Instances,
+    pins::{self, Pins},
     pods::{self, PodInterface},
     slots::Slots,
 };
@@ -44,7 +44,7 @@ pub(super) struct Tables {
 #[derive(Debug)]
 pub(super) struct Enrolment {
     pins: Pins,
-    from_pod: SchedClassifier,
+    from_pod: Instances,
     attached: BTreeMap<ObjectName, Attached>,
     refusals: BTreeMap<ObjectName, String>,
     slots: Slots,
@@ -70,7 +70,7 @@ impl Attached {
 
 impl Enrolment {
     /// No pods yet; `reattached` counts how often another program got ahead.
-    pub(super) fn new(pins: Pins, from_pod: SchedClassifier, reattached: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(pins: Pins, from_pod: Instances, reattached: Arc<AtomicU64>) -> Self {
         let (attached, refusals, slots) = (BTreeMap::new(), BTreeMap::new(), Slots::default());
         Self { pins, from_pod, attached, refusals, slots, reattached }
     }
@@ -130,6 +130,7 @@ impl Enrolment {
 
     /// Takes `from_pod` off interfaces of which nothing is known: those of an earlier process.
     pub(super) fn detach_strays(&self, keep: Option<u32>) -> Result<(), Error> {
+        pins::remove(&pins::fresh(&self.pins.pod_link(0)))?;
         for ifindex in self.pins.pod_links()? {
             let known = self.attached.values().any(|known| known.interface.ifindex == ifindex);
             if !known && keep != Some(ifindex) {
@@ -193,8 +194,11 @@ impl Enrolment {
             // Made again, under the same name: the old interface is gone with its connections.
             self.detach(name);
         }
-        self.attach(&interface).await.map_err(|cause| cause.to_string())?;
         let slot = self.slots.take().ok_or("every pod number is in use")?;
+        if let Err(cause) = self.attach(&interface).await {
+            self.slots.give_back(slot);
+            return Err(cause.to_string());
+        }
         tracing::info!(pod = %name, interface = interface.name, slot, "attached to pod");
         self.attached.insert(name.clone(), Attached::new(pod.clone(), interface, slot));
         Ok(())

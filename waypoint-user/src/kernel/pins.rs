@@ -5,6 +5,7 @@
 //! <pin_dir>/v<ABI>/programs/<program>
 //! <pin_dir>/v<ABI>/links/from_agent, steer
 //! <pin_dir>/v<ABI>/links/from_pod/<ifindex>
+//! <pin_dir>/v<ABI>/links/fresh, from_pod/fresh    for a moment, before it takes a place
 //! ```
 //!
 //! It knows names and directories, not what is behind them.
@@ -95,6 +96,11 @@ impl Pins {
     }
 }
 
+/// Where a link is pinned before it takes the place of another at `pin`.
+pub(super) fn fresh(pin: &Path) -> PathBuf {
+    pin.with_file_name(FRESH)
+}
+
 /// Removes a pin, if it is there. With the last pin of a link goes the link.
 pub(super) fn remove(path: &Path) -> Result<bool, Error> {
     match fs::remove_file(path) {
@@ -141,6 +147,7 @@ fn is_expected(error: &io::Error) -> bool {
 const MAPS: &str = "maps";
 const PROGRAMS: &str = "programs";
 const LINKS: &str = "links";
+const FRESH: &str = "fresh";
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ use waypoint_common::program;
 
 use super::{
     Error,
+    instances::Instances,
     netns::Netns,
     object,
     pins::{self, Pins},
@@ -26,7 +27,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Programs {
     /// On the agent's interface.
-    pub(super) from_agent: SchedClassifier,
+    pub(super) from_agent: Instances,
     /// In the agent's namespace.
     pub(super) steer: SkLookup,
 }
@@ -50,7 +51,7 @@ impl Programs {
     fn open(pins: &Pins) -> Result<Self, Error> {
         let steer = SkLookup::from_pin(pins.program(program::STEER));
         Ok(Self {
-            from_agent: classifier(pins, program::FROM_AGENT)?,
+            from_agent: instances(pins, program::FROM_AGENT)?,
             steer: steer.map_err(Error::program(program::STEER))?,
         })
     }
@@ -59,9 +60,9 @@ impl Programs {
     fn take_over(&mut self, pins: &Pins) -> Result<(), Error> {
         let mut from_pod = from_pod(pins)?;
         for ifindex in pins.pod_links()? {
-            replace(&mut from_pod, &pins.pod_link(ifindex))?;
+            replace(from_pod.pinned(), &pins.pod_link(ifindex))?;
         }
-        replace(&mut self.from_agent, &pins.link(program::FROM_AGENT))
+        replace(self.from_agent.pinned(), &pins.link(program::FROM_AGENT))
     }
 
     /// Attaches `steer` to the agent's namespace. A namespace may have several such programs: the
@@ -70,7 +71,7 @@ impl Programs {
         let failed = Error::program(program::STEER);
         let id = self.steer.attach(netns).map_err(&failed)?;
         let link: FdLink = self.steer.take_link(id).map_err(&failed)?.into();
-        let (path, fresh) = (pins.link(program::STEER), pins.link(STEER_FRESH));
+        let (path, fresh) = (pins.link(program::STEER), pins::fresh(&pins.link(program::STEER)));
         pins::remove(&fresh)?;
         link.pin(&fresh).map_err(|source| Error::Pin { path: fresh.clone(), source })?;
         fs::rename(&fresh, &path).map_err(Error::file(path))
@@ -78,12 +79,13 @@ impl Programs {
 }
 
 /// The pinned program of pods' interfaces.
-pub(super) fn from_pod(pins: &Pins) -> Result<SchedClassifier, Error> {
-    classifier(pins, program::FROM_POD)
+pub(super) fn from_pod(pins: &Pins) -> Result<Instances, Error> {
+    instances(pins, program::FROM_POD)
 }
 
-fn classifier(pins: &Pins, name: &str) -> Result<SchedClassifier, Error> {
-    SchedClassifier::from_pin(pins.program(name)).map_err(Error::program(name))
+fn instances(pins: &Pins, name: &'static str) -> Result<Instances, Error> {
+    let pinned = SchedClassifier::from_pin(pins.program(name)).map_err(Error::program(name))?;
+    Ok(Instances::new(pins.clone(), name, pinned))
 }
 
 /// Loads this build's programs and pins them in the place of those that are there.
@@ -125,4 +127,3 @@ fn replace(program: &mut SchedClassifier, path: &Path) -> Result<(), Error> {
 }
 
 const LINK: &str = "of a pinned link";
-const STEER_FRESH: &str = "steer_fresh";

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::blocking;
 use super::progress::Progress;
-use crate::mesh::snapshot::Snapshot;
+use crate::{mesh::snapshot::Snapshot, telemetry::readiness::Gate};
 use ruleset::Ruleset;
 
 mod nft;
@@ -41,11 +41,12 @@ pub enum Error {
 
 /// Keeps the table as the newest Snapshot wants it, until shutdown; the table stays behind, so that
 /// connections go on being made. What fails is logged and tried again, and the last good rules
-/// stay.
+/// stay; the gate is open while what is wanted is what is there.
 pub async fn run(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     table: String,
     progress: Progress,
+    gate: Gate,
     shutdown: CancellationToken,
 ) {
     let mut published = Published { table, ruleset: None };
@@ -53,10 +54,14 @@ pub async fn run(
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
         let outcome = published.follow(Ruleset::of(&snapshot)).await;
         match &outcome {
-            Ok(()) => progress.reached(&snapshot),
+            Ok(()) => {
+                progress.reached(&snapshot);
+                gate.open();
+            }
             Err(error) => {
                 let table = &published.table;
                 tracing::error!(%error, table, "Service addresses not published, the old stay");
+                gate.close(error.to_string());
             }
         }
         tokio::select! {

@@ -65,7 +65,8 @@ pub async fn run(
     let mut applied = Applied::new(&feed, &data_path);
     let vips = config.service_vips.map(|table| {
         let progress = applied.service_vips();
-        let run = service_vips::run(feed.snapshots.clone(), table, progress, shutdown.clone());
+        let (snapshots, gate) = (feed.snapshots.clone(), readiness.gate("service addresses"));
+        let run = service_vips::run(snapshots, table, progress, gate, shutdown.clone());
         task::spawn("service-vips", run)
     });
     applied.register(&registry);

@@ -87,6 +87,8 @@ fn failing_closed_is_carried_in_the_entry() {
     let closed = Service { fail_closed: true, ..service(&["10.96.0.10"], bound()) };
     let desired = desired(vec![closed], Vec::new());
     assert_eq!(desired.destinations.get(&key("10.96.0.10", 80)).unwrap().flags, FAIL_CLOSED);
+    let address: IpAddr = "10.96.0.10".parse().unwrap();
+    assert!(desired.destinations.contains_key(&DestinationKey::guard(address.into())));
 }
 
 #[test]
