@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod ci;
 mod ebpf;
+mod fuzz;
 mod leaks;
 mod play;
 mod product;
@@ -49,6 +50,8 @@ enum Command {
         #[command(subcommand)]
         what: play::Bench,
     },
+    /// Fuzz everything that parses bytes from outside; needs a nightly compiler
+    Fuzz(fuzz::Request),
     /// Check the house style: imports, names, sizes, words
     Tidy,
     /// What continuous integration runs: format, clippy, tidy, test
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Lab(passed) => play::lab(&passed),
         Command::Demo(passed) => play::demo(&passed),
         Command::Bench { what } => play::bench(&what),
+        Command::Fuzz(request) => fuzz::run_targets(&request),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run_all(),
     }

@@ -70,12 +70,15 @@ impl Source {
 }
 
 /// The files below some folders (or the named files themselves) that end in one of some ways, by
-/// path below the root and in order.
+/// path below the root and in order. What cargo built is left out.
 pub(crate) fn files(root: &Path, below: &[&str], ends: &[&str]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut left: Vec<PathBuf> = below.iter().map(PathBuf::from).collect();
     while let Some(path) = left.pop() {
         let here = root.join(&path);
+        if here.ends_with(BUILT) {
+            continue;
+        }
         if here.is_dir() {
             for entry in here.read_dir().with_context(|| here.display().to_string())? {
                 left.push(path.join(entry?.file_name()));
@@ -94,5 +97,7 @@ fn has_end(path: &Path, ends: &[&str]) -> bool {
     ends.contains(&end)
 }
 
+/// How cargo calls a folder for what it builds.
+const BUILT: &str = "target";
 /// The comment by which a file says that it is a table or generated.
 const TABLE_MARKER: &str = "// tidy: table";
