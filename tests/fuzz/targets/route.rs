@@ -4,10 +4,7 @@
 //! Whatever a client may send, it is chosen the same way twice, and what leaves is well-formed.
 #![no_main]
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, LazyLock},
-};
+use std::{borrow::Cow, sync::LazyLock};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri,
@@ -66,7 +63,7 @@ static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let compile = |name, port| Table::compile(snapshot.routes_of(name), name, port);
     let services = snapshot.services().iter();
     let tables = services.flat_map(|(name, service)| {
-        service.ports.iter().filter_map(move |port| compile(name, port.port))
+        service.ports.iter().filter_map(move |port| compile(name, port.number))
     });
     let tables: Vec<_> = tables.collect();
     assert!(!tables.is_empty());
