@@ -42,6 +42,7 @@ pub mod limits;
 mod peer;
 mod record;
 mod respond;
+mod silence;
 mod sniff;
 mod socket;
 mod tcp;
@@ -54,8 +55,8 @@ mod worker;
 pub struct Settings {
     /// How many workers there are; each needs listeners of its own.
     pub workers: usize,
-    /// How long the first bytes of a connection may take where the port's protocol is not declared;
-    /// then it is opaque TCP. Protocols in which the server speaks first wait as long.
+    /// How long the first bytes of a connection are waited for where the port's protocol is not
+    /// declared; then the server may speak first. Such servers wait as long for their connection.
     pub sniff_deadline: Duration,
     /// How long requests and connections may take to end after a drain began.
     pub drain_deadline: Duration,

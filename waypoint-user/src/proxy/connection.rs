@@ -14,7 +14,8 @@ use super::{
     peer::{Meters, identify},
     record::describe,
     respond::Fault,
-    sniff::{Spoken, sniff},
+    silence,
+    sniff::{Sniffed, Spoken, sniff},
     socket::reset_on_drop,
     tcp,
     view::{Target, View},
@@ -84,6 +85,15 @@ impl Connection {
             }
         };
         drop((view, target));
+        if !sniffed.silent {
+            self.hand_on(stream, sniffed).await;
+        } else if let Some((stream, sniffed)) = silence::serve(&self, stream).await {
+            self.hand_on(stream, sniffed).await;
+        }
+    }
+
+    /// Serves it as what it speaks.
+    async fn hand_on(self: Rc<Self>, stream: TcpStream, sniffed: Sniffed) {
         match sniffed.spoken {
             Spoken::Http1 => http::serve_http1(self, stream, sniffed.first).await,
             Spoken::Http2 => http::serve_http2(self, stream, sniffed.first).await,

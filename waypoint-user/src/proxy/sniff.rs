@@ -1,8 +1,8 @@
 //! What a connection speaks, told from its first bytes.
 //!
 //! A declared protocol wins. Where none is declared, a request line or the preface of HTTP/2 makes
-//! it HTTP; silence until the deadline makes it opaque, because there are protocols in which the
-//! server speaks first, and it stays opaque when the client speaks later.
+//! it HTTP. A client may also be silent, because there are protocols in which the server speaks
+//! first; what becomes of it then is not decided here.
 //!
 //! **Invariant:** the bytes that were looked at are not lost; they come first when the stream is
 //! read.
@@ -36,6 +36,14 @@ pub(super) enum Spoken {
 pub(super) struct Sniffed {
     pub(super) spoken: Spoken,
     pub(super) first: Bytes,
+    /// Whether the deadline passed without a byte, on a port whose protocol is not declared.
+    pub(super) silent: bool,
+}
+
+impl Sniffed {
+    fn new(spoken: Spoken, first: impl Into<Bytes>) -> Self {
+        Self { spoken, first: first.into(), silent: false }
+    }
 }
 
 /// Looks at the first bytes of a connection. An error means that the client is gone or, where HTTP
@@ -46,7 +54,7 @@ pub(super) async fn sniff(
     deadline: Duration,
 ) -> io::Result<Sniffed> {
     let (patience, otherwise) = match declared {
-        AppProtocol::Tcp => return Ok(Sniffed { spoken: Spoken::Opaque, first: Bytes::new() }),
+        AppProtocol::Tcp => return Ok(Sniffed::new(Spoken::Opaque, Bytes::new())),
         AppProtocol::Detect => (deadline, Spoken::Opaque),
         AppProtocol::Http | AppProtocol::Http2 => (FIRST_BYTES_TIMEOUT, Spoken::Http1),
     };
@@ -55,6 +63,9 @@ pub(super) async fn sniff(
     loop {
         let read = match timeout_at(until, stream.read_buf(&mut first)).await {
             Ok(read) => read?,
+            Err(_) if declared == AppProtocol::Detect && first.is_empty() => {
+                return Ok(Sniffed { silent: true, ..Sniffed::new(Spoken::Opaque, first) });
+            }
             Err(_) if declared == AppProtocol::Detect || !first.is_empty() => 0,
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         };
@@ -64,7 +75,7 @@ pub(super) async fn sniff(
             Guess::Unclear if read > 0 && first.len() < SNIFF_BYTES_MAX => continue,
             Guess::Unclear => otherwise,
         };
-        return Ok(Sniffed { spoken, first: first.freeze() });
+        return Ok(Sniffed::new(spoken, first));
     }
 }
 

@@ -23,50 +23,28 @@ use super::{
     record::describe,
     respond::Fault,
     socket,
-    view::{InFlight, View},
+    view::{Endpoint, InFlight, View},
 };
 
 pub(super) mod copy;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(connection: Rc<Connection>, mut client: TcpStream, first: Bytes) {
-    let view = connection.worker.view();
-    let peer = connection.peer(&view);
-    let lease = Lease::new(peer.clone(), connection.local, None);
-    let lease = connection.worker.leases.grant(lease);
-    let mut session = Session::new(&connection, peer);
-    let reached = session.reach(&view).await;
-    // A view is held no longer than it takes to decide, so that old Snapshots go away.
-    drop(view);
-    let mut upstream = match reached {
-        Ok(upstream) => upstream,
+pub(super) async fn serve(connection: Rc<Connection>, client: TcpStream, first: Bytes) {
+    let mut session = Session::new(&connection);
+    match session.reach().await {
+        Ok(upstream) => session.relay(client, upstream, first).await,
         Err(fault) => {
             socket::reset_on_drop(&client);
-            return session.finish(Some(&fault));
+            session.finish(Some(&fault));
         }
-    };
-    let meter = session.meter();
-    meter.opened();
-    let counted = Counted { session: &session, meter: &meter };
-    let fault = tokio::select! {
-        ended = copy_both(&mut client, &mut upstream.stream, first, &counted) => match ended {
-            Ended::Both => None,
-            Ended::ClientReset => Some(Fault::ClientGone),
-            Ended::UpstreamReset => Some(Fault::UpstreamCut),
-        },
-        fault = lease.revoked() => Some(fault),
-    };
-    if fault.is_some() {
-        socket::reset_on_drop(&client);
-        socket::reset_on_drop(&upstream.stream);
     }
-    session.finish(fault.as_ref());
 }
 
-/// What is told of a connection when it ends.
-struct Session {
+/// An opaque connection: what it is allowed, and what is told of it when it ends.
+pub(super) struct Session {
     connection: Rc<Connection>,
     peer: Peer,
+    lease: Rc<Lease>,
     entry: Box<Entry>,
     labels: Rc<ServiceLabels>,
     workload: Option<Arc<Workload>>,
@@ -76,16 +54,20 @@ struct Session {
 }
 
 /// A connection to an endpoint.
-struct Upstream {
-    stream: TcpStream,
+pub(super) struct Upstream {
+    pub(super) stream: TcpStream,
     _in_flight: InFlight,
 }
 
 impl Session {
-    fn new(connection: &Rc<Connection>, peer: Peer) -> Self {
+    /// A connection that is judged again from now on, whenever the mesh changes.
+    pub(super) fn new(connection: &Rc<Connection>) -> Self {
+        let peer = connection.peer(&connection.worker.view());
+        let lease = Lease::new(peer.clone(), connection.local, None);
         Self {
             connection: Rc::clone(connection),
             entry: Box::new(Entry::new(connection.start, connection.remote, connection.local)),
+            lease: connection.worker.leases.grant(lease),
             peer,
             labels: Rc::default(),
             workload: None,
@@ -96,8 +78,48 @@ impl Session {
     }
 
     /// Judges the connection and connects it to an endpoint.
-    async fn reach(&mut self, view: &View) -> Result<Upstream, Fault> {
+    pub(super) async fn reach(&mut self) -> Result<Upstream, Fault> {
         let connection = Rc::clone(&self.connection);
+        // A view is held no longer than it takes to decide, so that old Snapshots go away.
+        let endpoint = self.choose(&connection, &connection.worker.view())?;
+        let in_flight = endpoint.begin();
+        let stream = socket::dial(endpoint.address, &connection.worker.settings).await?;
+        self.entry.upstream_local_address = stream.local_addr().ok();
+        Ok(Upstream { stream, _in_flight: in_flight })
+    }
+
+    /// Copies both ways until both have ended, and tells of it.
+    pub(super) async fn relay(self, mut client: TcpStream, mut upstream: Upstream, first: Bytes) {
+        let meter = self.meter();
+        meter.opened();
+        let counted = Counted { session: &self, meter: &meter };
+        let fault = tokio::select! {
+            ended = copy_both(&mut client, &mut upstream.stream, first, &counted) => match ended {
+                Ended::Both => None,
+                Ended::ClientReset => Some(Fault::ClientGone),
+                Ended::UpstreamReset => Some(Fault::UpstreamCut),
+            },
+            fault = self.lease.revoked() => Some(fault),
+        };
+        if fault.is_some() {
+            socket::reset_on_drop(&client);
+            socket::reset_on_drop(&upstream.stream);
+        }
+        self.finish(fault.as_ref());
+    }
+
+    /// Waits until the policies deny it.
+    pub(super) async fn revoked(&self) -> Fault {
+        self.lease.revoked().await
+    }
+
+    /// Forgets it, as it turned out to be something else, of which others tell.
+    pub(super) fn forget(mut self) {
+        self.told = true;
+    }
+
+    /// Judges the connection and chooses its endpoint.
+    fn choose(&mut self, connection: &Connection, view: &View) -> Result<Endpoint, Fault> {
         let target = connection.target(view);
         describe(&mut self.entry, &self.peer, target.as_deref());
         let target = target.ok_or(Fault::UnknownDestination)?;
@@ -114,10 +136,7 @@ impl Session {
             cluster.choose(&[], &mut |bound| worker.dice(bound)).ok_or(Fault::NoEndpoint)?;
         self.workload.clone_from(&endpoint.workload);
         self.entry.upstream_host = Some(endpoint.address);
-        let in_flight = endpoint.begin();
-        let stream = socket::dial(endpoint.address, &worker.settings).await?;
-        self.entry.upstream_local_address = stream.local_addr().ok();
-        Ok(Upstream { stream, _in_flight: in_flight })
+        Ok(endpoint.clone())
     }
 
     fn meter(&self) -> Rc<Meter> {
@@ -126,7 +145,7 @@ impl Session {
     }
 
     /// Tells how the connection ended.
-    fn finish(mut self, fault: Option<&Fault>) {
+    pub(super) fn finish(mut self, fault: Option<&Fault>) {
         self.tell(fault);
     }
 

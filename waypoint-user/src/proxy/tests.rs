@@ -7,5 +7,6 @@ mod lab;
 mod limits;
 mod refusals;
 mod routes;
+mod silence;
 mod tcp;
 mod upgrades;

@@ -76,8 +76,8 @@ pub(crate) struct Standalone {
     /// How long open connections may go on after SIGTERM, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain_seconds: u64,
-    /// How long to wait for a client's first bytes before treating a connection as opaque TCP, in
-    /// milliseconds.
+    /// How long to listen for a client's first bytes, in milliseconds, where a port's protocol is
+    /// not declared; after that the server may speak first.
     #[arg(long, value_name = "MS", default_value_t = 200)]
     sniff_deadline_ms: u64,
     /// Trust domain of workload identities.
