@@ -123,7 +123,8 @@ impl Pool {
     ) -> Result<Stream, Fault> {
         loop {
             let connection = self.dial_together(address, settings).await?;
-            if let Some(stream) = connection.stream() {
+            // Where that one is full already, others may have dialled another meanwhile.
+            if let Some(stream) = connection.stream().or_else(|| self.stream(address)) {
                 return Ok(stream);
             }
         }
@@ -145,8 +146,12 @@ impl Pool {
             };
             all.entry(address).or_insert_with(|| dial().boxed_local().shared()).clone()
         };
-        let dialled = dialling.await;
-        self.dialling.borrow_mut().remove(&address);
+        let dialled = dialling.clone().await;
+        // The first who wakes removes it; by then a later one may wake to the next.
+        let is_it = |current: &mut Dialling| current.ptr_eq(&dialling);
+        if self.dialling.borrow_mut().get_mut(&address).is_some_and(is_it) {
+            self.dialling.borrow_mut().remove(&address);
+        }
         if let Ok(connection) = &dialled {
             let mut shared = self.shared.borrow_mut();
             let connections = shared.entry(address).or_default();
