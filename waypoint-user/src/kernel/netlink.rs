@@ -15,6 +15,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_sys::{SocketAddr, protocols};
 
+pub(super) use self::link::veth_pair;
 pub use self::{error::Error, link::Link};
 
 mod error;

@@ -3,15 +3,13 @@
 //! **Invariant:** a link of the host's namespace is deleted only if its other end is in the
 //! agent's.
 
-use std::os::fd::AsRawFd;
-
 use netlink_packet_route::{
     RouteNetlinkMessage,
-    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    link::{LinkFlags, LinkMessage},
 };
 
 use super::super::{
-    netlink::{Error, Link, RouteSocket},
+    netlink::{Error, Link, RouteSocket, veth_pair},
     netns::Netns,
 };
 
@@ -44,7 +42,7 @@ pub(super) fn ensure(
         return Err(Error::LinkTaken(link.to_owned()));
     }
     let what = format!("making the veth pair {link} - {INNER_LINK}");
-    host.create(RouteNetlinkMessage::NewLink(request(link, netns)), &what)?;
+    host.create(RouteNetlinkMessage::NewLink(veth_pair(link, INNER_LINK, netns)), &what)?;
     repairs.push(format!("veth pair {link} - {INNER_LINK}"));
     find(host, inside, netns, link)?.ok_or_else(|| Error::LinkGone(link.to_owned()))
 }
@@ -109,19 +107,6 @@ fn remove_with(host: &mut RouteSocket, netns: &Netns, link: &str) -> Result<bool
 fn is_peer_within(host: &mut RouteSocket, netns: &Netns, outer: &Link) -> Result<bool, Error> {
     let nsid = host.nsid(netns)?;
     Ok(outer.is_veth && nsid.is_some() && outer.peer_nsid == nsid)
-}
-
-fn request(link: &str, netns: &Netns) -> LinkMessage {
-    let mut inner = LinkMessage::default();
-    inner.attributes.push(LinkAttribute::IfName(INNER_LINK.to_owned()));
-    inner.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
-    let mut outer = LinkMessage::default();
-    outer.attributes.push(LinkAttribute::IfName(link.to_owned()));
-    outer.attributes.push(LinkAttribute::LinkInfo(vec![
-        LinkInfo::Kind(InfoKind::Veth),
-        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(inner))),
-    ]));
-    outer
 }
 
 /// The inner end's name; sysctls and rules go by it.

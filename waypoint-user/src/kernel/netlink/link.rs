@@ -4,7 +4,7 @@ use std::os::fd::AsRawFd;
 
 use netlink_packet_route::{
     RouteNetlinkMessage,
-    link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
     nsid::{NsidAttribute, NsidMessage},
 };
 
@@ -118,3 +118,17 @@ fn link_of(message: RouteNetlinkMessage) -> Option<Link> {
 }
 
 const KERNEL_CHOOSES: i32 = -1;
+
+/// A request for a veth: `outer` in the namespace that it is sent to, `inner` in another.
+pub(in crate::kernel) fn veth_pair(outer: &str, inner: &str, netns: &Netns) -> LinkMessage {
+    let mut peer = LinkMessage::default();
+    peer.attributes.push(LinkAttribute::IfName(inner.to_owned()));
+    peer.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
+    let mut pair = LinkMessage::default();
+    pair.attributes.push(LinkAttribute::IfName(outer.to_owned()));
+    pair.attributes.push(LinkAttribute::LinkInfo(vec![
+        LinkInfo::Kind(InfoKind::Veth),
+        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+    ]));
+    pair
+}

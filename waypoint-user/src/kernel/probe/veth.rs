@@ -6,20 +6,19 @@
 use std::{
     fs,
     net::IpAddr,
-    os::fd::AsRawFd as _,
     path::{Path, PathBuf},
 };
 
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
-    link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    link::{LinkFlags, LinkMessage},
     route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
 
 use super::{
     super::{
-        netlink::{Error, Link, RouteSocket},
+        netlink::{Error, Link, RouteSocket, veth_pair},
         netns::Netns,
     },
     families,
@@ -38,7 +37,10 @@ pub(super) fn ensure(netns: &Netns, link: &str) -> Result<u32, Error> {
     if let Some(stray) = inside.link_named(INNER)? {
         inside.delete_link(&stray)?;
     }
-    host.create(RouteNetlinkMessage::NewLink(pair(link, netns)), "making the probe's veth")?;
+    host.create(
+        RouteNetlinkMessage::NewLink(veth_pair(link, INNER, netns)),
+        "making the probe's veth",
+    )?;
     let gone = || Error::LinkGone(link.to_owned());
     let outer = host.link_named(link)?.ok_or_else(gone)?;
     let inner = inside.link_named(INNER)?.ok_or_else(gone)?;
@@ -62,19 +64,6 @@ pub(super) fn remove(netns: &Netns, link: &str) -> Result<bool, Error> {
         }
         _ => Ok(false),
     }
-}
-
-fn pair(link: &str, netns: &Netns) -> LinkMessage {
-    let mut inner = LinkMessage::default();
-    inner.attributes.push(LinkAttribute::IfName(INNER.to_owned()));
-    inner.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
-    let mut outer = LinkMessage::default();
-    outer.attributes.push(LinkAttribute::IfName(link.to_owned()));
-    outer.attributes.push(LinkAttribute::LinkInfo(vec![
-        LinkInfo::Kind(InfoKind::Veth),
-        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(inner))),
-    ]));
-    outer
 }
 
 /// Keeps the host's end out of IPv6, before it comes up and makes itself an address.
