@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | 0 | [`mesh`] | values: no I/O, no async, no clock, no Kubernetes client types |
 //! | 1 | [`select`], [`route`], [`policy`], [`balance`] | decisions: pure functions of level 0 |
-//! | 2 | [`sync`], [`kernel`], [`telemetry`] | doors: each owns one kind of I/O |
+//! | 2 | [`sync`], [`identity`], [`hbone`], [`kernel`], [`telemetry`] | doors: each owns one kind of I/O |
 //! | 3 | [`proxy`] | the engine: life of a connection and of a request |
 //! | 4 | [`roles`], [`cli`] | wiring: no decisions |
 //!
@@ -21,6 +21,8 @@
 
 pub mod balance;
 pub mod cli;
+pub mod hbone;
+pub mod identity;
 pub mod kernel;
 pub mod mesh;
 pub mod policy;

@@ -152,7 +152,7 @@ fn serve(listener: TcpListener, origins: Origins) {
             let origin = match origins(mark) {
                 Origin::Probe => continue,
                 Origin::Pod(name) => name.to_string(),
-                Origin::Unknown => "unknown".to_owned(),
+                Origin::Tunnel(_) | Origin::Unknown => "unknown".to_owned(),
             };
             let (local, peer) = (stream.local_addr(), stream.peer_addr());
             let (local, peer) = (local.expect("an address"), peer.expect("an address"));

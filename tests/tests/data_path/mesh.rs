@@ -3,11 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use waypoint_user::mesh::{
-    binding::{Binding, FailMode},
+    binding::Binding,
     object::ObjectName,
     service::{AppProtocol, Service, ServicePort},
     snapshot::{Contents, Snapshot},
-    spiffe::SpiffeId,
     workload::{Enrolment, Workload},
 };
 
@@ -27,36 +26,20 @@ pub(crate) fn snapshot(pod: &Pod, enrolment: Enrolment) -> Snapshot {
 fn service(short: &str, vips: [&str; 2], fail_closed: bool) -> Service {
     let protocol = AppProtocol::Detect;
     Service {
-        name: name(short),
-        labels: BTreeMap::new(),
         vips: vips.iter().map(|vip| vip.parse().expect("an address")).collect(),
         ports: vec![ServicePort { name: String::new(), number: 80, protocol }],
-        endpoints: Vec::new(),
         binding: Binding::Bound(name("waypoint")),
-        fail_mode: FailMode::Unset,
         fail_closed,
+        ..Service::new(name(short))
     }
 }
 
 fn workload(pod: &Pod, enrolment: Enrolment) -> Workload {
-    let identity = SpiffeId {
-        trust_domain: "cluster.local".to_owned(),
-        namespace: "shop".to_owned(),
-        service_account: "web".to_owned(),
-    };
     Workload {
-        name: name("web"),
-        labels: BTreeMap::new(),
-        identity,
         addresses: [&pod.v4, &pod.v6].map(|a| a.parse().expect("an address")).to_vec(),
-        ready: true,
         enrolment,
-        host_network: false,
-        instance_of: None,
         netns: Some(pod.netns()),
-        owner: "web".to_owned(),
-        binding: Binding::Direct,
-        fail_closed: false,
+        ..Workload::new(name("web"))
     }
 }
 

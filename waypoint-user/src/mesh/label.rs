@@ -30,6 +30,8 @@ pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub const NETNS: &str = "waypoint.dev/netns";
 /// Annotation on Gateway, Service and Namespace: `open` or `closed`.
 pub const FAIL_MODE: &str = "waypoint.dev/fail-mode";
+/// Annotation on Gateway: `node` runs the waypoint in the agent of the client's node.
+pub const PLACEMENT: &str = "waypoint.dev/placement";
 
 /// Controller name of GatewayClasses that make waypoints.
 pub const WAYPOINT_CONTROLLER: &str = "istio.io/mesh-controller";

@@ -5,15 +5,27 @@
 
 use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
-use super::workload::Workload;
+use super::{spiffe::SpiffeId, workload::Workload};
 
 /// Who opened a connection, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Its address, as the kernel saw it.
+    /// Its address, as the kernel saw it or as a trusted hop before us tells it.
     pub address: SocketAddr,
-    /// The workload that the kernel says it is.
+    /// Its identity, vouched for by the kernel or proven by TLS.
+    pub identity: Option<Arc<SpiffeId>>,
+    /// The identity of the client in whose name the peer asks; only where the peer is one of the
+    /// destination's own waypoints.
+    pub client: Option<Arc<SpiffeId>>,
+    /// The workload it is, where that is known.
     pub workload: Option<Arc<Workload>>,
+}
+
+impl Peer {
+    /// A peer of which only the address is known.
+    pub fn unknown(address: SocketAddr) -> Self {
+        Self { address, identity: None, client: None, workload: None }
+    }
 }
 
 /// The head of an HTTP request.
@@ -33,11 +45,13 @@ pub trait RequestHead {
     fn header(&self, name: &str) -> Option<Cow<'_, str>>;
 }
 
-/// What the kernel says about where a captured connection came from.
+/// Where a connection came from, as the kernel or its tunnel says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Origin {
     /// A pod of this node, by name.
     Pod(super::object::ObjectName),
+    /// A peer that proved its identity, or whose identity a trusted hop tells.
+    Tunnel(Arc<SpiffeId>),
     /// The data path's own probe; close it at once.
     Probe,
     /// Nothing that is known now.

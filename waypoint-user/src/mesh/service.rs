@@ -32,6 +32,20 @@ pub struct Service {
 }
 
 impl Service {
+    /// A Service of this name with nothing else said.
+    pub fn new(name: ObjectName) -> Self {
+        Self {
+            name,
+            labels: Labels::new(),
+            vips: Vec::new(),
+            ports: Vec::new(),
+            endpoints: Vec::new(),
+            binding: Binding::Direct,
+            fail_mode: FailMode::Unset,
+            fail_closed: false,
+        }
+    }
+
     /// Whether it has no virtual address.
     pub fn is_headless(&self) -> bool {
         self.vips.is_empty()

@@ -65,6 +65,7 @@ pub struct Snapshot {
     contents: Contents,
     service_of_vip: HashMap<IpAddr, Arc<Service>>,
     workload_of_address: HashMap<IpAddr, Arc<Workload>>,
+    instances_of_waypoint: HashMap<ObjectName, Vec<Arc<Workload>>>,
     routes_of_service: HashMap<ObjectName, Vec<Arc<HttpRoute>>>,
     policies_of_target: HashMap<PolicyTarget, Vec<Arc<AuthorizationPolicy>>>,
 }
@@ -83,6 +84,12 @@ impl Snapshot {
             for address in &workload.addresses {
                 let index = &mut snapshot.workload_of_address;
                 index.entry(*address).or_insert_with(|| Arc::clone(workload));
+            }
+        }
+        for workload in snapshot.contents.workloads.values() {
+            if let Some(waypoint) = &workload.instance_of {
+                let instances = snapshot.instances_of_waypoint.entry(waypoint.clone()).or_default();
+                instances.push(Arc::clone(workload));
             }
         }
         for route in snapshot.contents.routes.values() {
@@ -140,6 +147,11 @@ impl Snapshot {
     /// The workload that has this address.
     pub fn workload_of_address(&self, address: IpAddr) -> Option<&Arc<Workload>> {
         self.workload_of_address.get(&address)
+    }
+
+    /// The pods of a waypoint, ready or not.
+    pub fn instances_of(&self, waypoint: &ObjectName) -> &[Arc<Workload>] {
+        self.instances_of_waypoint.get(waypoint).map_or(&[], Vec::as_slice)
     }
 
     /// Routes attached to a Service or to one of its ports.

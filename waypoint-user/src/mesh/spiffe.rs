@@ -19,6 +19,26 @@ pub struct SpiffeId {
 }
 
 impl SpiffeId {
+    /// The identity of a service account.
+    pub fn new(trust_domain: &str, namespace: &str, service_account: &str) -> Self {
+        Self {
+            trust_domain: trust_domain.to_owned(),
+            namespace: namespace.to_owned(),
+            service_account: service_account.to_owned(),
+        }
+    }
+
+    /// Parses `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`; every part has at
+    /// least one byte, and none a `/`.
+    pub fn parse(uri: &str) -> Option<Self> {
+        let mut parts = uri.strip_prefix("spiffe://")?.split('/');
+        let mut next = || parts.next().filter(|part| !part.is_empty());
+        let (trust_domain, ns, namespace, sa, account) =
+            (next()?, next()?, next()?, next()?, next()?);
+        let is_one = ns == "ns" && sa == "sa" && parts.next().is_none();
+        is_one.then(|| Self::new(trust_domain, namespace, account))
+    }
+
     /// The identity without its scheme, as Istio's policies write principals.
     pub fn principal(&self) -> String {
         let Self { trust_domain, namespace, service_account } = self;

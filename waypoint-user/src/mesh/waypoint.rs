@@ -1,10 +1,12 @@
 //! A waypoint: a Gateway of a waypoint class.
 //!
-//! It says nothing of how the waypoint is run or reached.
+//! It does not say which of its instances are ready; they are workloads.
+
+use std::net::IpAddr;
 
 use super::{
     binding::FailMode,
-    label::{Labels, Selector},
+    label::{Labels, Selector, WAYPOINT_CLASS},
     object::ObjectName,
 };
 
@@ -21,8 +23,38 @@ pub struct Waypoint {
     pub allowed: AllowedNamespaces,
     /// Whether it ever became ready; an unready waypoint cannot be bound.
     pub ready: bool,
+    /// Where it runs.
+    pub placement: Placement,
     /// Its fail mode, for objects that have none of their own.
     pub fail_mode: FailMode,
+}
+
+impl Waypoint {
+    /// A ready waypoint of this name, for the services of its namespace.
+    pub fn new(name: ObjectName) -> Self {
+        Self {
+            name,
+            class: WAYPOINT_CLASS.to_owned(),
+            takes: TrafficType::Service,
+            allowed: AllowedNamespaces::Same,
+            ready: true,
+            placement: Placement::Here,
+            fail_mode: FailMode::Unset,
+        }
+    }
+}
+
+/// Where a waypoint runs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Placement {
+    /// In whatever process reads this; so in `standalone`.
+    #[default]
+    Here,
+    /// In the agent of the client's node; annotation [`PLACEMENT`](super::label::PLACEMENT).
+    Node,
+    /// In pods of its own; the Gateway's addresses, which are also the address of waypoints whose
+    /// pods are not known.
+    Pods(Vec<IpAddr>),
 }
 
 /// Traffic that a waypoint takes; label [`WAYPOINT_FOR`](super::label::WAYPOINT_FOR).

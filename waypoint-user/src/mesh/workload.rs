@@ -2,19 +2,28 @@
 //!
 //! It says nothing of the pod's containers.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc};
 
-use super::{binding::Binding, label::Labels, object::ObjectName, spiffe::SpiffeId};
+use super::{
+    binding::Binding,
+    label::Labels,
+    object::ObjectName,
+    spiffe::{DEFAULT_TRUST_DOMAIN, SpiffeId},
+};
 
 /// A pod that has an address and is not in a terminal phase.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Workload {
     /// The pod's name.
     pub name: ObjectName,
+    /// What tells it from every other workload, also from an earlier one of the same name.
+    pub uid: String,
+    /// The node it runs on; empty when that is not known.
+    pub node: String,
     /// Its labels.
     pub labels: Labels,
     /// Its identity.
-    pub identity: SpiffeId,
+    pub identity: Arc<SpiffeId>,
     /// At most one address of each family.
     pub addresses: Vec<IpAddr>,
     /// Whether it is ready and not being deleted.
@@ -31,11 +40,35 @@ pub struct Workload {
     pub owner: String,
     /// Its own waypoint, for connections addressed to it.
     pub binding: Binding,
+    /// How other nodes reach it.
+    pub transport: Transport,
     /// Whether its waypoint-bound connections are refused while no agent serves them.
     pub fail_closed: bool,
 }
 
 impl Workload {
+    /// A workload of this name that is ready and asks for nothing, with the identity of its
+    /// namespace's account `default`.
+    pub fn new(name: ObjectName) -> Self {
+        Self {
+            uid: name.to_string(),
+            node: String::new(),
+            labels: Labels::new(),
+            identity: Arc::new(SpiffeId::new(DEFAULT_TRUST_DOMAIN, &name.namespace, "default")),
+            addresses: Vec::new(),
+            ready: true,
+            enrolment: Enrolment::NotLabelled,
+            host_network: false,
+            instance_of: None,
+            netns: None,
+            owner: name.name.clone(),
+            binding: Binding::Direct,
+            transport: Transport::Plain,
+            fail_closed: false,
+            name,
+        }
+    }
+
     /// The label `app`, or `app.kubernetes.io/name`.
     pub fn app(&self) -> Option<&str> {
         self.label(&["app", "app.kubernetes.io/name"])
@@ -81,6 +114,16 @@ pub enum Enrolment {
     ExcludedNamespace,
     /// The pod is a waypoint itself.
     Waypoint,
+}
+
+/// How a workload is reached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Transport {
+    /// By ordinary TCP.
+    #[default]
+    Plain,
+    /// By HBONE on port 15008 of its own address, where it proves its identity.
+    Hbone,
 }
 
 /// A network namespace on this node.

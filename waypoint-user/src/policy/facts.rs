@@ -23,7 +23,7 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub(super) fn of(subject: &'a Subject<'a>) -> Self {
-        let identity = subject.peer.workload.as_deref().map(|workload| &workload.identity);
+        let identity = subject.peer.identity.as_deref();
         Self { subject, identity, principal: OnceCell::new() }
     }
 

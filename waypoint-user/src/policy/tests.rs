@@ -2,8 +2,6 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::*;
 use crate::mesh::{
-    binding::Binding,
-    label::Labels,
     object::ObjectName,
     pattern::StringMatch,
     policy::{
@@ -12,7 +10,6 @@ use crate::mesh::{
     },
     request::sample::Request,
     spiffe::SpiffeId,
-    workload::Enrolment,
 };
 
 mod attachment;
@@ -36,30 +33,13 @@ fn policies(all: impl IntoIterator<Item = AuthorizationPolicy>) -> Policies {
 
 /// A peer that runs as `<namespace>/<account>`.
 fn pod(namespace: &str, account: &str) -> Peer {
-    let workload = Workload {
-        name: ObjectName::new(namespace, "pod"),
-        labels: Labels::new(),
-        identity: SpiffeId {
-            trust_domain: "cluster.local".into(),
-            namespace: namespace.into(),
-            service_account: account.into(),
-        },
-        addresses: vec![],
-        ready: true,
-        enrolment: Enrolment::Enrolled,
-        host_network: false,
-        instance_of: None,
-        netns: None,
-        owner: "pod".into(),
-        binding: Binding::Direct,
-        fail_closed: false,
-    };
-    Peer { workload: Some(Arc::new(workload)), ..stranger() }
+    let identity = Arc::new(SpiffeId::new("cluster.local", namespace, account));
+    Peer { identity: Some(identity), ..stranger() }
 }
 
 /// A peer that the kernel does not know.
 fn stranger() -> Peer {
-    Peer { address: "10.1.0.9:40000".parse().unwrap(), workload: None }
+    Peer::unknown("10.1.0.9:40000".parse().unwrap())
 }
 
 fn destination() -> SocketAddr {

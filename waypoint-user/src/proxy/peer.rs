@@ -13,13 +13,22 @@ use crate::{
 
 use super::limits::METERS_MAX;
 
-/// The peer that the kernel says a connection is from.
+/// The peer that the kernel, or a tunnel, says a connection is from.
 pub(super) fn identify(address: SocketAddr, origin: &Origin, snapshot: &Snapshot) -> Peer {
-    let workload = match origin {
-        Origin::Pod(name) => snapshot.workloads().get(name).cloned(),
-        Origin::Probe | Origin::Unknown => None,
+    let by_address = || snapshot.workload_of_address(address.ip()).cloned();
+    let (workload, identity) = match origin {
+        Origin::Pod(name) => {
+            let workload = snapshot.workloads().get(name).cloned();
+            let identity = workload.as_ref().map(|workload| Arc::clone(&workload.identity));
+            (workload, identity)
+        }
+        Origin::Tunnel(identity) => {
+            let workload = by_address().filter(|workload| workload.identity == *identity);
+            (workload, Some(Arc::clone(identity)))
+        }
+        Origin::Probe | Origin::Unknown => (None, None),
     };
-    Peer { address, workload }
+    Peer { address, identity, client: None, workload }
 }
 
 /// The counters of one connection's pairs of parties.

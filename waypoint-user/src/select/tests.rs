@@ -10,7 +10,6 @@ use crate::mesh::{
     object::ObjectName,
     service::Service,
     snapshot::{Contents, Snapshot},
-    spiffe::SpiffeId,
     waypoint::{AllowedNamespaces, TrafficType, Waypoint},
     workload::{Enrolment, Workload},
 };
@@ -40,14 +39,7 @@ impl Draft {
 
     fn waypoint(mut self, namespace: &str, name: &str, takes: TrafficType) -> Self {
         let name = ObjectName::new(namespace, name);
-        let waypoint = Waypoint {
-            name: name.clone(),
-            class: "istio-waypoint".to_owned(),
-            takes,
-            allowed: AllowedNamespaces::Same,
-            ready: true,
-            fail_mode: FailMode::Unset,
-        };
+        let waypoint = Waypoint { takes, ..Waypoint::new(name.clone()) };
         self.waypoints.insert(name, Arc::new(waypoint));
         self
     }
@@ -104,36 +96,15 @@ impl Draft {
 
 fn service(name: &ObjectName, labels: &Labels, vips: &[&str], binding: Binding) -> Service {
     Service {
-        name: name.clone(),
         labels: labels.clone(),
         vips: vips.iter().map(|vip| vip.parse().unwrap()).collect(),
-        ports: vec![],
-        endpoints: vec![],
         binding,
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
+        ..Service::new(name.clone())
     }
 }
 
 fn workload(name: &ObjectName, ip: &str) -> Workload {
-    Workload {
-        name: name.clone(),
-        labels: Labels::new(),
-        identity: SpiffeId {
-            trust_domain: "cluster.local".to_owned(),
-            namespace: name.namespace.clone(),
-            service_account: "default".to_owned(),
-        },
-        addresses: vec![ip.parse().unwrap()],
-        ready: true,
-        enrolment: Enrolment::NotLabelled,
-        host_network: false,
-        instance_of: None,
-        netns: None,
-        owner: name.name.clone(),
-        binding: Binding::Direct,
-        fail_closed: false,
-    }
+    Workload { addresses: vec![ip.parse().unwrap()], ..Workload::new(name.clone()) }
 }
 
 /// The waypoint that takes a connection, as `namespace/name`.

@@ -5,7 +5,6 @@ use crate::mesh::{
     binding::{Binding, FailMode, Refusal, RefusalReason},
     service::{AppProtocol, ServicePort},
     snapshot::Contents,
-    spiffe::SpiffeId,
 };
 
 fn name(name: &str) -> ObjectName {
@@ -24,35 +23,19 @@ fn refused() -> Binding {
 fn service(vips: &[&str], binding: Binding) -> Service {
     let port = |number| ServicePort { name: String::new(), number, protocol: AppProtocol::Detect };
     Service {
-        name: name("reviews"),
-        labels: BTreeMap::new(),
         vips: vips.iter().map(|vip| vip.parse().unwrap()).collect(),
         ports: vec![port(80), port(9080)],
-        endpoints: Vec::new(),
         binding,
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
+        ..Service::new(name("reviews"))
     }
 }
 
 fn workload(addresses: &[&str]) -> Workload {
     Workload {
-        name: name("web"),
-        labels: BTreeMap::new(),
-        identity: SpiffeId {
-            trust_domain: "cluster.local".to_owned(),
-            namespace: "shop".to_owned(),
-            service_account: "web".to_owned(),
-        },
         addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-        ready: true,
         enrolment: Enrolment::Enrolled,
-        host_network: false,
-        instance_of: None,
         netns: Some(NetnsRef::Name("web".to_owned())),
-        owner: "web".to_owned(),
-        binding: Binding::Direct,
-        fail_closed: false,
+        ..Workload::new(name("web"))
     }
 }
 

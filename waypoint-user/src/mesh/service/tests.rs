@@ -7,14 +7,9 @@ fn service() -> Service {
         protocol: AppProtocol::default(),
     };
     Service {
-        name: ObjectName::new("default", "reviews"),
-        labels: Labels::new(),
         vips: vec!["10.0.0.1".parse().unwrap()],
         ports: vec![port("http", 80), port("metrics", 9090)],
-        endpoints: vec![],
-        binding: Binding::Direct,
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
+        ..Service::new(ObjectName::new("default", "reviews"))
     }
 }
 

@@ -1,44 +1,18 @@
 use super::*;
-use crate::mesh::{
-    binding::{Binding, FailMode},
-    label::Labels,
-    policy::Action,
-    route::ServiceParent,
-    spiffe::SpiffeId,
-    workload::Enrolment,
-};
+use crate::mesh::{policy::Action, route::ServiceParent};
 
 fn service(name: &str, vips: &[&str]) -> Service {
     Service {
-        name: ObjectName::new("default", name),
-        labels: Labels::new(),
         vips: vips.iter().map(|vip| vip.parse().unwrap()).collect(),
-        ports: vec![],
-        endpoints: vec![],
-        binding: Binding::Direct,
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
+        ..Service::new(ObjectName::new("default", name))
     }
 }
 
 fn workload(name: &str, address: &str, host_network: bool) -> Workload {
     Workload {
-        name: ObjectName::new("default", name),
-        labels: Labels::new(),
-        identity: SpiffeId {
-            trust_domain: "cluster.local".into(),
-            namespace: "default".into(),
-            service_account: name.into(),
-        },
         addresses: vec![address.parse().unwrap()],
-        ready: true,
-        enrolment: Enrolment::NotLabelled,
         host_network,
-        instance_of: None,
-        netns: None,
-        owner: name.into(),
-        binding: Binding::Direct,
-        fail_closed: false,
+        ..Workload::new(ObjectName::new("default", name))
     }
 }
 

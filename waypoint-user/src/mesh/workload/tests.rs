@@ -6,22 +6,9 @@ use super::*;
 
 fn workload(labels: &[(&str, &str)]) -> Workload {
     Workload {
-        name: ObjectName::new("default", "reviews-v1-abc"),
         labels: labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
-        identity: SpiffeId {
-            trust_domain: "cluster.local".into(),
-            namespace: "default".into(),
-            service_account: "reviews".into(),
-        },
-        addresses: vec![],
-        ready: true,
-        enrolment: Enrolment::Enrolled,
-        host_network: false,
-        instance_of: None,
-        netns: None,
         owner: "reviews-v1".into(),
-        binding: Binding::Direct,
-        fail_closed: false,
+        ..Workload::new(ObjectName::new("default", "reviews-v1-abc"))
     }
 }
 

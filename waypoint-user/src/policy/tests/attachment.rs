@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mesh::{
-    binding::FailMode,
+    binding::Binding,
     snapshot::Contents,
     waypoint::{AllowedNamespaces, TrafficType, Waypoint},
 };
@@ -30,12 +30,10 @@ fn snapshot(namespace: &str, target: PolicyTarget) -> Snapshot {
         ..policy(Action::Deny, vec![PolicyRule::default()])
     };
     let waypoint = Waypoint {
-        name: ObjectName::new("infra", "w"),
         class: "ours".into(),
         takes: TrafficType::All,
         allowed: AllowedNamespaces::All,
-        ready: true,
-        fail_mode: FailMode::Unset,
+        ..Waypoint::new(ObjectName::new("infra", "w"))
     };
     Snapshot::new(Contents {
         waypoints: [(waypoint.name.clone(), Arc::new(waypoint))].into(),
@@ -45,16 +43,7 @@ fn snapshot(namespace: &str, target: PolicyTarget) -> Snapshot {
 }
 
 fn service(binding: Binding) -> Service {
-    Service {
-        name: ObjectName::new("default", "s"),
-        labels: Labels::new(),
-        vips: vec![],
-        ports: vec![],
-        endpoints: vec![],
-        binding,
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
-    }
+    Service { binding, ..Service::new(ObjectName::new("default", "s")) }
 }
 
 fn gateway(namespace: &str, name: &str) -> PolicyTarget {

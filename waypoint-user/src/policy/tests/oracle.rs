@@ -57,7 +57,7 @@ fn operation_matches(operation: &Operation, subject: &Subject<'_>) -> bool {
 }
 
 fn condition_matches(condition: &Condition, subject: &Subject<'_>) -> bool {
-    let identity = subject.peer.workload.as_ref().map(|workload| workload.identity.clone());
+    let identity = subject.peer.identity.clone();
     let ports = [subject.destination.port()];
     match condition {
         Condition::SourceIp(blocks) => {
@@ -210,12 +210,8 @@ fn any_peer() -> impl Strategy<Value = Peer> {
     let address = select(vec!["10.0.0.1:9", "10.0.0.3:9", "[::ffff:10.0.0.2]:9", "[fd00::1]:9"]);
     let identity = prop::option::of((select(vec!["a", "b"]), select(vec!["a", "b"])));
     (address, identity).prop_map(|(address, identity)| {
-        let workload = identity.map(|(namespace, account)| {
-            let mut workload = Workload::clone(pod(namespace, account).workload.as_ref().unwrap());
-            workload.identity.trust_domain = "td".into();
-            Arc::new(workload)
-        });
-        Peer { address: address.parse().unwrap(), workload }
+        let id = |(namespace, account)| Arc::new(SpiffeId::new("td", namespace, account));
+        Peer { identity: identity.map(id), ..Peer::unknown(address.parse().unwrap()) }
     })
 }
 

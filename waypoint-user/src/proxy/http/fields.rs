@@ -69,8 +69,8 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, peer: &Peer) {
     if !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
-    if let Some(workload) = &peer.workload {
-        insert(headers, FORWARDED_CLIENT_CERT, &format!("URI={}", workload.identity));
+    if let Some(identity) = &peer.identity {
+        insert(headers, FORWARDED_CLIENT_CERT, &format!("URI={identity}"));
     }
 }
 

@@ -142,24 +142,12 @@ impl Lab {
 /// Adds a ready pod of `default`.
 pub(super) fn add_workload(contents: &mut Contents, name: &str) {
     let name = ObjectName::new("default", name);
-    let identity = SpiffeId {
-        trust_domain: "cluster.local".to_owned(),
-        namespace: "default".to_owned(),
-        service_account: name.name.clone(),
-    };
+    let identity = SpiffeId::new("cluster.local", "default", &name.name);
     let workload = Workload {
         labels: Labels::from([("app".to_owned(), name.name.clone())]),
-        identity,
-        addresses: Vec::new(),
-        ready: true,
+        identity: Arc::new(identity),
         enrolment: Enrolment::Enrolled,
-        host_network: false,
-        instance_of: None,
-        netns: None,
-        owner: name.name.clone(),
-        binding: Binding::Direct,
-        fail_closed: false,
-        name: name.clone(),
+        ..Workload::new(name.clone())
     };
     contents.workloads.insert(name, Arc::new(workload));
 }

@@ -14,7 +14,7 @@ use crate::{
         label::{Labels, WAYPOINT_CLASS, WAYPOINT_CONTROLLER, WAYPOINT_FOR},
         object::{ObjectName, ObjectRef},
         report::Report,
-        waypoint::{AllowedNamespaces, TrafficType, Waypoint},
+        waypoint::{AllowedNamespaces, Placement, TrafficType, Waypoint},
     },
     sync::{
         finding::{accepted, error, notice, warning},
@@ -114,6 +114,7 @@ fn waypoint(
         takes: takes(objects, object, gateway, report),
         allowed: allowed.and_then(Result::ok).unwrap_or_default(),
         ready,
+        placement: Placement::Here,
         fail_mode: fail_mode(object, meta::annotations(&gateway.metadata), report),
     }
 }

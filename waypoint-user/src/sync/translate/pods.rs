@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
+    sync::Arc,
 };
 
 use k8s_openapi::api::core::v1::Pod;
@@ -15,7 +16,7 @@ use crate::{
         object::{ObjectName, ObjectRef},
         report::Report,
         spiffe::SpiffeId,
-        workload::{Enrolment, NetnsRef, Workload},
+        workload::{Enrolment, NetnsRef, Transport, Workload},
     },
     select::{self, enrolment, instance_of},
     sync::finding::{error, notice},
@@ -94,8 +95,10 @@ fn workload(
     let binding = scene.mesh().for_workload(&name.namespace, labels, gateway.is_some());
     Some(Workload {
         name: name.clone(),
+        uid: uid(name, pod),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
         labels: labels.clone(),
-        identity: identity(scene, name, pod),
+        identity: Arc::new(identity(scene, name, pod)),
         addresses,
         ready: is_ready(pod),
         enrolment,
@@ -104,8 +107,22 @@ fn workload(
         netns: netns(object, pod, enrolment, report),
         owner: owner(name, pod),
         binding,
+        transport: transport(enrolment),
         fail_closed: false,
     })
+}
+
+/// The object's own uid; manifests that nobody stored have none, and pods go by their names.
+fn uid(name: &ObjectName, pod: &Pod) -> String {
+    pod.metadata.uid.clone().unwrap_or_else(|| format!("{CLUSTER}//Pod/{name}"))
+}
+
+/// Enrolled pods have an agent beside them, and waypoints speak HBONE themselves.
+fn transport(enrolment: Enrolment) -> Transport {
+    match enrolment {
+        Enrolment::Enrolled | Enrolment::Waypoint => Transport::Hbone,
+        _ => Transport::Plain,
+    }
 }
 
 fn identity(scene: &Scene<'_>, name: &ObjectName, pod: &Pod) -> SpiffeId {
@@ -170,3 +187,6 @@ fn owner(name: &ObjectName, pod: &Pod) -> String {
 
 /// The service account of pods that name none.
 const DEFAULT_ACCOUNT: &str = "default";
+
+/// The cluster's name where none is configured, as Istio has it.
+const CLUSTER: &str = "Kubernetes";
