@@ -21,7 +21,7 @@ pub struct Workload {
     /// The pod's name.
     pub name: ObjectName,
     /// What tells it from every other workload, also from an earlier one of the same name.
-    pub uid: String,
+    pub uid: Arc<str>,
     /// The node it runs on; empty when that is not known.
     pub node: String,
     /// Its labels.
@@ -61,7 +61,7 @@ impl Workload {
     /// namespace's account `default`.
     pub fn new(name: ObjectName) -> Self {
         Self {
-            uid: name.to_string(),
+            uid: name.to_string().into(),
             node: String::new(),
             labels: Labels::new(),
             identity: Arc::new(SpiffeId::new(DEFAULT_TRUST_DOMAIN, &name.namespace, "default")),

@@ -121,8 +121,9 @@ fn workload(
 }
 
 /// The object's own uid; manifests that nobody stored have none, and pods go by their names.
-fn uid(name: &ObjectName, pod: &Pod) -> String {
-    pod.metadata.uid.clone().unwrap_or_else(|| format!("{CLUSTER}//Pod/{name}"))
+fn uid(name: &ObjectName, pod: &Pod) -> Arc<str> {
+    let own = pod.metadata.uid.as_deref().map(Arc::from);
+    own.unwrap_or_else(|| format!("{CLUSTER}//Pod/{name}").into())
 }
 
 /// Enrolled pods have an agent beside them, and waypoints speak HBONE themselves.
