@@ -92,6 +92,12 @@ reasons! {
     /// `from_pod`: no port can be read, and the destination address has one that fails closed;
     /// dropped.
     Undecidable = 20, "undecidable";
+    /// `watch`: an enrolled pod's connection was established.
+    FlowOpened = 21, "flow_opened";
+    /// `watch`: an enrolled pod's connection ended.
+    FlowClosed = 22, "flow_closed";
+    /// `watch`: a record of a connection found no room.
+    FlowLost = 23, "flow_lost";
 }
 
 /// Entries of the `stats` map; more than there are reasons, so that adding one keeps the ABI.

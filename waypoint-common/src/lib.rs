@@ -13,6 +13,8 @@
 //! | `lsn` | SOCKMAP | `u32` slot ([`redirect::slot`]) | a listening socket | agent | `from_pod`, `steer` |
 //! | `stats` | PERCPU_ARRAY | `u32` [`counter::Reason`] | [`counter::Count`] | programs | agent |
 //! | `events` | RINGBUF | – | [`event::Event`] | programs | agent |
+//! | `flows` | RINGBUF | – | [`watch::Flow`] | `watch` | agent |
+//! | `open_flows` | LRU_HASH | `u64` socket cookie | [`watch::Open`] | `watch` | `watch` |
 //! | `sampled` | PERCPU_ARRAY | `u32` [`counter::Reason`] | `u64` nanoseconds | programs | programs |
 //!
 //! **Invariant:** every record has the same size and layout on both sides, with no implicit
@@ -25,6 +27,7 @@ pub mod addr;
 pub mod counter;
 pub mod event;
 pub mod redirect;
+pub mod watch;
 
 /// Version of everything in this crate that is visible in a map.
 pub const ABI: u32 = 1;
@@ -45,6 +48,8 @@ pub mod map {
     pub const STATS: &str = "stats";
     /// Sampled events.
     pub const EVENTS: &str = "events";
+    /// Connections of enrolled pods.
+    pub const FLOWS: &str = "flows";
 }
 
 /// Names of the programs, as they are declared and as they are pinned.
@@ -55,6 +60,8 @@ pub mod program {
     pub const FROM_AGENT: &str = "from_agent";
     /// sk_lookup in the agent's network namespace.
     pub const STEER: &str = "steer";
+    /// sock_ops on the cgroups of pods.
+    pub const WATCH: &str = "watch";
 }
 
 /// Gives records the marker that lets userspace put them into maps.

@@ -19,11 +19,12 @@ mod act;
 mod maps;
 mod parse;
 mod tell;
+mod watch;
 
 use aya_ebpf::{
     bindings::sk_action::{SK_DROP, SK_PASS},
-    macros::{classifier, sk_lookup},
-    programs::{SkLookupContext, TcContext},
+    macros::{classifier, sk_lookup, sock_ops},
+    programs::{SkLookupContext, SockOpsContext, TcContext},
 };
 use waypoint_common::{counter::Reason, redirect::Verdict};
 
@@ -54,6 +55,13 @@ pub fn from_agent(ctx: TcContext) -> i32 {
 #[sk_lookup]
 pub fn steer(ctx: SkLookupContext) -> u32 {
     if act::assign_listener(&ctx) { SK_PASS } else { SK_DROP }
+}
+
+/// sock_ops on the cgroups of pods: which connections they have, whoever carries them.
+#[sock_ops]
+pub fn watch(ctx: SockOpsContext) -> u32 {
+    watch::watch(&ctx);
+    1
 }
 
 #[panic_handler]

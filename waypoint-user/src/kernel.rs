@@ -37,6 +37,7 @@ mod desired;
 mod enrolment;
 mod error;
 mod events;
+pub mod flows;
 mod instances;
 mod listeners;
 mod lock;

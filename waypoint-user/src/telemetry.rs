@@ -7,6 +7,7 @@
 pub mod access;
 pub mod admin;
 pub mod config_dump;
+pub mod flows;
 pub mod logging;
 pub mod metrics;
 pub mod readiness;

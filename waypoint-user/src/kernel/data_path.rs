@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::TcpListener,
+    path::Path,
     sync::{Arc, PoisonError, RwLock, atomic::AtomicU64, atomic::Ordering},
 };
 
@@ -16,7 +17,9 @@ use waypoint_common::{
 use super::{
     Error, Progress, Settings,
     agent_netns::AgentNetns,
-    attachment, bpffs, counters, events, listeners,
+    attachment, bpffs, counters, events,
+    flows::Flows,
+    listeners,
     lock::Lock,
     maps::{self, Configuration, Place},
     object,
@@ -119,6 +122,11 @@ impl DataPath {
                 origins.get(&slot).cloned().unwrap_or(Origin::Unknown)
             }
         })
+    }
+
+    /// What the connections of enrolled pods in a cgroup of version 2 do, from now on.
+    pub fn flows(&self, cgroup: &Path) -> Result<Flows, Error> {
+        Flows::attach(&self.pins, cgroup)
     }
 
     /// Which Snapshot is in force.

@@ -47,6 +47,11 @@ pub(super) fn events(pins: &Pins) -> Result<RingBuf<MapData>, Error> {
     Map::RingBuf(open(pins, map::EVENTS)?).try_into().map_err(Error::map(map::EVENTS))
 }
 
+/// Connections of enrolled pods.
+pub(super) fn flows(pins: &Pins) -> Result<RingBuf<MapData>, Error> {
+    Map::RingBuf(open(pins, map::FLOWS)?).try_into().map_err(Error::map(map::FLOWS))
+}
+
 /// The configuration of the programs.
 pub(super) struct Configuration {
     array: Array<MapData, Config>,
