@@ -40,7 +40,8 @@ pub fn start(
     let file = directory.join("envoy.json");
     fs::write(&file, bootstrap.to_string())?;
     let file = file.display().to_string();
-    let own = [&program, "-c", &file, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
+    let own =
+        [&program, "-c", &file, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
     let line = [wrapper, &own].concat();
     let (first, rest) = line.split_first().unwrap_or((&"", &[]));
     let mut process = Process::start(netns, "envoy", directory, Path::new(first), rest)?;

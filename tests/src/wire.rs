@@ -5,8 +5,10 @@
 
 pub mod authority;
 pub mod duct;
+pub mod issuance;
 pub mod tls;
 pub mod tunnel;
 
 pub use authority::{Authority, Credentials};
 pub use duct::Duct;
+pub use issuance::Desk;

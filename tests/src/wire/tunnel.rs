@@ -47,11 +47,7 @@ impl Connection {
     }
 
     /// Opens a stream to an authority, whatever the answer.
-    pub async fn ask(
-        &mut self,
-        authority: &str,
-        headers: HeaderMap,
-    ) -> Result<(StatusCode, Duct)> {
+    pub async fn ask(&mut self, authority: &str, headers: HeaderMap) -> Result<(StatusCode, Duct)> {
         let uri = Uri::builder().authority(authority).build()?;
         let mut request = Request::builder().method(Method::CONNECT).uri(uri).body(())?;
         *request.headers_mut() = headers;
