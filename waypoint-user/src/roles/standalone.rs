@@ -59,7 +59,7 @@ pub async fn run(
     let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
     let access_log = start_access_log(config.access_log, &registry)?;
     let telemetry = proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
-    let listeners = data_path.listeners();
+    let listeners = data_path.listeners().into_iter().map(|each| each.captured).collect();
     let snapshots = feed.snapshots.clone();
     let engine = Engine::start(config.proxy, snapshots, listeners, data_path.origins(), telemetry)?;
     let mut applied = Applied::new(&feed, &data_path);
