@@ -11,6 +11,7 @@ mod accept;
 mod connect;
 mod pool;
 mod stream;
+pub mod tls;
 
 pub use self::{
     accept::{Incoming, Refusal, serve},

@@ -17,16 +17,18 @@
 //! **Invariant:** nothing that a peer sends or fails to read makes memory grow beyond the limits in
 //! [`limits`].
 
-use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    mesh::{request::Origin, snapshot::Snapshot},
+    identity::Identities,
+    mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
     telemetry::{access::AccessLog, metrics::Registry},
 };
 
+pub use self::network::{Doors, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,
     worker::{Equipment, Worker, pin},
@@ -39,15 +41,18 @@ mod head;
 mod http;
 mod lease;
 pub mod limits;
+mod network;
 mod peer;
 mod record;
 mod respond;
 mod silence;
 mod sniff;
 mod socket;
+mod stream;
 mod tcp;
 mod upstream;
 mod view;
+mod way;
 mod worker;
 
 /// What the engine is told once.
@@ -60,8 +65,10 @@ pub struct Settings {
     pub sniff_deadline: Duration,
     /// How long requests and connections may take to end after a drain began.
     pub drain_deadline: Duration,
-    /// The socket mark of connections to endpoints; zero sets none.
-    pub upstream_mark: u32,
+    /// What it is there for.
+    pub duty: Duty,
+    /// Who this process is toward endpoints that speak HBONE; without one, all are dialled by TCP.
+    pub identity: Option<Arc<SpiffeId>>,
     /// How long connecting to an endpoint may take.
     pub connect_timeout: Duration,
     /// Connections from clients that one worker keeps at a time; more are reset.
@@ -74,11 +81,41 @@ impl Default for Settings {
             workers: 1,
             sniff_deadline: Duration::from_millis(200),
             drain_deadline: Duration::from_secs(30),
-            upstream_mark: 0,
+            duty: Duty::Everything,
+            identity: None,
             connect_timeout: Duration::from_secs(5),
             connections_max: 16 * 1024,
         }
     }
+}
+
+/// What an engine is there for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Duty {
+    /// Every waypoint: whatever is captured is served here.
+    #[default]
+    Everything,
+    /// One waypoint: what is bound to this Gateway, arriving by HBONE.
+    Waypoint(ObjectName),
+    /// A node: what its pods open is carried to waypoints, and what arrives for them by HBONE is
+    /// delivered.
+    Node,
+}
+
+/// What the engine works with.
+pub struct Surroundings {
+    /// The mesh.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The listeners of each worker.
+    pub doors: Vec<Doors>,
+    /// Where captured connections come from.
+    pub origins: Origins,
+    /// Where connections are opened from.
+    pub network: Arc<dyn Network>,
+    /// What identities are proven with.
+    pub identities: Option<Identities>,
+    /// Where to report to.
+    pub telemetry: Telemetry,
 }
 
 /// Where the engine reports to.
@@ -111,24 +148,21 @@ pub struct Drained {
 
 impl Engine {
     /// Starts the workers, each with its listeners.
-    pub fn start(
-        settings: Settings,
-        snapshots: watch::Receiver<Arc<Snapshot>>,
-        listeners: Vec<Vec<TcpListener>>,
-        origins: Origins,
-        telemetry: Telemetry,
-    ) -> Result<Self, Error> {
-        if listeners.len() != settings.workers || settings.workers == 0 {
-            return Err(Error::Listeners { sets: listeners.len(), workers: settings.workers });
+    pub fn start(settings: Settings, surroundings: Surroundings) -> Result<Self, Error> {
+        let Surroundings { snapshots, doors, origins, network, identities, telemetry } =
+            surroundings;
+        if doors.len() != settings.workers || settings.workers == 0 {
+            return Err(Error::Listeners { sets: doors.len(), workers: settings.workers });
         }
         let drain = CancellationToken::new();
         let gauges = Gauges::register(&telemetry.registry, settings.workers);
         let drain_all = drain.clone();
-        let equipment = Equipment { settings, snapshots, origins, telemetry, drain };
-        let mut workers = Vec::with_capacity(listeners.len());
-        for (number, (listeners, gauges)) in listeners.into_iter().zip(gauges).enumerate() {
+        let equipment =
+            Equipment { settings, snapshots, origins, network, identities, telemetry, drain };
+        let mut workers = Vec::with_capacity(doors.len());
+        for (number, (doors, gauges)) in doors.into_iter().zip(gauges).enumerate() {
             let equipment = equipment.clone();
-            let run = move || Worker::run(equipment, listeners, gauges);
+            let run = move || Worker::run(equipment, doors, gauges);
             // Workers that were started before the one that fails end, as nobody could drain them.
             let started = start_worker(number, run).inspect_err(|_| drain_all.cancel())?;
             workers.push(started);

@@ -19,6 +19,11 @@ impl Stream {
         unimplemented!()
     }
 
+    /// Waits until there is something to take, or the end, without taking it.
+    pub fn poll_readable(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        unimplemented!()
+    }
+
     /// Ends both directions with a reset.
     pub fn reset(&mut self) {
         unimplemented!()

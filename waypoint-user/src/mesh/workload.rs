@@ -2,10 +2,14 @@
 //!
 //! It says nothing of the pod's containers.
 
+mod admission;
+
 use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc};
 
+pub use self::admission::{Admission, AdmissionMode, MutualTls};
+
 use super::{
-    binding::Binding,
+    binding::{Binding, FailMode},
     label::Labels,
     object::ObjectName,
     spiffe::{DEFAULT_TRUST_DOMAIN, SpiffeId},
@@ -17,7 +21,7 @@ pub struct Workload {
     /// The pod's name.
     pub name: ObjectName,
     /// What tells it from every other workload, also from an earlier one of the same name.
-    pub uid: String,
+    pub uid: Arc<str>,
     /// The node it runs on; empty when that is not known.
     pub node: String,
     /// Its labels.
@@ -42,8 +46,14 @@ pub struct Workload {
     pub binding: Binding,
     /// How other nodes reach it.
     pub transport: Transport,
+    /// What happens when its waypoint is missing.
+    pub fail_mode: FailMode,
     /// Whether its waypoint-bound connections are refused while no agent serves them.
     pub fail_closed: bool,
+    /// On which of its ports callers must prove who they are.
+    pub mutual_tls: MutualTls,
+    /// Which connections to it are counted or refused.
+    pub admission: Admission,
 }
 
 impl Workload {
@@ -51,7 +61,7 @@ impl Workload {
     /// namespace's account `default`.
     pub fn new(name: ObjectName) -> Self {
         Self {
-            uid: name.to_string(),
+            uid: name.to_string().into(),
             node: String::new(),
             labels: Labels::new(),
             identity: Arc::new(SpiffeId::new(DEFAULT_TRUST_DOMAIN, &name.namespace, "default")),
@@ -64,7 +74,10 @@ impl Workload {
             owner: name.name.clone(),
             binding: Binding::Direct,
             transport: Transport::Plain,
+            fail_mode: FailMode::Unset,
             fail_closed: false,
+            mutual_tls: MutualTls::default(),
+            admission: Admission::default(),
             name,
         }
     }

@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{mesh::request::Origin, telemetry::task};
 
 use super::{
-    connection::Connection, limits::ACCEPT_PAUSE, socket, socket::reset_on_drop, worker::Worker,
+    connection::Connection, limits::ACCEPT_PAUSE, socket, socket::reset_on_drop, stream::Stream,
+    worker::Worker,
 };
 
 /// Accepts until the worker drains, and then what waits already.
@@ -74,7 +75,7 @@ fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
     let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
     let local = SocketAddr::new(local.ip().to_canonical(), local.port());
     let connection = Connection::new(place, remote, local, origin);
-    task::spawn_local("connection", connection.serve(stream));
+    task::spawn_local("connection", connection.serve(Stream::Tcp(stream)));
 }
 
 /// Whether the process or the system has no file descriptor or memory for a socket.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, rc::Rc, time::SystemTime};
 
-use tokio::{net::TcpStream, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     mesh::request::{Origin, Peer},
@@ -16,7 +16,7 @@ use super::{
     respond::Fault,
     silence,
     sniff::{Sniffed, Spoken, sniff},
-    socket::reset_on_drop,
+    stream::Stream,
     tcp,
     view::{Target, View},
     worker::{Place, Worker},
@@ -61,10 +61,10 @@ impl Connection {
     }
 
     /// Serves it to its end.
-    pub(super) async fn serve(self: Rc<Self>, mut stream: TcpStream) {
+    pub(super) async fn serve(self: Rc<Self>, mut stream: Stream) {
         let view = self.worker.view();
         let Some(target) = view.target(self.local) else {
-            reset_on_drop(&stream);
+            stream.reset_on_drop();
             return self.refuse(&view);
         };
         let deadline = self.worker.settings.sniff_deadline;
@@ -93,7 +93,7 @@ impl Connection {
     }
 
     /// Serves it as what it speaks.
-    async fn hand_on(self: Rc<Self>, stream: TcpStream, sniffed: Sniffed) {
+    async fn hand_on(self: Rc<Self>, stream: Stream, sniffed: Sniffed) {
         match sniffed.spoken {
             Spoken::Http1 => http::serve_http1(self, stream, sniffed.first).await,
             Spoken::Http2 => http::serve_http2(self, stream, sniffed.first).await,

@@ -14,7 +14,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 
 use crate::telemetry::task;
 
@@ -29,6 +28,7 @@ use super::{
     },
     record::Record,
     respond::Fault,
+    stream::Stream,
 };
 
 mod body;
@@ -44,7 +44,7 @@ mod rewind;
 mod upgrade;
 
 /// Serves the HTTP/1 requests of a connection.
-pub(super) async fn serve_http1(connection: Rc<Connection>, stream: TcpStream, first: Bytes) {
+pub(super) async fn serve_http1(connection: Rc<Connection>, stream: Stream, first: Bytes) {
     let of_request = Rc::clone(&connection);
     let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
     let patience = Patience::default();
@@ -73,7 +73,7 @@ pub(super) async fn serve_http1(connection: Rc<Connection>, stream: TcpStream, f
 }
 
 /// Serves the HTTP/2 requests of a connection.
-pub(super) async fn serve_http2(connection: Rc<Connection>, stream: TcpStream, first: Bytes) {
+pub(super) async fn serve_http2(connection: Rc<Connection>, stream: Stream, first: Bytes) {
     let of_request = Rc::clone(&connection);
     let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
     let stream = Rewind::new(stream, first, Patience::default());

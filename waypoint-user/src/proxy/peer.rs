@@ -8,7 +8,9 @@ use crate::{
         snapshot::Snapshot,
         workload::Workload,
     },
-    telemetry::metrics::traffic::{Meter, Pair, Party, Protocol, ServiceLabels, Shard},
+    telemetry::metrics::traffic::{
+        Meter, Pair, Party, Protocol, Reporter, Security, ServiceLabels, Shard,
+    },
 };
 
 use super::limits::METERS_MAX;
@@ -67,6 +69,9 @@ impl Meters {
             workload.map(|workload| Party::of(workload)).unwrap_or_default()
         };
         let meter = Rc::new(self.shard.meter(Pair {
+            reporter: Reporter::Waypoint,
+            // Nothing is encrypted between a pod and the process on its own node.
+            security: Security::None,
             source: party(peer.workload.as_ref()),
             destination: party(workload),
             service: ServiceLabels::clone(service),

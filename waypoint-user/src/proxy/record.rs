@@ -66,6 +66,11 @@ impl Record {
         }
     }
 
+    /// Who asks.
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Notes what went wrong; the first fault counts.
     pub(super) fn fail(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);

@@ -26,6 +26,8 @@ pub(super) enum Fault {
     ConnectFailed(String),
     /// The endpoint did not answer the connection in time.
     ConnectTimeout,
+    /// We have no identity to prove to the endpoint.
+    NoIdentity,
     /// The endpoint closed the connection before its response.
     UpstreamClosed,
     /// The endpoint closed the connection within its response.
@@ -89,6 +91,7 @@ impl Fault {
             Self::NoEndpoint         => (Blame::Backend,  503, "UH",  false),
             Self::ConnectFailed(_)
             | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
+            Self::NoIdentity         => (Blame::Waypoint, 503, "UF",  false),
             Self::UpstreamClosed     => (Blame::Backend,  503, "UC",  false),
             Self::UpstreamCut        => (Blame::Backend,  0,   "UC",  false),
             Self::UpstreamProtocol   => (Blame::Backend,  502, "UPE", false),
@@ -109,6 +112,7 @@ impl Fault {
                  delayed connect error: {cause}"
             )),
             Self::ConnectTimeout => Cow::Owned(format!("{RESET}connection timeout")),
+            Self::NoIdentity => Cow::Owned(format!("{RESET}no identity")),
             Self::UpstreamClosed => Cow::Owned(format!("{RESET}connection termination")),
             Self::UpstreamProtocol => Cow::Owned(format!("{RESET}protocol error")),
             Self::BadRequest(what) => Cow::Borrowed(what),
@@ -160,6 +164,7 @@ impl fmt::Display for Fault {
             Self::ConnectTimeout => {
                 f.write_str("upstream_reset_before_response_started{connection_timeout}")
             }
+            Self::NoIdentity => f.write_str("upstream_reset_before_response_started{no_identity}"),
             Self::UpstreamClosed => {
                 f.write_str("upstream_reset_before_response_started{connection_termination}")
             }

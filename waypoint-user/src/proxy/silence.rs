@@ -10,7 +10,7 @@
 use std::rc::Rc;
 
 use hyper::body::Bytes;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 
 use crate::mesh::service::AppProtocol;
 
@@ -19,22 +19,22 @@ use super::{
     limits::FIRST_BYTES_TIMEOUT,
     respond::Fault,
     sniff::{Sniffed, Spoken, sniff},
-    socket,
+    stream::Stream,
     tcp::{Session, Upstream},
 };
 
 /// Serves a silent connection to its end, or gives it back with what its client speaks after all.
 pub(super) async fn serve(
     connection: &Rc<Connection>,
-    client: TcpStream,
-) -> Option<(TcpStream, Sniffed)> {
+    mut client: Stream,
+) -> Option<(Stream, Sniffed)> {
     let mut session = Session::new(connection);
     match session.reach().await {
         Ok(upstream) => listen_to_both(connection, session, client, upstream).await,
         // Denied as opaque TCP; of requests that may still come, each is judged by itself.
         Err(fault @ Fault::Denied(_)) => listen_to_client(connection, session, client, fault).await,
         Err(fault) => {
-            refuse(session, &client, &fault);
+            refuse(session, &mut client, &fault);
             None
         }
     }
@@ -44,11 +44,11 @@ pub(super) async fn serve(
 async fn listen_to_both(
     connection: &Rc<Connection>,
     session: Session,
-    mut client: TcpStream,
-    upstream: Upstream,
-) -> Option<(TcpStream, Sniffed)> {
+    mut client: Stream,
+    mut upstream: Upstream,
+) -> Option<(Stream, Sniffed)> {
     let fault = tokio::select! {
-        _ = client.readable() => match sniff_late(connection, &mut client).await {
+        () = client.readable() => match sniff_late(connection, &mut client).await {
             Ok(sniffed) if sniffed.spoken == Spoken::Opaque => {
                 session.relay(client, upstream, sniffed.first).await;
                 return None;
@@ -59,7 +59,7 @@ async fn listen_to_both(
             }
             Err(_) => Fault::ClientGone,
         },
-        _ = upstream.stream.readable() => {
+        () = upstream.stream.readable() => {
             session.relay(client, upstream, Bytes::new()).await;
             return None;
         }
@@ -69,7 +69,7 @@ async fn listen_to_both(
             return None;
         }
     };
-    refuse(session, &client, &fault);
+    refuse(session, &mut client, &fault);
     None
 }
 
@@ -77,9 +77,9 @@ async fn listen_to_both(
 async fn listen_to_client(
     connection: &Rc<Connection>,
     session: Session,
-    mut client: TcpStream,
+    mut client: Stream,
     fault: Fault,
-) -> Option<(TcpStream, Sniffed)> {
+) -> Option<(Stream, Sniffed)> {
     let spoken = tokio::select! {
         readable = timeout(FIRST_BYTES_TIMEOUT, client.readable()) => readable.is_ok(),
         () = connection.worker.drain.cancelled() => false,
@@ -91,17 +91,17 @@ async fn listen_to_client(
         session.forget();
         return Some((client, sniffed));
     }
-    refuse(session, &client, &fault);
+    refuse(session, &mut client, &fault);
     None
 }
 
 /// Looks at the first bytes of a client that has begun to speak.
-async fn sniff_late(connection: &Connection, client: &mut TcpStream) -> std::io::Result<Sniffed> {
+async fn sniff_late(connection: &Connection, client: &mut Stream) -> std::io::Result<Sniffed> {
     sniff(client, AppProtocol::Detect, connection.worker.settings.sniff_deadline).await
 }
 
 /// Resets the client and tells why.
-fn refuse(session: Session, client: &TcpStream, fault: &Fault) {
-    socket::reset_on_drop(client);
+fn refuse(session: Session, client: &mut Stream, fault: &Fault) {
+    client.reset_on_drop();
     session.finish(Some(fault));
 }

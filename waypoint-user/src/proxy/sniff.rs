@@ -12,13 +12,15 @@ use std::{io, time::Duration};
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::AsyncReadExt,
-    net::TcpStream,
     time::{Instant, timeout_at},
 };
 
 use crate::mesh::service::AppProtocol;
 
-use super::limits::{FIRST_BYTES_TIMEOUT, SNIFF_BYTES_MAX};
+use super::{
+    limits::{FIRST_BYTES_TIMEOUT, SNIFF_BYTES_MAX},
+    stream::Stream,
+};
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,7 +51,7 @@ impl Sniffed {
 /// Looks at the first bytes of a connection. An error means that the client is gone or, where HTTP
 /// is declared, that it says nothing.
 pub(super) async fn sniff(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     declared: AppProtocol,
     deadline: Duration,
 ) -> io::Result<Sniffed> {

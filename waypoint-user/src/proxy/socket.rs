@@ -6,7 +6,7 @@ use std::{io, net::SocketAddr, os::fd::AsFd};
 
 use nix::{
     errno::Errno,
-    sys::socket::{getsockopt, setsockopt, sockopt},
+    sys::socket::{getsockopt, sockopt},
 };
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -14,7 +14,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Settings, limits::KEEPALIVE_AFTER, respond::Fault};
+use super::{
+    Settings,
+    limits::KEEPALIVE_AFTER,
+    network::{Network, Vantage},
+    respond::Fault,
+};
 
 /// The mark that the kernel copied from the connection's first packet.
 pub(super) fn mark(socket: &impl AsFd) -> u32 {
@@ -36,27 +41,33 @@ pub(super) fn reset_on_drop(stream: &TcpStream) {
 }
 
 /// Connects to an endpoint.
-pub(super) async fn dial(address: SocketAddr, settings: &Settings) -> Result<TcpStream, Fault> {
-    match timeout(settings.connect_timeout, connect(address, settings.upstream_mark)).await {
+pub(super) async fn dial(
+    address: SocketAddr,
+    vantage: &Vantage,
+    network: &dyn Network,
+    settings: &Settings,
+) -> Result<TcpStream, Fault> {
+    match timeout(settings.connect_timeout, connect(address, vantage, network)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(cause)) => Err(Fault::ConnectFailed(reason(&cause))),
         Err(_) => Err(Fault::ConnectTimeout),
     }
 }
 
-/// Connects with our mark.
-async fn connect(address: SocketAddr, mark: u32) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    if mark != 0 {
-        setsockopt(&socket, sockopt::Mark, &mark)?;
-    }
-    let stream = socket.connect(address).await?;
+/// Connects from a vantage.
+pub(super) async fn connect(
+    address: SocketAddr,
+    vantage: &Vantage,
+    network: &dyn Network,
+) -> io::Result<TcpStream> {
+    let socket = network.tcp(vantage, address.is_ipv4())?;
+    let stream = TcpSocket::from_std_stream(socket.into()).connect(address).await?;
     prepare(&stream)?;
     Ok(stream)
 }
 
 /// An error of the kernel in words: `Connection refused`.
-fn reason(cause: &io::Error) -> String {
+pub(super) fn reason(cause: &io::Error) -> String {
     match cause.raw_os_error() {
         Some(code) => Errno::from_raw(code).desc().to_owned(),
         None => cause.to_string(),

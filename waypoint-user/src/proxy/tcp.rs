@@ -5,7 +5,6 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 
 use crate::{
     mesh::{request::Peer, workload::Workload},
@@ -22,19 +21,19 @@ use super::{
     lease::Lease,
     record::describe,
     respond::Fault,
-    socket,
+    stream::Stream,
     view::{Endpoint, InFlight, View},
 };
 
 pub(super) mod copy;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(connection: Rc<Connection>, client: TcpStream, first: Bytes) {
+pub(super) async fn serve(connection: Rc<Connection>, mut client: Stream, first: Bytes) {
     let mut session = Session::new(&connection);
     match session.reach().await {
         Ok(upstream) => session.relay(client, upstream, first).await,
         Err(fault) => {
-            socket::reset_on_drop(&client);
+            client.reset_on_drop();
             session.finish(Some(&fault));
         }
     }
@@ -50,12 +49,13 @@ pub(super) struct Session {
     workload: Option<Arc<Workload>>,
     received: Cell<u64>,
     sent: Cell<u64>,
+    reached: bool,
     told: bool,
 }
 
 /// A connection to an endpoint.
 pub(super) struct Upstream {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     _in_flight: InFlight,
 }
 
@@ -73,6 +73,7 @@ impl Session {
             workload: None,
             received: Cell::default(),
             sent: Cell::default(),
+            reached: false,
             told: false,
         }
     }
@@ -83,13 +84,15 @@ impl Session {
         // A view is held no longer than it takes to decide, so that old Snapshots go away.
         let endpoint = self.choose(&connection, &connection.worker.view())?;
         let in_flight = endpoint.begin();
-        let stream = socket::dial(endpoint.address, &connection.worker.settings).await?;
-        self.entry.upstream_local_address = stream.local_addr().ok();
+        let way = connection.worker.way(&endpoint, &self.peer);
+        let stream = way.dial(&connection.worker).await?;
+        self.entry.upstream_local_address = stream.local_addr();
+        self.reached = true;
         Ok(Upstream { stream, _in_flight: in_flight })
     }
 
     /// Copies both ways until both have ended, and tells of it.
-    pub(super) async fn relay(self, mut client: TcpStream, mut upstream: Upstream, first: Bytes) {
+    pub(super) async fn relay(self, mut client: Stream, mut upstream: Upstream, first: Bytes) {
         let meter = self.meter();
         meter.opened();
         let counted = Counted { session: &self, meter: &meter };
@@ -102,8 +105,8 @@ impl Session {
             fault = self.lease.revoked() => Some(fault),
         };
         if fault.is_some() {
-            socket::reset_on_drop(&client);
-            socket::reset_on_drop(&upstream.stream);
+            client.reset_on_drop();
+            upstream.stream.reset_on_drop();
         }
         self.finish(fault.as_ref());
     }
@@ -156,7 +159,7 @@ impl Session {
         let flag = fault.map_or("", |fault| fault.row().flag);
         let flag = if flag.is_empty() { NO_FLAG } else { flag };
         let meter = self.meter();
-        if self.entry.upstream_local_address.is_none() {
+        if !self.reached {
             meter.opened();
         }
         meter.closed(flag);

@@ -21,10 +21,11 @@ use hyper::client::conn::{http1, http2};
 use tokio::{task::AbortHandle, time::Instant};
 
 use super::{
-    Settings,
     http::RequestBody,
     limits::{HTTP2_UPSTREAM_STREAMS_MAX, IDLE_MAX, IDLE_PER_ENDPOINT_MAX, Limits},
     respond::Fault,
+    way::Way,
+    worker::Worker,
 };
 
 mod dial;
@@ -35,10 +36,10 @@ use self::dial::dial_http2;
 /// The connections of a worker.
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: RefCell<HashMap<SocketAddr, Vec<Http1>>>,
+    idle: RefCell<HashMap<Way, Vec<Http1>>>,
     idle_count: Cell<usize>,
-    shared: RefCell<HashMap<SocketAddr, Vec<Rc<Http2>>>>,
-    dialling: RefCell<HashMap<SocketAddr, Dialling>>,
+    shared: RefCell<HashMap<Way, Vec<Rc<Http2>>>>,
+    dialling: RefCell<HashMap<Way, Dialling>>,
 }
 
 /// A connection in the making, for all who wait for it.
@@ -50,7 +51,7 @@ pub(super) struct Http1 {
     pub(super) local: Option<SocketAddr>,
     /// Whether it carried a request before.
     pub(super) reused: bool,
-    address: SocketAddr,
+    way: Way,
     idle_since: Instant,
     _task: AbortOnDrop,
 }
@@ -68,9 +69,9 @@ pub(super) struct Http2 {
 
 impl Pool {
     /// An idle HTTP/1 connection to an address; the one that was used last.
-    pub(super) fn idle(&self, address: SocketAddr) -> Option<Http1> {
+    pub(super) fn idle(&self, way: &Way) -> Option<Http1> {
         let mut idle = self.idle.borrow_mut();
-        let connections = idle.get_mut(&address)?;
+        let connections = idle.get_mut(way)?;
         let found = loop {
             let Some(connection) = connections.pop() else { break None };
             self.idle_count.set(self.idle_count.get().saturating_sub(1));
@@ -79,7 +80,7 @@ impl Pool {
             }
         };
         if connections.is_empty() {
-            idle.remove(&address);
+            idle.remove(way);
         }
         found
     }
@@ -90,7 +91,7 @@ impl Pool {
             return;
         }
         let mut idle = self.idle.borrow_mut();
-        let connections = idle.entry(connection.address).or_default();
+        let connections = idle.entry(connection.way.clone()).or_default();
         let full = connections.len() >= IDLE_PER_ENDPOINT_MAX || self.idle_count.get() >= IDLE_MAX;
         if full {
             limits.upstream_idle.hit();
@@ -103,58 +104,50 @@ impl Pool {
     }
 
     /// A stream of an HTTP/2 connection that has room for one.
-    pub(super) fn stream(&self, address: SocketAddr) -> Option<Stream> {
+    pub(super) fn stream(&self, way: &Way) -> Option<Stream> {
         let mut shared = self.shared.borrow_mut();
-        let connections = shared.get_mut(&address)?;
+        let connections = shared.get_mut(way)?;
         connections.retain(|connection| !connection.sender.is_closed());
         let found = connections.iter().find_map(Http2::stream);
         if connections.is_empty() {
-            shared.remove(&address);
+            shared.remove(way);
         }
         found
     }
 
     /// A stream of a new HTTP/2 connection. Requests that come while it is dialled share it, as far
     /// as it has room, and share its failure.
-    pub(super) async fn new_stream(
-        &self,
-        address: SocketAddr,
-        settings: &Settings,
-    ) -> Result<Stream, Fault> {
+    pub(super) async fn new_stream(&self, way: &Way, worker: &Rc<Worker>) -> Result<Stream, Fault> {
         loop {
-            let connection = self.dial_together(address, settings).await?;
+            let connection = self.dial_together(way, worker).await?;
             // Where that one is full already, others may have dialled another meanwhile.
-            if let Some(stream) = connection.stream().or_else(|| self.stream(address)) {
+            if let Some(stream) = connection.stream().or_else(|| self.stream(way)) {
                 return Ok(stream);
             }
         }
     }
 
     /// Dials an address, or waits for whoever dials it already.
-    async fn dial_together(
-        &self,
-        address: SocketAddr,
-        settings: &Settings,
-    ) -> Result<Rc<Http2>, Fault> {
+    async fn dial_together(&self, way: &Way, worker: &Rc<Worker>) -> Result<Rc<Http2>, Fault> {
         let dialling = {
             let mut all = self.dialling.borrow_mut();
             // What nobody waits for any more was given up, and would never end.
             all.retain(|_, dialling| dialling.strong_count().is_some_and(|count| count > 1));
             let dial = || {
-                let settings = settings.clone();
-                async move { dial_http2(address, &settings).await.map(Rc::new) }
+                let (way, worker) = (way.clone(), Rc::clone(worker));
+                async move { dial_http2(way, &worker).await.map(Rc::new) }
             };
-            all.entry(address).or_insert_with(|| dial().boxed_local().shared()).clone()
+            all.entry(way.clone()).or_insert_with(|| dial().boxed_local().shared()).clone()
         };
         let dialled = dialling.clone().await;
         // The first who wakes removes it; by then a later one may wake to the next.
         let is_it = |current: &mut Dialling| current.ptr_eq(&dialling);
-        if self.dialling.borrow_mut().get_mut(&address).is_some_and(is_it) {
-            self.dialling.borrow_mut().remove(&address);
+        if self.dialling.borrow_mut().get_mut(way).is_some_and(is_it) {
+            self.dialling.borrow_mut().remove(way);
         }
         if let Ok(connection) = &dialled {
             let mut shared = self.shared.borrow_mut();
-            let connections = shared.entry(address).or_default();
+            let connections = shared.entry(way.clone()).or_default();
             if !connections.iter().any(|known| Rc::ptr_eq(known, connection)) {
                 connections.push(Rc::clone(connection));
             }

@@ -5,7 +5,6 @@
 use std::{
     cell::{Cell, RefCell},
     io,
-    net::TcpListener,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -23,17 +22,20 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    mesh::snapshot::Snapshot,
+    hbone,
+    identity::Identities,
+    mesh::{request::Peer, snapshot::Snapshot},
     telemetry::{access::AccessLog, metrics::traffic::Shard, task},
 };
 
 use super::{
-    Drained, Origins, Settings, Telemetry, accept,
+    Doors, Drained, Network, Origins, Settings, Telemetry, accept,
     gauges::Gauges,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits},
     upstream::Pool,
-    view::{Loads, View},
+    view::{Endpoint, Loads, View},
+    way::Way,
 };
 
 /// What every worker is given.
@@ -42,6 +44,8 @@ pub(super) struct Equipment {
     pub(super) settings: Settings,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
     pub(super) origins: Origins,
+    pub(super) network: Arc<dyn Network>,
+    pub(super) identities: Option<Identities>,
     pub(super) telemetry: Telemetry,
     pub(super) drain: CancellationToken,
 }
@@ -50,6 +54,9 @@ pub(super) struct Equipment {
 pub(super) struct Worker {
     pub(super) settings: Settings,
     pub(super) origins: Origins,
+    pub(super) network: Arc<dyn Network>,
+    pub(super) identities: Option<Identities>,
+    pub(super) tunnels: hbone::Pool,
     pub(super) log: AccessLog,
     pub(super) shard: Arc<Shard>,
     pub(super) limits: Limits,
@@ -70,7 +77,7 @@ impl Worker {
     /// Runs a worker on this thread until it is drained.
     pub(super) fn run(
         equipment: Equipment,
-        listeners: Vec<TcpListener>,
+        doors: Doors,
         gauges: Arc<Gauges>,
     ) -> io::Result<Drained> {
         let options = LocalOptions::default();
@@ -78,7 +85,7 @@ impl Worker {
         runtime.block_on(async {
             let worker = Rc::new(Self::new(equipment, gauges));
             let mut accepting = Vec::new();
-            for listener in listeners {
+            for listener in doors.captured {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 let accept = accept::accept(Rc::clone(&worker), listener);
                 accepting.push(task::spawn_local("accept", accept));
@@ -95,12 +102,16 @@ impl Worker {
     }
 
     fn new(equipment: Equipment, gauges: Arc<Gauges>) -> Self {
-        let Equipment { settings, mut snapshots, origins, telemetry, drain } = equipment;
+        let Equipment { settings, mut snapshots, origins, network, identities, telemetry, drain } =
+            equipment;
         let loads = Rc::default();
         let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
         Self {
             settings,
             origins,
+            network,
+            identities,
+            tunnels: hbone::Pool::default(),
             log: telemetry.access_log,
             shard: telemetry.registry.shard(),
             limits: Limits::new(&telemetry.registry),
@@ -127,6 +138,12 @@ impl Worker {
             self.view.replace(Rc::new(view));
         }
         Rc::clone(&self.view.borrow())
+    }
+
+    /// The way to an endpoint, for what a peer asks.
+    pub(super) fn way(&self, endpoint: &Endpoint, peer: &Peer) -> Way {
+        let source = self.identities.as_ref().and(self.settings.identity.as_ref());
+        Way::to(endpoint, source, peer.identity.as_ref())
     }
 
     /// A number below `bound`, each with the same chance.

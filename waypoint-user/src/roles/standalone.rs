@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     kernel::{self, DataPath, service_vips},
-    proxy::{self, Engine},
+    proxy::{self, Doors, Engine, OwnNetwork, Surroundings},
     sync::{self, Feed, directory},
     telemetry::{
         access::AccessLog,
@@ -40,6 +40,8 @@ pub struct Config {
     pub kernel: kernel::Settings,
     /// How connections are handled.
     pub proxy: proxy::Settings,
+    /// The socket mark of connections to endpoints.
+    pub upstream_mark: u32,
     /// Where operators look.
     pub admin: AdminAddress,
     /// The nftables table that forwards Service addresses, if this process keeps one.
@@ -59,9 +61,16 @@ pub async fn run(
     let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
     let access_log = start_access_log(config.access_log, &registry)?;
     let telemetry = proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
-    let listeners = data_path.listeners();
-    let snapshots = feed.snapshots.clone();
-    let engine = Engine::start(config.proxy, snapshots, listeners, data_path.origins(), telemetry)?;
+    let doors = |captured| Doors { captured, ..Doors::default() };
+    let surroundings = Surroundings {
+        snapshots: feed.snapshots.clone(),
+        doors: data_path.listeners().into_iter().map(doors).collect(),
+        origins: data_path.origins(),
+        network: Arc::new(OwnNetwork { mark: config.upstream_mark }),
+        identities: None,
+        telemetry,
+    };
+    let engine = Engine::start(config.proxy, surroundings)?;
     let mut applied = Applied::new(&feed, &data_path);
     let vips = config.service_vips.map(|table| {
         let progress = applied.service_vips();

@@ -1,7 +1,8 @@
 //! The access log: one line of JSON for each request and each TCP connection.
 //!
 //! Workers hand over entries and never wait; one thread formats and writes. The field names are
-//! Istio's (`pilot/pkg/model/telemetry_logging.go`), with a few of ours at the end; empty is `-`.
+//! Istio's (`pilot/pkg/model/telemetry_logging.go`), or where a node only carried a connection
+//! ztunnel's, with a few of ours at the end; empty is `-`.
 //!
 //! **Invariant:** when the output is slower than the traffic, lines are dropped and counted;
 //! requests are not delayed.
@@ -12,10 +13,14 @@ use std::{
     time::Duration,
 };
 
-pub use self::entry::Entry;
+pub use self::{
+    entry::Entry,
+    flow::{Direction, End, Flow},
+};
 use super::metrics::{Limit, Registry};
 
 mod entry;
+mod flow;
 mod timestamp;
 
 /// The workers' end of the access log; clones share the queue.
@@ -38,8 +43,17 @@ impl AccessLog {
 
     /// Queues an entry, or drops it when the queue is full.
     pub fn record(&self, entry: Box<Entry>) {
+        self.queue(Item::Entry(entry));
+    }
+
+    /// The same for a connection that was carried.
+    pub fn record_flow(&self, flow: Box<Flow>) {
+        self.queue(Item::Flow(flow));
+    }
+
+    fn queue(&self, item: Item) {
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.queue.try_send(Item::Entry(entry))
+            self.queue.try_send(item)
         {
             self.full.hit();
         }
@@ -56,6 +70,8 @@ impl AccessLog {
 enum Item {
     /// A line to write.
     Entry(Box<Entry>),
+    /// A line of the other kind.
+    Flow(Box<Flow>),
     /// A wish to know when everything before was written.
     Flush(SyncSender<()>),
 }
@@ -69,6 +85,7 @@ fn write_all(items: &Receiver<Item>, mut output: impl Write, refused: &Limit) {
         while let Some(item) = next {
             match item {
                 Item::Entry(entry) => entry.write_line(&mut text),
+                Item::Flow(flow) => flow.write_line(&mut text),
                 Item::Flush(done) => waiting.push(done),
             }
             next = if text.len() < BATCH_BYTES { items.try_recv().ok() } else { None };

@@ -96,7 +96,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     ("kernel", &["mesh", "select", "telemetry"]),
     ("identity", &["mesh", "telemetry"]),
     ("hbone", &["mesh", "identity", "telemetry"]),
-    ("proxy", &["mesh", "select", "route", "policy", "balance", "hbone", "telemetry"]),
+    ("proxy", &["mesh", "select", "route", "policy", "balance", "identity", "hbone", "telemetry"]),
     ("cli", &["mesh", "select", "route", "policy", "sync"]),
     ("roles", ALL),
     ("bin", ALL),

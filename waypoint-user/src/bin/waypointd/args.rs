@@ -151,9 +151,9 @@ impl Standalone {
                 workers,
                 sniff_deadline: Duration::from_millis(self.sniff_deadline_ms),
                 drain_deadline: Duration::from_secs(self.drain_seconds),
-                upstream_mark: UPSTREAM_MARK,
                 ..proxy::Settings::default()
             },
+            upstream_mark: UPSTREAM_MARK,
             admin: self.admin,
             service_vips: self.service_vips.then(|| self.node.table().to_owned()),
             access_log: !self.no_access_log,

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** a request whose body was begun is never sent again.
 
+use std::rc::Rc;
+
 use http::{Method, Request, Response};
 use hyper::{body::Incoming, client::conn::TrySendError};
 
@@ -12,7 +14,8 @@ use crate::proxy::{
     record::Record,
     respond::Fault,
     upstream::{Http1, Stream, dial_http1},
-    view::{Cluster, Endpoint, InFlight},
+    view::{Cluster, InFlight},
+    way::Way,
     worker::Worker,
 };
 
@@ -56,7 +59,7 @@ impl Carrier {
 
 /// Sends a request to an endpoint of a cluster.
 pub(super) async fn send(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     cluster: &Cluster,
     version: Version,
     mut request: Request<RequestBody>,
@@ -69,7 +72,8 @@ pub(super) async fn send(
         record.workload.clone_from(&endpoint.workload);
         record.entry.upstream_host = Some(endpoint.address);
         let in_flight = endpoint.begin();
-        let (fault, unsent) = match send_to(worker, endpoint, version, request, record).await {
+        let way = worker.way(endpoint, record.peer());
+        let (fault, unsent) = match send_to(worker, &way, version, request, record).await {
             Ok((response, by)) => {
                 let carrier = Carrier { by, _in_flight: in_flight };
                 return Ok(Answered { response, carrier });
@@ -90,26 +94,26 @@ type Failed = Box<(Fault, Option<Request<RequestBody>>)>;
 
 /// Sends a request to an endpoint.
 async fn send_to(
-    worker: &Worker,
-    endpoint: &Endpoint,
+    worker: &Rc<Worker>,
+    way: &Way,
     version: Version,
     request: Request<RequestBody>,
     record: &mut Record,
 ) -> Result<(Response<Incoming>, By), Failed> {
     match version {
-        Version::Http1 => send_http1(worker, endpoint, request, record).await,
-        Version::Http2 => send_http2(worker, endpoint, request, record).await,
+        Version::Http1 => send_http1(worker, way, request, record).await,
+        Version::Http2 => send_http2(worker, way, request, record).await,
     }
 }
 
 /// Sends a request by HTTP/1, over a kept connection if there is one, else or again over a new one.
 async fn send_http1(
-    worker: &Worker,
-    endpoint: &Endpoint,
+    worker: &Rc<Worker>,
+    way: &Way,
     mut request: Request<RequestBody>,
     record: &mut Record,
 ) -> Result<(Response<Incoming>, By), Failed> {
-    if let Some(mut connection) = worker.pool.idle(endpoint.address)
+    if let Some(mut connection) = worker.pool.idle(way)
         && connection.sender.ready().await.is_ok()
     {
         record.entry.upstream_local_address = connection.local;
@@ -119,7 +123,7 @@ async fn send_http1(
             Err(error) => request = unanswered(error, copy)?,
         }
     }
-    let dialled = dial_http1(endpoint.address, &worker.settings).await;
+    let dialled = dial_http1(way.clone(), worker).await;
     let mut connection = match dialled {
         Ok(connection) => connection,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
@@ -134,12 +138,12 @@ async fn send_http1(
 /// Sends a request by HTTP/2, over a shared connection if there is one, else or again over a new
 /// one.
 async fn send_http2(
-    worker: &Worker,
-    endpoint: &Endpoint,
+    worker: &Rc<Worker>,
+    way: &Way,
     mut request: Request<RequestBody>,
     record: &mut Record,
 ) -> Result<(Response<Incoming>, By), Failed> {
-    if let Some(stream) = worker.pool.stream(endpoint.address) {
+    if let Some(stream) = worker.pool.stream(way) {
         record.entry.upstream_local_address = stream.connection().local;
         let mut sender = stream.connection().sender.clone();
         match sender.try_send_request(request).await {
@@ -147,7 +151,7 @@ async fn send_http2(
             Err(error) => request = unanswered(error, None)?,
         }
     }
-    let stream = match worker.pool.new_stream(endpoint.address, &worker.settings).await {
+    let stream = match worker.pool.new_stream(way, worker).await {
         Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };

@@ -7,23 +7,22 @@ use std::{
 };
 
 use hyper::body::{Buf, Bytes};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::proxy::stream::Stream;
 
 use super::patience::Patience;
 
 /// Reads the first bytes, then the stream.
 pub(super) struct Rewind {
     first: Bytes,
-    stream: TcpStream,
+    stream: Stream,
     patience: Patience,
 }
 
 impl Rewind {
     /// A stream of which `first` was read; `patience` hears of every byte.
-    pub(super) fn new(stream: TcpStream, first: Bytes, patience: Patience) -> Self {
+    pub(super) fn new(stream: Stream, first: Bytes, patience: Patience) -> Self {
         Self { first, stream, patience }
     }
 }

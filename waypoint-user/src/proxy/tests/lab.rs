@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     mesh::{
-        binding::{Binding, FailMode},
+        binding::Binding,
         label::Labels,
         object::ObjectName,
         policy::AuthorizationPolicy,
@@ -29,7 +29,7 @@ use crate::{
         spiffe::SpiffeId,
         workload::{Enrolment, Workload},
     },
-    proxy::{Engine, Settings, Telemetry},
+    proxy::{Doors, Engine, OwnNetwork, Settings, Surroundings, Telemetry},
     telemetry::{access::AccessLog, metrics::Registry},
 };
 
@@ -78,8 +78,15 @@ impl Lab {
         let mut wanted = Settings { drain_deadline: PATIENCE, ..Settings::default() };
         settings(&mut wanted);
         let origins = Arc::new(|_| Origin::Pod(ObjectName::new("default", "web")));
-        let listeners = vec![vec![listener]];
-        let engine = Engine::start(wanted, receiver, listeners, origins, telemetry).unwrap();
+        let surroundings = Surroundings {
+            snapshots: receiver,
+            doors: vec![Doors { captured: vec![listener], ..Doors::default() }],
+            origins,
+            network: Arc::new(OwnNetwork::default()),
+            identities: None,
+            telemetry,
+        };
+        let engine = Engine::start(wanted, surroundings).unwrap();
         Self { address, engine, registry, log, page, contents, snapshots }
     }
 
@@ -173,14 +180,11 @@ pub(super) fn add_service(
         });
     }
     let service = Service {
-        name: object.clone(),
-        labels: Labels::new(),
         vips: if name == "shop" { vec![LOCALHOST] } else { Vec::new() },
         ports: vec![ServicePort { name: String::new(), number: port, protocol }],
         endpoints: all,
         binding: Binding::Bound(ObjectName::new("default", "waypoint")),
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
+        ..Service::new(object.clone())
     };
     contents.services.insert(object, Arc::new(service));
 }

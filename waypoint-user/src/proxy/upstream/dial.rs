@@ -3,7 +3,6 @@
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
-    net::SocketAddr,
     pin::Pin,
     rc::Rc,
 };
@@ -14,14 +13,14 @@ use tokio::time::Instant;
 
 use crate::{
     proxy::{
-        Settings,
         http::Local,
         limits::{
             HEADER_BYTES_MAX, HEADERS_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
             HTTP2_STREAM_WINDOW_BYTES,
         },
         respond::Fault,
-        socket,
+        way::Way,
+        worker::Worker,
     },
     telemetry::task,
 };
@@ -29,12 +28,9 @@ use crate::{
 use super::{AbortOnDrop, Http1, Http2};
 
 /// A new HTTP/1 connection.
-pub(in crate::proxy) async fn dial_http1(
-    address: SocketAddr,
-    settings: &Settings,
-) -> Result<Http1, Fault> {
-    let stream = socket::dial(address, settings).await?;
-    let local = stream.local_addr().ok();
+pub(in crate::proxy) async fn dial_http1(way: Way, worker: &Worker) -> Result<Http1, Fault> {
+    let stream = way.dial(worker).await?;
+    let local = stream.local_addr();
     let handshake = http1::Builder::new()
         .max_buf_size(HTTP1_BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
@@ -43,23 +39,23 @@ pub(in crate::proxy) async fn dial_http1(
     let (sender, connection) = handshake.await.map_err(|_| Fault::UpstreamClosed)?;
     let task = task::spawn_local("upstream http1", async move {
         if let Err(cause) = connection.with_upgrades().await {
-            tracing::debug!(%address, %cause, "a connection to an endpoint broke");
+            tracing::debug!(%cause, "a connection to an endpoint broke");
         }
     });
     Ok(Http1 {
         sender,
         local,
         reused: false,
-        address,
+        way,
         idle_since: Instant::now(),
         _task: AbortOnDrop(task.abort_handle()),
     })
 }
 
 /// A new HTTP/2 connection.
-pub(super) async fn dial_http2(address: SocketAddr, settings: &Settings) -> Result<Http2, Fault> {
-    let stream = socket::dial(address, settings).await?;
-    let local = stream.local_addr().ok();
+pub(super) async fn dial_http2(way: Way, worker: &Worker) -> Result<Http2, Fault> {
+    let stream = way.dial(worker).await?;
+    let local = stream.local_addr();
     let handshake = http2::Builder::new(Local)
         .timer(TokioTimer::new())
         .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
@@ -77,7 +73,7 @@ pub(super) async fn dial_http2(address: SocketAddr, settings: &Settings) -> Resu
             ended
         });
         if let Err(cause) = driven.await {
-            tracing::debug!(%address, %cause, "a connection to an endpoint broke");
+            tracing::debug!(%cause, "a connection to an endpoint broke");
         }
     });
     Ok(Http2 {

@@ -153,7 +153,7 @@ impl Entry {
 }
 
 /// A text, or the sign for none.
-fn text(value: Option<impl ToString>) -> Value {
+pub(super) fn text(value: Option<impl ToString>) -> Value {
     let text = value.map(|value| value.to_string()).filter(|text| !text.is_empty());
     text.map_or_else(empty, Value::String)
 }
@@ -164,6 +164,6 @@ fn empty() -> Value {
 }
 
 /// Whole milliseconds.
-fn millis(duration: Duration) -> Value {
+pub(super) fn millis(duration: Duration) -> Value {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).into()
 }

@@ -54,6 +54,33 @@ fn a_line_has_istios_fields_and_a_dash_for_what_is_empty() {
     assert_eq!(line, expected);
 }
 
+#[test]
+fn a_connection_that_was_carried_has_ztunnels_fields() {
+    let page = Page::default();
+    let log = AccessLog::start(page.clone(), &Registry::new()).unwrap();
+    let (client, server) = ("10.0.0.1:5".parse().unwrap(), "10.96.0.2:80".parse().unwrap());
+    let mut flow = Flow::new(UNIX_EPOCH, Direction::Outbound, client, server);
+    flow.source.workload = Some(("web-1".to_owned(), "shop".to_owned()));
+    flow.source.identity = Some("spiffe://cluster.local/ns/shop/sa/web".to_owned());
+    flow.hbone_address = Some("10.1.0.9:15008".parse().unwrap());
+    flow.opened = true;
+    flow.hop = Some("hbone");
+    log.record_flow(Box::new(flow));
+    assert!(log.flush(Duration::from_secs(10)));
+    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let expected = serde_json::json!({
+        "start_time": "1970-01-01T00:00:00.000Z", "message": "connection complete",
+        "direction": "outbound", "src.addr": "10.0.0.1:5", "src.workload": "web-1",
+        "src.namespace": "shop", "src.identity": "spiffe://cluster.local/ns/shop/sa/web",
+        "dst.addr": "10.96.0.2:80", "dst.hbone_addr": "10.1.0.9:15008", "dst.service": "-",
+        "dst.workload": "-", "dst.namespace": "-", "dst.identity": "-", "bytes_sent": 0,
+        "bytes_recv": 0, "duration": 0, "error": "-", "response_flags": "-", "waypoint": "-",
+        "hop": "hbone", "client.identity": "-",
+    });
+    assert_eq!(line, expected);
+}
+
 /// An output that takes nothing until it is let go.
 struct Stuck(Receiver<()>);
 

@@ -1,4 +1,4 @@
-//! Istio's standard metrics, counted by the workers (`istio_*`, with `reporter="waypoint"`).
+//! Istio's standard metrics, counted by the workers (`istio_*`).
 //!
 //! A worker resolves a [`Meter`] for a pair of parties once and then only adds. Each worker has a
 //! [`Shard`] of its own; a scrape adds the shards up.
@@ -14,7 +14,9 @@ use std::{
     time::Duration,
 };
 
-pub use self::labels::{Outcome, Pair, Party, Protocol, ServiceLabels, grpc_label};
+pub use self::labels::{
+    Outcome, Pair, Party, Protocol, Reporter, Security, ServiceLabels, grpc_label,
+};
 use self::series::{RequestSeries, TcpSeries};
 use super::Limit;
 
@@ -94,6 +96,11 @@ impl Meter {
     /// Counts a connection that was closed, with the response flag that says how.
     pub fn closed(&self, flag: &'static str) {
         self.connection(flag, |series| series.closed.fetch_add(1, Ordering::Relaxed));
+    }
+
+    /// Counts a connection that did not come about, with the response flag that says why.
+    pub fn failed(&self, flag: &'static str) {
+        self.connection(flag, |series| series.failed.fetch_add(1, Ordering::Relaxed));
     }
 
     /// Counts bytes sent to the client.

@@ -27,7 +27,7 @@ impl Traffic {
     pub(in crate::telemetry::metrics) fn new(
         shards: Arc<Mutex<Vec<Arc<Shard>>>>,
     ) -> prometheus::Result<Self> {
-        let names = [REQUESTS, DURATION, REQUEST, RESPONSE, OPENED, CLOSED, SENT, RECEIVED];
+        let names = [REQUESTS, DURATION, REQUEST, RESPONSE, OPENED, CLOSED, SENT, RECEIVED, FAILED];
         let descs = names.iter().map(|(name, help)| describe(name, help, &["reporter"]));
         Ok(Self { descs: descs.collect::<prometheus::Result<_>>()?, shards })
     }
@@ -66,27 +66,33 @@ impl Traffic {
 
     /// The families of connections.
     fn connections(&self) -> Vec<MetricFamily> {
-        let mut totals: BTreeMap<Vec<(&'static str, String)>, [u64; 4]> = BTreeMap::new();
+        let mut totals: BTreeMap<Vec<(&'static str, String)>, [u64; TCP_FAMILIES]> =
+            BTreeMap::new();
         for shard in lock(&self.shards).iter() {
             for ((pair, flag), series) in lock(&shard.connections).iter() {
                 let mut labels = pair_labels(pair);
                 labels.push(("response_flags", (*flag).to_owned()));
                 let total = totals.entry(labels).or_default();
-                let parts =
-                    [&series.opened, &series.closed, &series.sent_bytes, &series.received_bytes];
+                let parts = [
+                    &series.opened,
+                    &series.closed,
+                    &series.sent_bytes,
+                    &series.received_bytes,
+                    &series.failed,
+                ];
                 for (part, total) in parts.into_iter().zip(total) {
                     *total += part.load(Ordering::Relaxed);
                 }
             }
         }
-        let mut families: [Vec<Metric>; 4] = Default::default();
+        let mut families: [Vec<Metric>; TCP_FAMILIES] = Default::default();
         for (labels, total) in totals {
             let labels = label_pairs(labels);
             for (metrics, number) in families.iter_mut().zip(total) {
                 metrics.push(counter(labels.clone(), number));
             }
         }
-        let names = [OPENED, CLOSED, SENT, RECEIVED].into_iter().zip(families);
+        let names = [OPENED, CLOSED, SENT, RECEIVED, FAILED].into_iter().zip(families);
         let counters = |((name, help), metrics)| family(name, help, MetricType::COUNTER, metrics);
         names.map(counters).collect()
     }
@@ -125,13 +131,12 @@ fn request_labels(pair: &Pair, outcome: Outcome) -> Vec<LabelPair> {
 /// The labels of source, destination and protocol.
 fn pair_labels(pair: &Pair) -> Vec<(&'static str, String)> {
     let mut labels = vec![
-        ("reporter", "waypoint".to_owned()),
+        ("reporter", pair.reporter.as_str().to_owned()),
         ("request_protocol", pair.protocol.as_str().to_owned()),
         ("destination_service", pair.service.host.clone()),
         ("destination_service_name", pair.service.name.clone()),
         ("destination_service_namespace", pair.service.namespace.clone()),
-        // Nothing is encrypted between a pod and the process on its own node.
-        ("connection_security_policy", "none".to_owned()),
+        ("connection_security_policy", pair.security.as_str().to_owned()),
     ];
     labels.extend(SOURCE.into_iter().zip(pair.source.values().map(str::to_owned)));
     labels.extend(DESTINATION.into_iter().zip(pair.destination.values().map(str::to_owned)));
@@ -183,6 +188,12 @@ const OPENED: Name = ("istio_tcp_connections_opened_total", "TCP connections ope
 const CLOSED: Name = ("istio_tcp_connections_closed_total", "TCP connections closed.");
 const SENT: Name = ("istio_tcp_sent_bytes_total", "Bytes sent to clients.");
 const RECEIVED: Name = ("istio_tcp_received_bytes_total", "Bytes received from clients.");
+
+const FAILED: Name =
+    ("istio_tcp_connections_failed_total", "TCP connections that did not come about.");
+
+/// How many families there are of connections.
+const TCP_FAMILIES: usize = 5;
 
 /// Labels of the source, in the order of [`Party::values`](super::Party::values).
 const SOURCE: [&str; 8] = [

@@ -127,9 +127,59 @@ impl Protocol {
     }
 }
 
+/// Who tells of what was seen, as a label.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash)]
+pub enum Reporter {
+    /// A waypoint.
+    #[default]
+    Waypoint,
+    /// The client's node.
+    Source,
+    /// The destination's node.
+    Destination,
+}
+
+impl Reporter {
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waypoint => "waypoint",
+            Self::Source => "source",
+            Self::Destination => "destination",
+        }
+    }
+}
+
+/// What guards the connection between the reporter and the other side, as a label.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash)]
+pub enum Security {
+    /// Nothing: the other side is on the same node, or the connection is plain.
+    #[default]
+    None,
+    /// TLS in which both sides prove who they are.
+    MutualTls,
+    /// Not known.
+    Unknown,
+}
+
+impl Security {
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::MutualTls => "mutual_tls",
+            Self::Unknown => UNKNOWN,
+        }
+    }
+}
+
 /// Source, destination and protocol.
 #[derive(Clone, Debug, Eq, PartialEq, Hash)]
 pub struct Pair {
+    /// Who tells.
+    pub reporter: Reporter,
+    /// What guards the connection.
+    pub security: Security,
     /// Who asked.
     pub source: Party,
     /// Who answered.
@@ -145,6 +195,8 @@ impl Pair {
     pub(super) fn overflow() -> Self {
         let word = || OVERFLOW.to_owned();
         Self {
+            reporter: Reporter::default(),
+            security: Security::Unknown,
             source: Party::all(OVERFLOW),
             destination: Party::all(OVERFLOW),
             service: ServiceLabels { host: word(), name: word(), namespace: word() },

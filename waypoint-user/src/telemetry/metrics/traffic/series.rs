@@ -31,6 +31,7 @@ pub(super) struct TcpSeries {
     pub(super) closed: AtomicU64,
     pub(super) sent_bytes: AtomicU64,
     pub(super) received_bytes: AtomicU64,
+    pub(super) failed: AtomicU64,
 }
 
 /// A distribution over [`BOUNDS`]; values are in thousandths, so that half a millisecond is a whole

@@ -3,6 +3,8 @@ use crate::telemetry::metrics::Registry;
 
 fn pair(app: &str) -> Pair {
     Pair {
+        reporter: Reporter::Waypoint,
+        security: Security::None,
         source: Party { app: app.to_owned(), ..Party::default() },
         destination: Party::default(),
         service: ServiceLabels::default(),
@@ -54,6 +56,7 @@ fn connections_are_counted_by_how_they_ended() {
     meter.sent(10);
     meter.received(20);
     meter.closed("UF");
+    meter.failed("DENY");
     let text = registry.encode();
     let has = |name: &str, flag: &str, number: &str| {
         text.lines().any(|line| {
@@ -64,8 +67,25 @@ fn connections_are_counted_by_how_they_ended() {
     };
     assert!(has("istio_tcp_connections_opened_total", "-", "1"), "{text}");
     assert!(has("istio_tcp_connections_closed_total", "UF", "1"), "{text}");
+    assert!(has("istio_tcp_connections_failed_total", "DENY", "1"), "{text}");
     assert!(has("istio_tcp_sent_bytes_total", "-", "10"), "{text}");
     assert!(has("istio_tcp_received_bytes_total", "-", "20"), "{text}");
+}
+
+#[test]
+fn who_tells_and_what_guards_tell_series_apart() {
+    let registry = Registry::new();
+    let shard = registry.shard();
+    for reporter in [Reporter::Source, Reporter::Destination] {
+        shard.meter(Pair { reporter, security: Security::MutualTls, ..pair("web") }).opened();
+    }
+    let text = registry.encode();
+    for reporter in ["source", "destination"] {
+        let label = format!("reporter=\"{reporter}\"");
+        let line = text.lines().find(|line| line.contains(&label));
+        let line = line.unwrap_or_else(|| panic!("no {label} in {text}"));
+        assert!(line.contains("connection_security_policy=\"mutual_tls\""), "{line}");
+    }
 }
 
 #[test]

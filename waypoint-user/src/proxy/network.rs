@@ -1,0 +1,70 @@
+//! The engine's openings to the world: where connections come in, and from where others are opened.
+//!
+//! It opens nothing itself; roles bring what the kernel has.
+
+use std::{
+    io,
+    net::{IpAddr, TcpListener},
+    os::unix::net::UnixListener,
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::mesh::object::ObjectName;
+
+/// The listeners of one worker, by what comes in at them.
+#[derive(Debug, Default)]
+pub struct Doors {
+    /// Connections that pods opened and the kernel captured; the local address is the destination.
+    pub captured: Vec<TcpListener>,
+    /// HBONE for pods of this node; the local address is the pod's.
+    pub inbound: Vec<TcpListener>,
+    /// HBONE for this process itself.
+    pub hbone: Vec<TcpListener>,
+    /// HTTP/2 without TLS from the agent of this node.
+    pub local: Vec<UnixListener>,
+}
+
+/// From where a connection is opened: what the other side, and the network between, sees as its
+/// source.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub enum Vantage {
+    /// The process's own network.
+    Own,
+    /// The network of a pod of this node, as the pod itself.
+    Pod(ObjectName),
+    /// The agent's network on this node, in the name of an address.
+    Agent(IpAddr),
+}
+
+/// Makes sockets, not blocking and not yet connected.
+pub trait Network: Send + Sync {
+    /// A TCP socket for connections to IPv4 or IPv6 addresses.
+    fn tcp(&self, vantage: &Vantage, v4: bool) -> io::Result<Socket>;
+
+    /// A stream socket in the network of a waypoint's pod of this node, for its abstract addresses;
+    /// `None` if the pod is not here.
+    fn unix(&self, pod: &ObjectName) -> io::Result<Option<Socket>>;
+}
+
+/// The process's own network, and no other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnNetwork {
+    /// The mark of sockets; zero sets none.
+    pub mark: u32,
+}
+
+impl Network for OwnNetwork {
+    fn tcp(&self, _: &Vantage, v4: bool) -> io::Result<Socket> {
+        let domain = if v4 { Domain::IPV4 } else { Domain::IPV6 };
+        let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        if self.mark != 0 {
+            socket.set_mark(self.mark)?;
+        }
+        Ok(socket)
+    }
+
+    fn unix(&self, _: &ObjectName) -> io::Result<Option<Socket>> {
+        Ok(None)
+    }
+}
