@@ -92,12 +92,20 @@ reasons! {
     /// `from_pod`: no port can be read, and the destination address has one that fails closed;
     /// dropped.
     Undecidable = 20, "undecidable";
+    /// `to_pod`: a SYN to a pod's tunnel port was handed to the agent.
+    Inbound = 21, "inbound";
+    /// `to_pod`: a later packet of a tunnel was handed to the agent.
+    InboundEstablished = 22, "inbound_established";
+    /// `to_pod`: neither a tunnel of the agent's nor to be looked at.
+    NotInbound = 23, "not_inbound";
+    /// `from_agent`: a packet of a pod's tunnel leaves as the pod's own.
+    AsPod = 24, "as_pod";
     /// `watch`: an enrolled pod's connection was established.
-    FlowOpened = 21, "flow_opened";
+    FlowOpened = 25, "flow_opened";
     /// `watch`: an enrolled pod's connection ended.
-    FlowClosed = 22, "flow_closed";
+    FlowClosed = 26, "flow_closed";
     /// `watch`: a record of a connection found no room.
-    FlowLost = 23, "flow_lost";
+    FlowLost = 27, "flow_lost";
 }
 
 /// Entries of the `stats` map; more than there are reasons, so that adding one keeps the ABI.

@@ -3,6 +3,7 @@
 //! It never touches traffic or the kernel.
 
 pub mod analyze;
+pub mod observe;
 mod table;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -25,6 +26,8 @@ pub enum Command {
     /// Say what is accepted of manifests, what is not and why, and which waypoint stands before
     /// what
     Analyze(analyze::Arguments),
+    /// Show connections of a node's pods as they happen: who, to whom, which way, how long, how much
+    Observe(observe::Arguments),
     /// Print a completion script, to be sourced by the shell
     Completion {
         /// The shell
@@ -47,6 +50,14 @@ pub enum Error {
     /// The manifests cannot be read.
     #[error(transparent)]
     Sync(#[from] crate::sync::Error),
+    /// The agent cannot be asked.
+    #[error("admin endpoint {address}: {cause}; name the agent's with --admin")]
+    Admin {
+        /// Where it was looked for.
+        address: String,
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// The answer cannot be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -56,6 +67,10 @@ pub enum Error {
 pub fn run(cli: &Cli) -> Result<Outcome, Error> {
     match &cli.command {
         Command::Analyze(arguments) => analyze::run(arguments),
+        Command::Observe(arguments) => {
+            observe::run(arguments, &mut std::io::stdout().lock())?;
+            Ok(Outcome { text: String::new(), good: true })
+        }
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "waypointctl", &mut script);

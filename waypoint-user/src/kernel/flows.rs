@@ -6,10 +6,11 @@
 
 use std::{
     fs::File,
-    io,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    os::fd::AsFd,
+    path::Path,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -18,12 +19,11 @@ use aya::{
     maps::{MapData, RingBuf},
     programs::{CgroupAttachMode, SockOps},
 };
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    sync::watch,
-};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use waypoint_common::{
-    map, program,
+    program,
     watch::{self as record, flow_flag},
 };
 
@@ -41,7 +41,7 @@ mod describe;
 
 /// The program on a cgroup, and what it tells.
 pub struct Flows {
-    ring: AsyncFd<RingBuf<MapData>>,
+    ring: RingBuf<MapData>,
     /// Holds the program and its link.
     _object: Ebpf,
 }
@@ -56,40 +56,47 @@ impl Flows {
         let watch: &mut SockOps = watch.try_into().map_err(&failed)?;
         watch.load().map_err(&failed)?;
         watch.attach(directory, CgroupAttachMode::AllowMultiple).map_err(&failed)?;
-        let ring = maps::flows(pins)?;
-        let ring = AsyncFd::with_interest(ring, Interest::READABLE);
-        let ring = ring.map_err(|source| Error::File { path: PathBuf::from(map::FLOWS), source })?;
-        Ok(Self { ring, _object: object })
+        Ok(Self { ring: maps::flows(pins)?, _object: object })
     }
 
-    /// Describes and counts connections, and hands them to whoever looks, until it is dropped.
-    pub async fn follow(
+    /// Describes and counts connections, and hands them to whoever looks, on a thread of its own
+    /// until shutdown.
+    pub fn follow(
         mut self,
         snapshots: watch::Receiver<Arc<Snapshot>>,
-        registry: Registry,
+        registry: &Registry,
         hub: Hub,
-    ) {
-        let describe = Describe::new(snapshots, &registry);
-        while let Ok(flows) = self.next().await {
-            for flow in flows {
-                describe.tell(&flow, &hub);
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let describe = Describe::new(snapshots, registry);
+        let run = move || {
+            while !shutdown.is_cancelled() {
+                while let Some(flow) = self.next() {
+                    describe.tell(&flow, &hub);
+                }
+                self.wait();
+            }
+        };
+        let started = thread::Builder::new().name("flows".to_owned()).spawn(run);
+        started.map(drop).map_err(Error::file("the thread of flows"))
+    }
+
+    /// The next record that is there; others of another build are passed over.
+    fn next(&mut self) -> Option<Flow> {
+        loop {
+            let entry = self.ring.next()?;
+            if let Some(record) = record::Flow::read(&entry) {
+                return Some(read(record));
             }
         }
     }
 
-    /// Waits for records, and takes all that are there.
-    async fn next(&mut self) -> io::Result<Vec<Flow>> {
-        let mut guard = self.ring.readable_mut().await?;
-        let ring = guard.get_inner_mut();
-        let mut flows = Vec::new();
-        while let Some(entry) = ring.next() {
-            flows.extend(record::Flow::read(&entry).map(read));
-            if flows.len() >= AT_ONCE_MAX {
-                return Ok(flows);
-            }
+    /// Waits for records, or for a while.
+    fn wait(&self) {
+        let mut rings = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut rings, PollTimeout::from(PATIENCE)).is_err() {
+            thread::yield_now();
         }
-        guard.clear_ready();
-        Ok(flows)
     }
 }
 
@@ -110,5 +117,5 @@ fn read(record: record::Flow) -> Flow {
     }
 }
 
-/// Records that are handled before others get their turn.
-const AT_ONCE_MAX: usize = 512;
+/// How long shutdown may go unnoticed, in milliseconds.
+const PATIENCE: u16 = 200;

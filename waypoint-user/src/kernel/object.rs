@@ -11,12 +11,23 @@ use super::{Error, pins::Pins};
 /// Loads the object; maps that are pinned are used, others are made and pinned.
 pub(super) fn load(pins: &Pins) -> Result<Ebpf, Error> {
     let mut loader = EbpfLoader::new();
-    for name in [map::CFG, map::WP_DST, map::IF_POD, map::POD_IF, map::LSN, map::STATS, map::EVENTS]
-    {
+    for name in PINNED {
         loader.map_pin_path(name, pins.map(name));
     }
     Ok(loader.load(BYTES)?)
 }
+
+/// Maps that outlive the process.
+const PINNED: [&str; 8] = [
+    map::CFG,
+    map::WP_DST,
+    map::IF_POD,
+    map::POD_IF,
+    map::LSN,
+    map::STATS,
+    map::EVENTS,
+    map::FLOWS,
+];
 
 /// What tells this object from every other (FNV-1a, 64 bits).
 pub(super) fn fingerprint() -> u64 {

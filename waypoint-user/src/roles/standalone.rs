@@ -10,7 +10,7 @@
 
 mod applied;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use crate::{
         access::AccessLog,
         admin::{self, AdminAddress, Content},
         config_dump,
+        flows::Hub,
         logging::LogLevel,
         metrics::Registry,
         readiness::Readiness,
@@ -46,6 +47,8 @@ pub struct Config {
     pub admin: AdminAddress,
     /// The nftables table that forwards Service addresses, if this process keeps one.
     pub service_vips: Option<String>,
+    /// The cgroup whose connections are watched, if any are.
+    pub cgroup: Option<PathBuf>,
     /// Whether requests are logged on stdout.
     pub access_log: bool,
 }
@@ -61,7 +64,7 @@ pub async fn run(
     let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
     let access_log = start_access_log(config.access_log, &registry)?;
     let telemetry = proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
-    let doors = |captured| Doors { captured, ..Doors::default() };
+    let doors = |own: kernel::Listeners| Doors { captured: own.captured, ..Doors::default() };
     let surroundings = Surroundings {
         snapshots: feed.snapshots.clone(),
         doors: data_path.listeners().into_iter().map(doors).collect(),
@@ -80,7 +83,13 @@ pub async fn run(
     });
     applied.register(&registry);
     let gate = readiness.gate("data path");
-    let content = Content { registry, readiness, level, config: config_in_force(&feed) };
+    let flows = Hub::new();
+    if let Some(cgroup) = &config.cgroup {
+        let watched = data_path.flows(cgroup)?;
+        let (snapshots, hub) = (feed.snapshots.clone(), flows.clone());
+        watched.follow(snapshots, &registry, hub, shutdown.clone())?;
+    }
+    let content = Content { registry, readiness, level, flows, config: config_in_force(&feed) };
     // The admin endpoint outlives the drain, so that it can be watched.
     let drained = CancellationToken::new();
     let admin = admin::serve(&config.admin, content, drained.clone())?;

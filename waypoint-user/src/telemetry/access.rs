@@ -21,7 +21,7 @@ use super::metrics::{Limit, Registry};
 
 mod entry;
 mod flow;
-mod timestamp;
+pub(super) mod timestamp;
 
 /// The workers' end of the access log; clones share the queue.
 #[derive(Clone, Debug)]

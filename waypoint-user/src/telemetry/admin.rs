@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::{listener::Listener, pages::answer};
-use super::{logging::LogLevel, metrics::Registry, readiness::Readiness, task};
+use super::{flows::Hub, logging::LogLevel, metrics::Registry, readiness::Readiness, task};
 
 mod connection;
 mod listener;
@@ -62,6 +62,8 @@ pub struct Content {
     pub readiness: Readiness,
     /// The level of the log.
     pub level: LogLevel,
+    /// Connections of pods, as they happen.
+    pub flows: Hub,
     /// The configuration in force, as JSON.
     pub config: Box<dyn Fn() -> String + Send + Sync>,
 }

@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::access::rfc3339;
+use super::access::timestamp::rfc3339;
 use crate::mesh::{flow::Stage, object::ObjectName};
 
 /// Where connections are told and heard; clones share it.
@@ -124,7 +124,9 @@ impl Listener {
             match self.receiver.recv().await {
                 Ok(observed) if self.filter.matches(&observed) => return Some(observed.line()),
                 Ok(_) => {}
-                Err(RecvError::Lagged(missed)) => return Some(format!("{{\"missed\":{missed}}}\n")),
+                Err(RecvError::Lagged(missed)) => {
+                    return Some(format!("{{\"missed\":{missed}}}\n"));
+                }
                 Err(RecvError::Closed) => return None,
             }
         }
@@ -145,12 +147,12 @@ impl Filter {
     fn matches(&self, observed: &Observed) -> bool {
         let ends = [&observed.source, &observed.destination];
         let names = |end: &&End| end.pod.iter().chain(&end.service).cloned().collect::<Vec<_>>();
-        let named = |wanted: &str, name: &ObjectName| {
-            name.name == wanted || name.to_string() == wanted
-        };
-        let by_namespace = self.namespace.as_ref().is_none_or(|wanted| {
-            ends.iter().flat_map(names).any(|name| name.namespace == *wanted)
-        });
+        let named =
+            |wanted: &str, name: &ObjectName| name.name == wanted || name.to_string() == wanted;
+        let by_namespace = self
+            .namespace
+            .as_ref()
+            .is_none_or(|wanted| ends.iter().flat_map(names).any(|name| name.namespace == *wanted));
         let by_pod = self.pod.as_ref().is_none_or(|wanted| {
             ends.iter().filter_map(|end| end.pod.as_ref()).any(|name| named(wanted, name))
         });

@@ -70,6 +70,10 @@ pub(crate) struct Standalone {
     /// What lines of the log look like.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
+    /// cgroup (version 2) of the pods: tells of all their TCP connections, captured or not, in
+    /// metrics and by `waypointctl observe`.
+    #[arg(long, value_name = "DIR")]
+    cgroup: Option<PathBuf>,
     /// Do not write the access log to stdout.
     #[arg(long)]
     no_access_log: bool,
@@ -124,7 +128,7 @@ impl Node {
             pin_dir: self.pin_dir.clone(),
             run_dir: self.run_dir.clone(),
             link: self.link.clone(),
-            workers: 1,
+            ..kernel::Settings::default()
         }
     }
 
@@ -156,6 +160,7 @@ impl Standalone {
             upstream_mark: UPSTREAM_MARK,
             admin: self.admin,
             service_vips: self.service_vips.then(|| self.node.table().to_owned()),
+            cgroup: self.cgroup,
             access_log: !self.no_access_log,
         }
     }

@@ -19,9 +19,7 @@ use crate::{
         flows::{End, Hub, Observed, Path},
         metrics::{
             Registry,
-            traffic::{
-                NO_FLAG, Pair, Party, Protocol, Reporter, Security, ServiceLabels, Shard,
-            },
+            traffic::{NO_FLAG, Pair, Party, Protocol, Reporter, Security, ServiceLabels, Shard},
         },
     },
 };
@@ -119,11 +117,8 @@ impl<'s> Ends<'s> {
 
     /// What is shown.
     fn observed(&self, flow: &Flow, path: Path) -> Observed {
-        let (source, destination) = if flow.initiated {
-            (flow.local, flow.remote)
-        } else {
-            (flow.remote, flow.local)
-        };
+        let (source, destination) =
+            if flow.initiated { (flow.local, flow.remote) } else { (flow.remote, flow.local) };
         let pod = |workload: Option<&Arc<Workload>>| workload.map(|one| one.name.clone());
         Observed {
             time: SystemTime::now(),

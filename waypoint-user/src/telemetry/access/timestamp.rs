@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A time in UTC with milliseconds (RFC 3339); what lies before 1970 is shown as 1970.
-pub(super) fn rfc3339(time: SystemTime) -> String {
+pub(in crate::telemetry) fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, seconds) = (since.as_secs() / DAY_SECONDS, since.as_secs() % DAY_SECONDS);
     let (year, month, day) = date(days);

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::{
     body::{Bytes, Incoming},
     server::conn::http1,
@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::listener::{Listener, Stream};
 use crate::telemetry::task;
 
-/// An answer, whole in memory.
-pub(super) type Answer = Response<Full<Bytes>>;
+/// An answer, whole in memory or made as it is read.
+pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// Accepts until shutdown. Connections that are open then are cut: an answer takes no time.
 pub(super) async fn accept(

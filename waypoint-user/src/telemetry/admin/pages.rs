@@ -1,11 +1,14 @@
 //! What the admin endpoint answers.
 
-use std::fmt::Write as _;
+use std::{convert::Infallible, fmt::Write as _};
 
+use futures_util::stream;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
 
 use super::{Content, connection::Answer};
+use crate::telemetry::flows::{Filter, Hub};
 
 /// Answers a request.
 pub(super) fn answer<B>(request: &Request<B>, content: &Content) -> Answer {
@@ -17,8 +20,9 @@ pub(super) fn answer<B>(request: &Request<B>, content: &Content) -> Answer {
             page(StatusCode::OK, METRICS, content.registry.encode())
         }
         "/healthz/ready" if read => ready(content),
+        "/flows" if read => flows(request.uri().query().unwrap_or_default(), &content.flows),
         "/config_dump" if read => page(StatusCode::OK, JSON, (content.config)()),
-        "/" | "/metrics" | "/stats/prometheus" | "/healthz/ready" | "/config_dump" => {
+        "/" | "/metrics" | "/stats/prometheus" | "/healthz/ready" | "/config_dump" | "/flows" => {
             page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".to_owned())
         }
         _ => page(StatusCode::NOT_FOUND, TEXT, format!("no such page\n\n{INDEX}")),
@@ -61,9 +65,22 @@ fn logging<B>(request: &Request<B>, content: &Content) -> Answer {
     }
 }
 
+/// Connections as they happen, one line of JSON for each, until the client goes away.
+fn flows(query: &str, hub: &Hub) -> Answer {
+    let listener = hub.listen(Filter::parse(query));
+    let lines = stream::unfold(listener, |mut listener| async move {
+        let line = listener.line().await?;
+        Some((Ok::<_, Infallible>(Frame::data(Bytes::from(line))), listener))
+    });
+    let mut response = Response::new(StreamBody::new(lines).boxed_unsync());
+    let content_type = header::HeaderValue::from_static(JSON_LINES);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
 /// An answer with a type and a text.
 fn page(status: StatusCode, content_type: &'static str, text: String) -> Answer {
-    let mut response = Response::new(Full::from(text));
+    let mut response = Response::new(Full::from(text).boxed_unsync());
     *response.status_mut() = status;
     let content_type = header::HeaderValue::from_static(content_type);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
@@ -73,6 +90,7 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Answer 
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4";
 const JSON: &str = "application/json";
+const JSON_LINES: &str = "application/jsonl";
 
 const INDEX: &str = "\
 waypointd
@@ -80,6 +98,8 @@ waypointd
 GET  /metrics                 metrics in Prometheus' text format (also /stats/prometheus)
 GET  /healthz/ready           200 when ready, else 503 and what is missing
 GET  /config_dump             the configuration in force, as JSON
+GET  /flows                   connections of pods as they happen, a JSON object a line;
+                              ?namespace=, ?pod=, ?service= choose
 GET  /logging                 the level of the log
 POST /logging?level=LEVEL     change it: warn, info, debug, or info,waypoint_user::proxy=debug
 ";

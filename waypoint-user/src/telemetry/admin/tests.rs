@@ -13,7 +13,8 @@ fn content(readiness: &Readiness, level: LogLevel) -> Content {
     let config = Box::new(|| "{\"services\":1}".to_owned());
     let registry = Registry::new();
     registry.limit("anything").hit();
-    Content { registry, readiness: readiness.clone(), level, config }
+    let flows = Hub::new();
+    Content { registry, readiness: readiness.clone(), level, flows, config }
 }
 
 async fn ask(address: &AdminAddress, request: &str) -> String {
