@@ -10,6 +10,7 @@
 pub mod address;
 pub mod binding;
 pub mod label;
+pub mod node;
 pub mod object;
 pub mod path;
 pub mod pattern;

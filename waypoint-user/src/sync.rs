@@ -34,6 +34,8 @@ pub struct Settings {
     pub manifests: PathBuf,
     /// What holds for the whole mesh.
     pub mesh: snapshot::Settings,
+    /// Who serves the waypoints.
+    pub waypoints: Served,
     /// How long the directory must be quiet before it is read again; a stream of changes is read at
     /// the latest after [`QUIET_WAITS_MAX`](directory::QUIET_WAITS_MAX) times this.
     pub quiet: Duration,
@@ -45,9 +47,21 @@ impl Settings {
         Self {
             manifests: manifests.into(),
             mesh: snapshot::Settings::default(),
+            waypoints: Served::Here,
             quiet: Duration::from_millis(20),
         }
     }
+}
+
+/// Who serves the waypoints, and so when one is ready.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Served {
+    /// Whatever process reads the objects: every valid Gateway of a waypoint class is ready.
+    #[default]
+    Here,
+    /// Processes of their own: a Gateway is ready when it has `status.addresses`, or is served by
+    /// the agents of its clients' nodes.
+    ByStatus,
 }
 
 /// What a source publishes, and the task that follows it.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use waypoint_user::{
     mesh::{report::Report, snapshot::Settings, snapshot::Snapshot},
-    sync::{objects::Objects, objects_in, translate},
+    sync::{Served, objects::Objects, objects_in, translate},
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
 /// What files mean together.
 fn mesh(files: &[(&str, &[u8])]) -> (Snapshot, Report) {
     let (objects, report) = objects_in(files);
-    translate(&objects, &Settings::default(), report)
+    translate(&objects, &Settings::default(), Served::Here, report)
 }
 
 fn is_empty(objects: &Objects) -> bool {

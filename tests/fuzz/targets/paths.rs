@@ -26,7 +26,7 @@ use waypoint_user::{
         snapshot::{Contents, Settings, Snapshot},
     },
     policy::{Policies, Subject, Verdict},
-    sync::{objects_in, translate},
+    sync::{Served, objects_in, translate},
 };
 
 fuzz_target!(|text: &str| {
@@ -91,7 +91,7 @@ fn permits(pattern: PathPattern, path: &str) -> bool {
 static SCENE: LazyLock<(Snapshot, Arc<Service>)> = LazyLock::new(|| {
     let input = include_bytes!("../../data/policies/every-field/input.yaml");
     let (objects, report) = objects_in(&[("input.yaml", input)]);
-    let (snapshot, _) = translate(&objects, &Settings::default(), report);
+    let (snapshot, _) = translate(&objects, &Settings::default(), Served::Here, report);
     let service = snapshot.services().values().next().map(Arc::clone);
     (snapshot, service.unwrap_or_else(|| unreachable!("the input has a Service")))
 });

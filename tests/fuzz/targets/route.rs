@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 use waypoint_user::{
     mesh::{path::normalize, request::RequestHead, snapshot::Settings},
     route::{Choice, Edits, Table},
-    sync::{objects_in, translate},
+    sync::{Served, objects_in, translate},
 };
 
 fuzz_target!(|text: &str| {
@@ -59,7 +59,7 @@ fn check_edits(edits: &Edits<'_>) {
 static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let input = include_bytes!("../../data/routes/every-field/input.yaml");
     let (objects, report) = objects_in(&[("input.yaml", input)]);
-    let (snapshot, _) = translate(&objects, &Settings::default(), report);
+    let (snapshot, _) = translate(&objects, &Settings::default(), Served::Here, report);
     let compile = |name, port| Table::compile(snapshot.routes_of(name), name, port);
     let services = snapshot.services().iter();
     let tables = services.flat_map(|(name, service)| {

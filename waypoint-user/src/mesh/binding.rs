@@ -76,6 +76,15 @@ impl RefusalReason {
     }
 }
 
+/// A second waypoint beside the one that a Service is bound to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Canary {
+    /// The second waypoint.
+    pub waypoint: ObjectName,
+    /// Of a hundred connections, how many it takes.
+    pub weight: u32,
+}
+
 /// What happens to traffic whose waypoint is missing; [`FAIL_MODE`](super::label::FAIL_MODE).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum FailMode {

@@ -14,6 +14,14 @@ pub const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
 pub const USE_WAYPOINT: &str = "istio.io/use-waypoint";
 /// Label beside [`USE_WAYPOINT`]: the waypoint's namespace.
 pub const USE_WAYPOINT_NAMESPACE: &str = "istio.io/use-waypoint-namespace";
+/// Label on Namespace and Service: a second waypoint, which takes a share of the connections.
+pub const CANARY: &str = "istio.io/use-waypoint-canary";
+/// Label beside [`CANARY`]: the second waypoint's namespace.
+pub const CANARY_NAMESPACE: &str = "istio.io/use-waypoint-canary-namespace";
+/// Annotation beside [`CANARY`]: its share, of a hundred.
+pub const CANARY_WEIGHT: &str = "istio.io/use-waypoint-canary-weight";
+/// Annotation on Gateway and GatewayClass: `NONE` or `PROXY`, and perhaps `/port`.
+pub const INBOUND_BINDING: &str = "ambient.istio.io/waypoint-inbound-binding";
 /// Label on Gateway and GatewayClass: the traffic the waypoint takes.
 pub const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
 /// Label on generated objects: which controller made them.
@@ -32,6 +40,14 @@ pub const NETNS: &str = "waypoint.dev/netns";
 pub const FAIL_MODE: &str = "waypoint.dev/fail-mode";
 /// Annotation on Gateway: `node` runs the waypoint in the agent of the client's node.
 pub const PLACEMENT: &str = "waypoint.dev/placement";
+/// Annotation on Gateway, Service, Namespace and Pod: `count`, `strict` or `off`.
+pub const ADMISSION: &str = "waypoint.dev/admission";
+/// Annotation on Gateway, Service, Namespace and Pod: ports that [`ADMISSION`] leaves alone.
+pub const ADMISSION_EXCLUDE_PORTS: &str = "waypoint.dev/admission-exclude-ports";
+/// Label on Node: its region.
+pub const REGION: &str = "topology.kubernetes.io/region";
+/// Label on Node: its zone.
+pub const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// Controller name of GatewayClasses that make waypoints.
 pub const WAYPOINT_CONTROLLER: &str = "istio.io/mesh-controller";
@@ -41,14 +57,14 @@ pub const WAYPOINT_CLASS: &str = "istio-waypoint";
 pub const NO_WAYPOINT: &str = "none";
 
 /// A Kubernetes label selector (`metav1.LabelSelector`): all requirements together.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Hash)]
 pub struct Selector {
     /// What labels must fulfil; none selects everything.
     pub requirements: Vec<Requirement>,
 }
 
 /// One requirement of a [`Selector`].
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
 pub enum Requirement {
     /// The key has one of the values.
     In(String, Vec<String>),

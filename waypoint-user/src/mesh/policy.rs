@@ -1,4 +1,4 @@
-//! AuthorizationPolicies attached by `targetRefs` (Istio `security/v1` AuthorizationPolicy).
+//! AuthorizationPolicies (Istio `security/v1` AuthorizationPolicy).
 //!
 //! They are kept as written; `policy` decides by them.
 //!
@@ -8,7 +8,7 @@ mod path;
 
 pub use path::{InvalidTemplate, PathPattern, PathTemplate, TemplateSegment};
 
-use super::{address::IpBlock, object::ObjectName, pattern::StringMatch};
+use super::{address::IpBlock, label::Selector, object::ObjectName, pattern::StringMatch};
 
 /// An AuthorizationPolicy.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,6 +45,9 @@ pub enum PolicyTarget {
     GatewayClass(String),
     /// Everything behind waypoints in a namespace: a policy whose targets could not be read.
     Namespace(String),
+    /// Pods by their labels, judged where they are and not at a waypoint: in the policy's own
+    /// namespace, or where that is the root namespace in all.
+    Pods(Selector),
 }
 
 /// A rule: any source, any operation, and all conditions; an empty list is no restriction.
@@ -122,6 +125,10 @@ pub enum Condition {
     SourceNamespace(AnyNone<StringMatch>),
     /// `source.principal`.
     SourcePrincipal(AnyNone<StringMatch>),
+    /// `waypoint.dev/client.namespace`.
+    ClientNamespace(AnyNone<StringMatch>),
+    /// `waypoint.dev/client.principal`.
+    ClientPrincipal(AnyNone<StringMatch>),
     /// `destination.ip`.
     DestinationIp(AnyNone<IpBlock>),
     /// `destination.port`.

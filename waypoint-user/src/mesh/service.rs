@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::{
-    binding::{Binding, FailMode},
+    binding::{Binding, Canary, FailMode},
     label::Labels,
     object::ObjectName,
 };
@@ -25,6 +25,8 @@ pub struct Service {
     pub endpoints: Vec<Endpoint>,
     /// Its waypoint.
     pub binding: Binding,
+    /// A second waypoint beside the one it is bound to.
+    pub canary: Option<Canary>,
     /// What happens when its waypoint is missing.
     pub fail_mode: FailMode,
     /// Whether its waypoint-bound connections are refused while no agent serves them.
@@ -41,6 +43,7 @@ impl Service {
             ports: Vec::new(),
             endpoints: Vec::new(),
             binding: Binding::Direct,
+            canary: None,
             fail_mode: FailMode::Unset,
             fail_closed: false,
         }

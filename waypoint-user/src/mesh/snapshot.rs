@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    node::Node,
     object::ObjectName,
     policy::{AuthorizationPolicy, PolicyTarget},
     route::HttpRoute,
@@ -29,6 +30,18 @@ pub struct Settings {
     pub root_namespace: String,
     /// Namespaces whose pods are never enrolled.
     pub excluded_namespaces: Vec<String>,
+    /// Which connections of enrolled pods are captured.
+    pub capture: CaptureMode,
+}
+
+/// Which connections of enrolled pods are captured.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CaptureMode {
+    /// Those that a waypoint takes.
+    #[default]
+    Waypoint,
+    /// Those to every Service and to every enrolled workload, as ztunnel has it.
+    Mesh,
 }
 
 impl Default for Settings {
@@ -38,6 +51,7 @@ impl Default for Settings {
             cluster_domain: "cluster.local".to_owned(),
             root_namespace: "istio-system".to_owned(),
             excluded_namespaces: vec!["kube-system".to_owned()],
+            capture: CaptureMode::Waypoint,
         }
     }
 }
@@ -51,6 +65,8 @@ pub struct Contents {
     pub services: BTreeMap<ObjectName, Arc<Service>>,
     /// Workloads by name of their pod.
     pub workloads: BTreeMap<ObjectName, Arc<Workload>>,
+    /// Nodes by name.
+    pub nodes: BTreeMap<ObjectName, Arc<Node>>,
     /// Waypoints by name.
     pub waypoints: BTreeMap<ObjectName, Arc<Waypoint>>,
     /// Routes by name.
@@ -65,9 +81,11 @@ pub struct Snapshot {
     contents: Contents,
     service_of_vip: HashMap<IpAddr, Arc<Service>>,
     workload_of_address: HashMap<IpAddr, Arc<Workload>>,
+    services_of_workload: HashMap<ObjectName, Vec<Arc<Service>>>,
     instances_of_waypoint: HashMap<ObjectName, Vec<Arc<Workload>>>,
     routes_of_service: HashMap<ObjectName, Vec<Arc<HttpRoute>>>,
     policies_of_target: HashMap<PolicyTarget, Vec<Arc<AuthorizationPolicy>>>,
+    pod_policies_of_namespace: HashMap<String, Vec<Arc<AuthorizationPolicy>>>,
 }
 
 impl Snapshot {
@@ -75,38 +93,68 @@ impl Snapshot {
     /// node's own network have none.
     pub fn new(contents: Contents) -> Self {
         let mut snapshot = Self { contents, ..Self::default() };
-        for service in snapshot.contents.services.values() {
+        snapshot.index_addresses();
+        snapshot.index_workloads();
+        snapshot.index_routes();
+        snapshot.index_policies();
+        snapshot
+    }
+
+    fn index_addresses(&mut self) {
+        for service in self.contents.services.values() {
             for vip in &service.vips {
-                snapshot.service_of_vip.entry(*vip).or_insert_with(|| Arc::clone(service));
+                self.service_of_vip.entry(*vip).or_insert_with(|| Arc::clone(service));
             }
         }
-        for workload in snapshot.contents.workloads.values().filter(|w| !w.host_network) {
+        for workload in self.contents.workloads.values().filter(|w| !w.host_network) {
             for address in &workload.addresses {
-                let index = &mut snapshot.workload_of_address;
+                let index = &mut self.workload_of_address;
                 index.entry(*address).or_insert_with(|| Arc::clone(workload));
             }
         }
-        for workload in snapshot.contents.workloads.values() {
+    }
+
+    fn index_workloads(&mut self) {
+        for workload in self.contents.workloads.values() {
             if let Some(waypoint) = &workload.instance_of {
-                let instances = snapshot.instances_of_waypoint.entry(waypoint.clone()).or_default();
+                let instances = self.instances_of_waypoint.entry(waypoint.clone()).or_default();
                 instances.push(Arc::clone(workload));
             }
         }
-        for route in snapshot.contents.routes.values() {
+        for service in self.contents.services.values() {
+            for name in service.endpoints.iter().filter_map(|one| one.workload.as_ref()) {
+                let services = self.services_of_workload.entry(name.clone()).or_default();
+                if services.last().is_none_or(|last| last.name != service.name) {
+                    services.push(Arc::clone(service));
+                }
+            }
+        }
+    }
+
+    fn index_routes(&mut self) {
+        for route in self.contents.routes.values() {
             for parent in &route.parents {
-                let routes = snapshot.routes_of_service.entry(parent.service.clone()).or_default();
+                let routes = self.routes_of_service.entry(parent.service.clone()).or_default();
                 if !routes.iter().any(|known| known.name == route.name) {
                     routes.push(Arc::clone(route));
                 }
             }
         }
-        for policy in snapshot.contents.policies.values() {
+    }
+
+    fn index_policies(&mut self) {
+        for policy in self.contents.policies.values() {
             for target in &policy.targets {
-                let policies = snapshot.policies_of_target.entry(target.clone()).or_default();
-                policies.push(Arc::clone(policy));
+                if matches!(target, PolicyTarget::Pods(_)) {
+                    let home = policy.name.namespace.clone();
+                    let policies = self.pod_policies_of_namespace.entry(home).or_default();
+                    policies.push(Arc::clone(policy));
+                } else {
+                    let policies = self.policies_of_target.entry(target.clone()).or_default();
+                    policies.push(Arc::clone(policy));
+                }
             }
         }
-        snapshot
     }
 
     /// What holds for the whole mesh.
@@ -122,6 +170,11 @@ impl Snapshot {
     /// Workloads by name of their pod.
     pub fn workloads(&self) -> &BTreeMap<ObjectName, Arc<Workload>> {
         &self.contents.workloads
+    }
+
+    /// Nodes by name.
+    pub fn nodes(&self) -> &BTreeMap<ObjectName, Arc<Node>> {
+        &self.contents.nodes
     }
 
     /// Waypoints by name.
@@ -149,6 +202,11 @@ impl Snapshot {
         self.workload_of_address.get(&address)
     }
 
+    /// The Services of which a workload is an endpoint, ready or not.
+    pub fn services_of(&self, workload: &ObjectName) -> &[Arc<Service>] {
+        self.services_of_workload.get(workload).map_or(&[], Vec::as_slice)
+    }
+
     /// The pods of a waypoint, ready or not.
     pub fn instances_of(&self, waypoint: &ObjectName) -> &[Arc<Workload>] {
         self.instances_of_waypoint.get(waypoint).map_or(&[], Vec::as_slice)
@@ -162,6 +220,11 @@ impl Snapshot {
     /// Policies attached to a target.
     pub fn policies_of(&self, target: &PolicyTarget) -> &[Arc<AuthorizationPolicy>] {
         self.policies_of_target.get(target).map_or(&[], Vec::as_slice)
+    }
+
+    /// Policies of a namespace that are attached to pods, wherever those are.
+    pub fn pod_policies_of(&self, namespace: &str) -> &[Arc<AuthorizationPolicy>] {
+        self.pod_policies_of_namespace.get(namespace).map_or(&[], Vec::as_slice)
     }
 }
 

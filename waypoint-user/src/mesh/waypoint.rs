@@ -25,6 +25,8 @@ pub struct Waypoint {
     pub ready: bool,
     /// Where it runs.
     pub placement: Placement,
+    /// How its pods take connections, if something terminates HBONE in front of them.
+    pub inbound_binding: Option<InboundBinding>,
     /// Its fail mode, for objects that have none of their own.
     pub fail_mode: FailMode,
 }
@@ -39,6 +41,7 @@ impl Waypoint {
             allowed: AllowedNamespaces::Same,
             ready: true,
             placement: Placement::Here,
+            inbound_binding: None,
             fail_mode: FailMode::Unset,
         }
     }
@@ -55,6 +58,31 @@ pub enum Placement {
     /// In pods of its own; the Gateway's addresses, which are also the address of waypoints whose
     /// pods are not known.
     Pods(Vec<IpAddr>),
+}
+
+/// How the pods of a waypoint take connections from the agent of their node, which terminates HBONE
+/// for them; annotation [`INBOUND_BINDING`](super::label::INBOUND_BINDING).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InboundBinding {
+    /// Whether a PROXY header (version 2) goes before what the client says.
+    pub proxy: bool,
+    /// The port of the pod, where it is not the destination's own.
+    pub port: Option<u16>,
+}
+
+impl InboundBinding {
+    /// Parses `NONE` or `PROXY`, and perhaps `/port`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (word, port) = match text.split_once('/') {
+            Some((word, port)) => (word, Some(port.parse().ok().filter(|port| *port > 0)?)),
+            None => (text, None),
+        };
+        match word {
+            "NONE" => Some(Self { proxy: false, port }),
+            "PROXY" => Some(Self { proxy: true, port }),
+            _ => None,
+        }
+    }
 }
 
 /// Traffic that a waypoint takes; label [`WAYPOINT_FOR`](super::label::WAYPOINT_FOR).

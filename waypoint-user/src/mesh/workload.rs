@@ -2,10 +2,14 @@
 //!
 //! It says nothing of the pod's containers.
 
+mod admission;
+
 use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc};
 
+pub use self::admission::{Admission, AdmissionMode, MutualTls};
+
 use super::{
-    binding::Binding,
+    binding::{Binding, FailMode},
     label::Labels,
     object::ObjectName,
     spiffe::{DEFAULT_TRUST_DOMAIN, SpiffeId},
@@ -42,8 +46,14 @@ pub struct Workload {
     pub binding: Binding,
     /// How other nodes reach it.
     pub transport: Transport,
+    /// What happens when its waypoint is missing.
+    pub fail_mode: FailMode,
     /// Whether its waypoint-bound connections are refused while no agent serves them.
     pub fail_closed: bool,
+    /// On which of its ports callers must prove who they are.
+    pub mutual_tls: MutualTls,
+    /// Which connections to it are counted or refused.
+    pub admission: Admission,
 }
 
 impl Workload {
@@ -64,7 +74,10 @@ impl Workload {
             owner: name.name.clone(),
             binding: Binding::Direct,
             transport: Transport::Plain,
+            fail_mode: FailMode::Unset,
             fail_closed: false,
+            mutual_tls: MutualTls::default(),
+            admission: Admission::default(),
             name,
         }
     }

@@ -63,6 +63,12 @@ impl<'a> Facts<'a> {
             Condition::SourceIp(blocks) => blocks.holds(|one| one.contains(peer.address.ip())),
             Condition::SourceNamespace(namespaces) => self.match_namespace(namespaces),
             Condition::SourcePrincipal(principals) => self.match_principal(principals),
+            Condition::ClientNamespace(namespaces) => namespaces.holds(|pattern| {
+                self.client().is_some_and(|client| pattern.matches(&client.namespace))
+            }),
+            Condition::ClientPrincipal(principals) => principals.holds(|pattern| {
+                self.client().is_some_and(|client| match_principal(pattern, &client.principal()))
+            }),
             Condition::DestinationIp(blocks) => blocks.holds(|one| one.contains(destination.ip())),
             Condition::DestinationPort(ports) => ports.holds(|port| *port == destination.port()),
             Condition::RequestHeader(name, values) => self.match_head(|head| {
@@ -74,6 +80,11 @@ impl<'a> Facts<'a> {
 
     fn match_head(&self, matches: impl FnOnce(&dyn RequestHead) -> bool) -> bool {
         self.subject.head.is_none_or(matches)
+    }
+
+    /// In whose name the peer asks; a peer that asks for itself has no client.
+    fn client(&self) -> Option<&SpiffeId> {
+        self.subject.peer.client.as_deref()
     }
 
     fn match_namespace(&self, namespaces: &AnyNone<StringMatch>) -> bool {

@@ -52,7 +52,7 @@ pub(super) fn admit(document: Value, place: &str) -> Admission {
         .and_then(|metadata| text(metadata, "namespace"))
         .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
     let object = match kind.as_str() {
-        "Namespace" | "GatewayClass" => ObjectRef::new(kind, ObjectName::cluster(name)),
+        "Namespace" | "Node" | "GatewayClass" => ObjectRef::new(kind, ObjectName::cluster(name)),
         _ => ObjectRef::new(kind, ObjectName::new(namespace, name)),
     };
     if !is_read(&version, &object.kind) {
@@ -73,7 +73,7 @@ pub(super) fn admit(document: Value, place: &str) -> Admission {
 fn is_read(version: &str, kind: &str) -> bool {
     matches!(
         (version, kind),
-        ("v1", "Namespace" | "Pod" | "Service")
+        ("v1", "Namespace" | "Node" | "Pod" | "Service")
             | ("discovery.k8s.io/v1", "EndpointSlice")
             | (
                 "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1",
@@ -100,6 +100,7 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
     check::metadata(&document)?;
     Ok(match kind {
         "Namespace" => Object::Namespace(typed(document)?),
+        "Node" => Object::Node(checked(document, check::node)?),
         "Pod" => Object::Pod(checked(document, check::pod)?),
         "Service" => Object::Service(checked(document, check::service)?),
         "EndpointSlice" => Object::EndpointSlice(checked(document, check::endpoint_slice)?),

@@ -30,7 +30,7 @@ pub fn read(settings: &Settings) -> Result<(Snapshot, Report), Error> {
     let mut scan = Scan::new(&settings.manifests);
     scan.read_all().map_err(|cause| absent(settings, cause))?;
     let (objects, report) = scan.merge();
-    Ok(translate(&objects, &settings.mesh, report))
+    Ok(translate(&objects, &settings.mesh, settings.waypoints, report))
 }
 
 /// Reads the directory and follows it until shutdown; needs a tokio runtime.
@@ -46,7 +46,7 @@ pub fn watch(settings: Settings, shutdown: CancellationToken) -> Result<Feed, Er
     let mut scan = Scan::new(&settings.manifests);
     scan.read_all().map_err(|cause| absent(&settings, cause))?;
     let (objects, report) = scan.merge();
-    let (snapshot, report) = translate(&objects, &settings.mesh, report);
+    let (snapshot, report) = translate(&objects, &settings.mesh, settings.waypoints, report);
     super::journal::log(&Report::default(), &report);
     let (snapshot_sender, snapshots) = watch::channel(Arc::new(snapshot));
     let (report_sender, reports) = watch::channel(Arc::new(report));

@@ -11,7 +11,7 @@ use gateway_api::experimental::{
     gatewayclasses::GatewayClass, gateways::Gateway, httproutes::HttpRoute,
 };
 use k8s_openapi::api::{
-    core::v1::{Namespace, Pod, Service},
+    core::v1::{Namespace, Node, Pod, Service},
     discovery::v1::EndpointSlice,
 };
 
@@ -24,6 +24,7 @@ use super::authorization::{AuthorizationPolicy, TargetRef};
 #[expect(missing_docs, reason = "each variant is the kind of its name")]
 pub enum Object {
     Namespace(Arc<Namespace>),
+    Node(Arc<Node>),
     Pod(Arc<Pod>),
     Service(Arc<Service>),
     EndpointSlice(Arc<EndpointSlice>),
@@ -63,6 +64,7 @@ pub enum Targets {
 #[expect(missing_docs, reason = "each field holds the kind of its name")]
 pub struct Objects {
     pub namespaces: BTreeMap<ObjectName, Arc<Namespace>>,
+    pub nodes: BTreeMap<ObjectName, Arc<Node>>,
     pub pods: BTreeMap<ObjectName, Arc<Pod>>,
     pub services: BTreeMap<ObjectName, Arc<Service>>,
     pub endpoint_slices: BTreeMap<ObjectName, Arc<EndpointSlice>>,
@@ -77,6 +79,7 @@ impl Objects {
     pub fn insert(&mut self, name: ObjectName, object: Object) {
         match object {
             Object::Namespace(object) => drop(self.namespaces.insert(name, object)),
+            Object::Node(object) => drop(self.nodes.insert(name, object)),
             Object::Pod(object) => drop(self.pods.insert(name, object)),
             Object::Service(object) => drop(self.services.insert(name, object)),
             Object::EndpointSlice(object) => drop(self.endpoint_slices.insert(name, object)),

@@ -7,8 +7,11 @@ mod closed;
 mod endpoints;
 mod gateways;
 mod invalid;
+mod listeners;
 mod meta;
+mod nodes;
 mod operations;
+mod placements;
 mod pods;
 mod policies;
 mod policy_targets;
@@ -30,12 +33,18 @@ use crate::mesh::{
     snapshot::{Contents, Settings, Snapshot},
 };
 
-use super::objects::Objects;
+use super::{Served, objects::Objects};
 use scene::Scene;
 
 /// Translates objects; `report` holds what their source had to say of them already.
-pub fn translate(objects: &Objects, settings: &Settings, mut report: Report) -> (Snapshot, Report) {
-    let scene = Scene::new(objects, settings, &mut report);
+pub fn translate(
+    objects: &Objects,
+    settings: &Settings,
+    served: Served,
+    mut report: Report,
+) -> (Snapshot, Report) {
+    let scene = Scene::new(objects, settings, served, &mut report);
+    let nodes = nodes::translate(objects);
     let mut workloads = pods::translate(&scene, &mut report);
     let mut services = services::translate(&scene, &workloads, &mut report);
     let routes = routes::translate(&scene, &services, &mut report);
@@ -45,6 +54,7 @@ pub fn translate(objects: &Objects, settings: &Settings, mut report: Report) -> 
         settings: settings.clone(),
         services: share(services),
         workloads: share(workloads),
+        nodes: share(nodes),
         waypoints: scene.waypoints,
         routes: share(routes),
         policies: share(policies),

@@ -78,6 +78,12 @@ fn condition_matches(condition: &Condition, subject: &Subject<'_>) -> bool {
             };
             identity.iter().any(|identity| glob(&bare).is_match(&identity.principal()))
         }),
+        Condition::ClientNamespace(values) => passes(values, |text| {
+            subject.peer.client.iter().any(|client| glob(text).is_match(&client.namespace))
+        }),
+        Condition::ClientPrincipal(values) => passes(values, |text| {
+            subject.peer.client.iter().any(|client| glob(text).is_match(&client.principal()))
+        }),
         Condition::RequestHeader(name, values) => passes(values, |text| {
             let value = subject.head.and_then(|head| head.header(name));
             value.is_some_and(|value| glob(text).is_match(&value))

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     mesh::{
-        binding::{Binding, FailMode},
+        binding::Binding,
         label::Labels,
         object::ObjectName,
         policy::AuthorizationPolicy,
@@ -180,14 +180,11 @@ pub(super) fn add_service(
         });
     }
     let service = Service {
-        name: object.clone(),
-        labels: Labels::new(),
         vips: if name == "shop" { vec![LOCALHOST] } else { Vec::new() },
         ports: vec![ServicePort { name: String::new(), number: port, protocol }],
         endpoints: all,
         binding: Binding::Bound(ObjectName::new("default", "waypoint")),
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
+        ..Service::new(object.clone())
     };
     contents.services.insert(object, Arc::new(service));
 }

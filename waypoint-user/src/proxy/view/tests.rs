@@ -2,8 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::mesh::{
-    binding::{FailMode, Refusal, RefusalReason},
-    label::Labels,
+    binding::{Refusal, RefusalReason},
     route::{HttpRoute, ServiceParent},
     service::{Endpoint as MeshEndpoint, ServicePort},
     snapshot::Contents,
@@ -27,14 +26,11 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
         ready: *ready,
     };
     let service = Service {
-        name: name(),
-        labels: Labels::new(),
         vips: vec![vip(PORT).ip()],
         ports: vec![ServicePort { name: String::new(), number: PORT, protocol: AppProtocol::Http }],
         endpoints: ready.iter().enumerate().map(endpoint).collect(),
         binding,
-        fail_mode: FailMode::Unset,
-        fail_closed: false,
+        ..Service::new(name())
     };
     let route = HttpRoute {
         name: ObjectName::new("default", "all"),

@@ -206,7 +206,7 @@ fn reread(scan: &mut Scan, changes: &Changes, settings: &Settings) -> (Snapshot,
         scan.note(&cause);
     }
     let (objects, report) = scan.merge();
-    translate(&objects, &settings.mesh, report)
+    translate(&objects, &settings.mesh, settings.waypoints, report)
 }
 
 /// Begins to watch a directory.

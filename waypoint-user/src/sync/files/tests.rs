@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     mesh::{report::Severity, snapshot::Settings},
-    sync::translate,
+    sync::{Served, translate},
 };
 
 /// A Service's document.
@@ -26,7 +26,7 @@ fn policy(rules: &str) -> String {
 /// The Services in force, by name and address.
 fn in_force(files: &Files) -> String {
     let (objects, report) = files.merge();
-    let (snapshot, _) = translate(&objects, &Settings::default(), report);
+    let (snapshot, _) = translate(&objects, &Settings::default(), Served::Here, report);
     let services = snapshot.services().values();
     let shown = services.map(|service| format!("{} {:?}", service.name.name, service.vips));
     shown.collect::<Vec<_>>().join(", ")
@@ -116,7 +116,7 @@ fn a_policy_that_was_never_understood_denies_until_it_is() {
 
 fn policies(files: &Files) -> String {
     let (objects, report) = files.merge();
-    let (snapshot, _) = translate(&objects, &Settings::default(), report);
+    let (snapshot, _) = translate(&objects, &Settings::default(), Served::Here, report);
     format!("{:?}", snapshot.policies())
 }
 
@@ -148,7 +148,7 @@ proptest! {
         files.replace("a.yaml", before.as_bytes());
         files.replace("a.yaml", (before + &text).as_bytes());
         let (objects, report) = files.merge();
-        let (snapshot, _) = translate(&objects, &Settings::default(), report);
+        let (snapshot, _) = translate(&objects, &Settings::default(), Served::Here, report);
         let service = snapshot.services().get(&ObjectName::new("n", "a"));
         prop_assert!(service.is_some_and(|service| service.vips.len() == 1));
     }

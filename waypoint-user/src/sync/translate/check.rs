@@ -6,14 +6,14 @@ use std::net::IpAddr;
 
 use gateway_api::experimental::{gateways::Gateway, httproutes::HttpRoute};
 use k8s_openapi::api::{
-    core::v1::{Pod, Service},
+    core::v1::{Node, Pod, Service},
     discovery::v1::EndpointSlice,
 };
 use serde_json::Value;
 
 use crate::sync::authorization::AuthorizationPolicy;
 
-use super::{gateways, invalid::Invalid, meta, pods, policies, ports, rules, services};
+use super::{invalid::Invalid, listeners, meta, nodes, pods, policies, ports, rules, services};
 
 /// Names, and labels' values.
 pub(in crate::sync) fn metadata(document: &Value) -> Result<(), String> {
@@ -45,6 +45,11 @@ pub(in crate::sync) fn pod(pod: &Pod) -> Result<(), Invalid> {
     pods::addresses(pod).map(drop)
 }
 
+/// Addresses.
+pub(in crate::sync) fn node(node: &Node) -> Result<(), Invalid> {
+    nodes::addresses(node).map(drop)
+}
+
 /// Addresses and ports.
 pub(in crate::sync) fn service(service: &Service) -> Result<(), Invalid> {
     let Some(spec) = &service.spec else { return Ok(()) };
@@ -69,7 +74,7 @@ pub(in crate::sync) fn endpoint_slice(slice: &EndpointSlice) -> Result<(), Inval
 
 /// Selectors.
 pub(in crate::sync) fn gateway(gateway: &Gateway) -> Result<(), Invalid> {
-    gateway.spec.listeners.iter().try_for_each(|listener| gateways::allowed(listener).map(drop))
+    gateway.spec.listeners.iter().try_for_each(|listener| listeners::allowed(listener).map(drop))
 }
 
 /// Matches, filters and weights.

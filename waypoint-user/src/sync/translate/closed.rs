@@ -38,6 +38,7 @@ pub(super) fn apply(
     for (name, workload) in workloads {
         let modes = scene.modes(FailMode::Unset, &name.namespace, &workload.binding);
         let applies = guarded.any(scene, &name.namespace, &workload.binding, None);
+        workload.fail_mode = modes.effective();
         workload.fail_closed = modes.closed(&workload.binding, applies);
         tell("Pod", name, &workload.binding, modes, report);
     }

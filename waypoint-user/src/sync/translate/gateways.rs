@@ -1,41 +1,47 @@
 //! Gateways and GatewayClasses to waypoints (Istio `pilot/pkg/config/kube/gateway/conversion.go`).
 //!
-//! In `standalone` a valid Gateway is served by this process and counts as ready.
+//! Where waypoints run is `placements`'s.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use gateway_api::experimental::gateways::{
-    Gateway, GatewayListeners, GatewayListenersAllowedRoutesNamespaces,
-    GatewayListenersAllowedRoutesNamespacesFrom as From,
-};
+use gateway_api::experimental::gateways::Gateway;
 
 use crate::{
     mesh::{
-        label::{Labels, WAYPOINT_CLASS, WAYPOINT_CONTROLLER, WAYPOINT_FOR},
+        label::{INBOUND_BINDING, Labels, WAYPOINT_CLASS, WAYPOINT_CONTROLLER, WAYPOINT_FOR},
         object::{ObjectName, ObjectRef},
         report::Report,
-        waypoint::{AllowedNamespaces, Placement, TrafficType, Waypoint},
+        snapshot::Settings,
+        waypoint::{InboundBinding, Placement, TrafficType, Waypoint},
     },
     sync::{
+        Served,
         finding::{accepted, error, notice, warning},
         objects::Objects,
     },
 };
 
-use super::{invalid::Invalid, meta, scene::fail_mode};
+use super::{listeners, meta, placements, scene::fail_mode};
 
-/// The waypoints among the Gateways. One that is not valid is there, but never ready.
+/// The waypoints among the Gateways. One that is not valid is there, but never ready. Where
+/// waypoints are processes of their own, every Gateway that has an address can be named as one.
 pub(super) fn translate(
     objects: &Objects,
+    settings: &Settings,
+    served: Served,
     report: &mut Report,
 ) -> BTreeMap<ObjectName, Arc<Waypoint>> {
+    let place = Place { objects, settings, served };
     let mut waypoints = BTreeMap::new();
     for (name, gateway) in &objects.gateways {
         let object = ObjectRef::new("Gateway", name.clone());
         let class = gateway.spec.gateway_class_name.as_str();
         if is_waypoint_class(objects, class) {
-            let waypoint = waypoint(objects, &object, gateway, report);
-            waypoints.insert(name.clone(), Arc::new(waypoint));
+            waypoints.insert(name.clone(), Arc::new(place.own(&object, gateway, report)));
+        } else if served == Served::ByStatus && placements::has_address(gateway) {
+            let message = format!("class {class} is served by somebody else; it may be named");
+            report.add(object.clone(), notice("Foreign", message));
+            waypoints.insert(name.clone(), Arc::new(place.any(&object, gateway, report)));
         } else {
             let message = format!("class {class} is not {WAYPOINT_CONTROLLER}'s; it is ignored");
             report.add(object, notice("Ignored", message));
@@ -52,70 +58,73 @@ pub(super) fn is_waypoint_class(objects: &Objects, class: &str) -> bool {
     }
 }
 
-/// From which namespaces a listener may be used.
-pub(super) fn allowed(listener: &GatewayListeners) -> Result<AllowedNamespaces, Invalid> {
-    let routes = listener.allowed_routes.as_ref();
-    let Some(namespaces) = routes.and_then(|routes| routes.namespaces.as_ref()) else {
-        return Ok(AllowedNamespaces::Same);
-    };
-    match namespaces.from {
-        None | Some(From::Same) => Ok(AllowedNamespaces::Same),
-        Some(From::All) => Ok(AllowedNamespaces::All),
-        Some(From::Selector) => by_selector(namespaces),
-    }
+/// Whether pods that bear the Gateway's name are instances of a waypoint: that its class or its
+/// listener says so. Any other Gateway can be named as a waypoint, but its pods stay what they are.
+pub(super) fn has_instances(objects: &Objects, name: &ObjectName) -> bool {
+    objects.gateways.get(name).is_some_and(|gateway| {
+        is_waypoint_class(objects, &gateway.spec.gateway_class_name)
+            || gateway.spec.listeners.iter().any(listeners::is_hbone)
+            || meta::annotations(&gateway.metadata).contains_key(INBOUND_BINDING)
+    })
 }
 
-/// Namespaces by label; without a selector none, rather than all.
-fn by_selector(
-    namespaces: &GatewayListenersAllowedRoutesNamespaces,
-) -> Result<AllowedNamespaces, Invalid> {
-    let Some(selector) = &namespaces.selector else {
-        return Err(Invalid::new("allowedRoutes.namespaces: from is Selector, without a selector"));
-    };
-    let expressions = selector.match_expressions.iter().flatten().map(|one| {
-        (one.key.as_str(), one.operator.as_str(), one.values.as_deref().unwrap_or_default())
-    });
-    meta::selector(selector.match_labels.as_ref(), expressions).map(AllowedNamespaces::Selector)
+/// What Gateways are looked at with.
+struct Place<'a> {
+    objects: &'a Objects,
+    settings: &'a Settings,
+    served: Served,
 }
 
-fn waypoint(
-    objects: &Objects,
-    object: &ObjectRef,
-    gateway: &Gateway,
-    report: &mut Report,
-) -> Waypoint {
-    let class = gateway.spec.gateway_class_name.as_str();
-    let listener = match gateway.spec.listeners.as_slice() {
-        [only] if only.protocol == "HBONE" && only.port == 15008 => Some(only),
-        _ => None,
-    };
-    let allowed = listener.map(allowed);
-    match &allowed {
-        None => report.add(
-            object.clone(),
-            error(
+impl Place<'_> {
+    /// A waypoint of our class: it is ours to serve, and so to judge.
+    fn own(&self, object: &ObjectRef, gateway: &Gateway, report: &mut Report) -> Waypoint {
+        let mut waypoint = self.any(object, gateway, report);
+        let listener = match gateway.spec.listeners.as_slice() {
+            [only] if listeners::is_hbone(only) => Some(only),
+            _ if waypoint.inbound_binding.is_some() => {
+                listeners::chosen(gateway, waypoint.inbound_binding)
+            }
+            _ => None,
+        };
+        let allowed = listener.map(listeners::allowed);
+        let finding = match &allowed {
+            None => error(
                 "ListenersNotValid",
                 "Expected a single listener on port 15008 with protocol \"HBONE\"",
             ),
-        ),
-        Some(Err(cause)) => {
-            report.add(object.clone(), error("ListenersNotValid", cause.to_string()));
+            Some(Err(cause)) => error("ListenersNotValid", cause.to_string()),
+            Some(Ok(_)) => accepted("Accepted", "Resource accepted"),
+        };
+        report.add(object.clone(), finding);
+        if gateway.spec.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty()) {
+            let message = "spec.addresses is not supported; this process serves the waypoint";
+            report.add(object.clone(), warning("UnsupportedAddress", message));
         }
-        Some(Ok(_)) => report.add(object.clone(), accepted("Accepted", "Resource accepted")),
+        waypoint.ready &= matches!(allowed, Some(Ok(_)));
+        waypoint.allowed = allowed.and_then(Result::ok).unwrap_or_default();
+        waypoint
     }
-    if gateway.spec.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty()) {
-        let message = "spec.addresses is not supported; this process serves the waypoint";
-        report.add(object.clone(), warning("UnsupportedAddress", message));
-    }
-    let ready = matches!(allowed, Some(Ok(_)));
-    Waypoint {
-        name: object.name.clone(),
-        class: class.to_owned(),
-        takes: takes(objects, object, gateway, report),
-        allowed: allowed.and_then(Result::ok).unwrap_or_default(),
-        ready,
-        placement: Placement::Here,
-        fail_mode: fail_mode(object, meta::annotations(&gateway.metadata), report),
+
+    /// Any Gateway, as a waypoint: ready when it is placed somewhere, whoever made it.
+    fn any(&self, object: &ObjectRef, gateway: &Gateway, report: &mut Report) -> Waypoint {
+        let Self { objects, settings, served } = *self;
+        let placement = placements::placement(objects, settings, served, object, report);
+        let inbound_binding = placements::inbound_binding(objects, object, gateway, report);
+        let listener = listeners::chosen(gateway, inbound_binding);
+        let port = listener.and_then(|one| meta::port(one.port).ok());
+        Waypoint {
+            name: object.name.clone(),
+            class: gateway.spec.gateway_class_name.clone(),
+            takes: takes(objects, object, gateway, report),
+            allowed: listener.and_then(|one| listeners::allowed(one).ok()).unwrap_or_default(),
+            ready: placement.is_some(),
+            placement: placement.unwrap_or(Placement::Pods(Vec::new())),
+            inbound_binding: inbound_binding.map(|binding| InboundBinding {
+                port: binding.port.or(port.filter(|_| binding.proxy)),
+                ..binding
+            }),
+            fail_mode: fail_mode(object, meta::annotations(&gateway.metadata), report),
+        }
     }
 }
 

@@ -12,17 +12,18 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
     mesh::{
+        binding::FailMode,
         label::{NETNS, SIDECAR_STATUS},
         object::{ObjectName, ObjectRef},
         report::Report,
         spiffe::SpiffeId,
-        workload::{Enrolment, NetnsRef, Transport, Workload},
+        workload::{Admission, Enrolment, MutualTls, NetnsRef, Transport, Workload},
     },
     select::{self, enrolment, instance_of},
     sync::finding::{error, notice},
 };
 
-use super::{invalid::Invalid, meta, remarks, scene::Scene};
+use super::{gateways, invalid::Invalid, meta, remarks, scene::Scene};
 
 /// The workloads: pods that have an address and have not ended.
 pub(super) fn translate(scene: &Scene<'_>, report: &mut Report) -> BTreeMap<ObjectName, Workload> {
@@ -81,15 +82,19 @@ fn workload(
     let namespace_labels = scene.namespace_labels(&name.namespace);
     remarks::labels(object, &pod.metadata, Some(&namespace_labels), report);
     let host_network = pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or_default();
-    let gateway =
-        instance_of(&name.namespace, labels, |gateway| scene.waypoints.contains_key(gateway));
+    let gateway = instance_of(&name.namespace, labels, |gateway| {
+        scene.waypoints.contains_key(gateway) && gateways::has_instances(scene.objects, gateway)
+    });
+    let sandwiched = gateway.as_ref().and_then(|gateway| scene.waypoints.get(gateway));
+    let sandwiched = sandwiched.is_some_and(|waypoint| waypoint.inbound_binding.is_some());
     let traits = select::Pod {
         namespace: &name.namespace,
         namespace_labels: &namespace_labels,
         labels,
         host_network,
         sidecar: meta::annotations(&pod.metadata).contains_key(SIDECAR_STATUS),
-        waypoint: gateway.is_some(),
+        // Where something terminates HBONE in front of it, that is the agent, as for any pod.
+        waypoint: gateway.is_some() && !sandwiched,
     };
     let enrolment = enrolment(&traits, &scene.settings.excluded_namespaces);
     let binding = scene.mesh().for_workload(&name.namespace, labels, gateway.is_some());
@@ -108,7 +113,10 @@ fn workload(
         owner: owner(name, pod),
         binding,
         transport: transport(enrolment),
+        fail_mode: FailMode::Unset,
         fail_closed: false,
+        mutual_tls: MutualTls::default(),
+        admission: Admission::default(),
     })
 }
 

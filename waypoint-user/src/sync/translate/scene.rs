@@ -14,7 +14,7 @@ use crate::{
         waypoint::Waypoint,
     },
     select::{FailModes, Mesh, parse_fail_mode},
-    sync::{finding::error, objects::Objects},
+    sync::{Served, finding::error, objects::Objects},
 };
 
 use super::{gateways, meta, remarks};
@@ -30,7 +30,12 @@ pub(super) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// Looks at namespaces and Gateways.
-    pub(super) fn new(objects: &'a Objects, settings: &'a Settings, report: &mut Report) -> Self {
+    pub(super) fn new(
+        objects: &'a Objects,
+        settings: &'a Settings,
+        served: Served,
+        report: &mut Report,
+    ) -> Self {
         let mut namespaces: BTreeMap<String, Labels> = BTreeMap::new();
         let mut modes = BTreeMap::new();
         for (name, namespace) in &objects.namespaces {
@@ -47,7 +52,7 @@ impl<'a> Scene<'a> {
         for (name, labels) in &mut namespaces {
             labels.insert(NAME_LABEL.to_owned(), name.clone());
         }
-        let waypoints = gateways::translate(objects, report);
+        let waypoints = gateways::translate(objects, settings, served, report);
         Self { objects, settings, namespaces, waypoints, modes }
     }
 

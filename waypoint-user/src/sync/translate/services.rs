@@ -102,6 +102,7 @@ fn service(
         ports: ports(object, &spec, report),
         endpoints: Vec::new(),
         binding,
+        canary: None,
         fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
         fail_closed: false,
     })

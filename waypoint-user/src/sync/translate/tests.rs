@@ -13,7 +13,7 @@ fn mesh(documents: &[&str]) -> (Snapshot, Report) {
 
 fn with(documents: &[&str], settings: &Settings) -> (Snapshot, Report) {
     let (objects, report) = objects_in(&[("a.yaml", documents.join("\n---\n").as_bytes())]);
-    translate(&objects, settings, report)
+    translate(&objects, settings, Served::Here, report)
 }
 
 /// A document of these parts; `metadata` follows name and namespace.

@@ -5,8 +5,6 @@ use std::{
 
 use super::Ruleset;
 use crate::mesh::{
-    binding::{Binding, FailMode},
-    label::Labels,
     object::ObjectName,
     service::{AppProtocol, Endpoint, Service, ServicePort},
     snapshot::{Contents, Snapshot},
@@ -58,14 +56,10 @@ fn ruleset(services: Vec<Service>) -> Ruleset {
 fn service(name: &str, vips: &[&str], endpoints: Vec<Endpoint>) -> Service {
     let port = |number| ServicePort { name: String::new(), number, protocol: AppProtocol::Detect };
     Service {
-        name: ObjectName::new("shop", name),
-        labels: Labels::default(),
         vips: vips.iter().map(|vip| vip.parse().unwrap()).collect(),
         ports: vec![port(80), port(81)],
         endpoints,
-        binding: Binding::default(),
-        fail_mode: FailMode::default(),
-        fail_closed: false,
+        ..Service::new(ObjectName::new("shop", name))
     }
 }
 
