@@ -51,7 +51,7 @@ fn desired_in(capture: CaptureMode, services: Vec<Service>, workloads: Vec<Workl
         workloads: workloads.into_iter().map(|w| (w.name.clone(), Arc::new(w))).collect(),
         ..Contents::default()
     };
-    Desired::of(&Snapshot::new(contents))
+    Desired::of(&Snapshot::new(contents), None)
 }
 
 fn key(address: &str, port: u16) -> DestinationKey {
