@@ -29,6 +29,8 @@ pub struct Settings {
     pub table: String,
     /// Whether it does so.
     pub service_vips: bool,
+    /// The cgroup whose connections it watches, if it watches any.
+    pub cgroup: Option<PathBuf>,
     /// What makes it one of several nodes; nothing for `standalone`.
     pub membership: Option<Membership>,
 }
@@ -62,6 +64,9 @@ impl Settings {
         }
         arguments.extend(self.traces());
         arguments.extend(daemon::admin_arguments(&self.name));
+        if let Some(cgroup) = &self.cgroup {
+            arguments.extend(["--cgroup".into(), cgroup.into()]);
+        }
         if self.service_vips {
             arguments.push("--service-vips".into());
         }

@@ -242,6 +242,7 @@ impl Lab {
             link: "wpd0".to_owned(),
             table: "waypoint".to_owned(),
             service_vips: true,
+            cgroup: None,
             membership: None,
         }
     }

@@ -84,6 +84,7 @@ pub async fn run(
     applied.register(&registry);
     let gate = readiness.gate("data path");
     let flows = Hub::new();
+    flows.export(&registry);
     if let Some(cgroup) = &config.cgroup {
         let watched = data_path.flows(cgroup)?;
         let (snapshots, hub) = (feed.snapshots.clone(), flows.clone());

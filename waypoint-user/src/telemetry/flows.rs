@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::access::timestamp::rfc3339;
+use super::{access::timestamp::rfc3339, metrics::Registry};
 use crate::mesh::{flow::Stage, object::ObjectName};
 
 /// Where connections are told and heard; clones share it.
@@ -85,6 +85,17 @@ impl Hub {
     /// Nobody looks yet.
     pub fn new() -> Self {
         Self(broadcast::channel(MISSED_MAX).0)
+    }
+
+    /// Exports how many look.
+    pub fn export(&self, registry: &Registry) {
+        let hub = self.clone();
+        registry.gauge_source(
+            "waypoint_flow_listeners",
+            "Who looks at connections as they happen.",
+            "page",
+            move || vec![("flows".to_owned(), hub.0.receiver_count() as u64)],
+        );
     }
 
     /// Whether anybody looks.
