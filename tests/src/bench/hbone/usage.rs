@@ -1,0 +1,24 @@
+//! CPU time of a process, as the kernel accounts for it.
+
+use std::{fs, time::Duration};
+
+use anyhow::{Context, Result};
+use nix::unistd::{SysconfVar, sysconf};
+
+/// In user and kernel mode, of all its threads, so far.
+pub(super) fn cpu_time(process: u32) -> Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
+    // The name in parentheses may hold anything.
+    let (_, fields) = stat.rsplit_once(") ").with_context(|| path.clone())?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let field = |number: usize| fields.get(number).and_then(|ticks| ticks.parse::<u32>().ok());
+    let (user, kernel) = field(USER).zip(field(KERNEL)).with_context(|| path.clone())?;
+    let per_second = sysconf(SysconfVar::CLK_TCK)?.context("no clock tick")?;
+    let per_second = u32::try_from(per_second)?;
+    Ok(Duration::from_secs(1) * (user + kernel) / per_second)
+}
+
+/// `utime` and `stime`, counted from the field after the name (proc_pid_stat(5)).
+const USER: usize = 11;
+const KERNEL: usize = 12;
