@@ -3,14 +3,35 @@
 //!
 //! It dials no workload and knows no HBONE; that is `hbone`'s. Keys never leave memory.
 //!
+//! ```text
+//! want, credentials ──▶ Identities ── SigningRequest ──▶ Issuer ◀── Authority, in this process
+//!                           │                            ▲
+//!                           ▼                            └── a client of Istio's service
+//!                      Credentials ──▶ rustls, with our own Verifier
+//! ```
+//!
 //! **Invariant:** a certificate is used until its successor is there, and never past its end.
 //! **Invariant:** a peer is accepted only by the exact trust domain and, where one is expected, by
 //! the exact identity.
 
+pub mod ca;
+mod certificate;
 mod credentials;
+mod crypto;
+mod issuer;
+mod peer;
+mod revocation;
 mod store;
+mod trust;
+mod verifier;
 
 pub use self::{
-    credentials::{Credentials, TlsPeer},
-    store::{Error, Identities},
+    credentials::{Credentials, dialled_name},
+    issuer::{Issued, Issuer, Refusal, SigningRequest},
+    peer::TlsPeer,
+    revocation::Revocations,
+    store::{Error, Identities, Settings},
 };
+
+#[cfg(test)]
+mod tests;
