@@ -45,16 +45,18 @@ pub(super) struct Pod {
 }
 
 impl Desired {
-    /// What the kernel should hold for a Snapshot.
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
+    /// What the kernel of a node should hold for a Snapshot; without a node's name, every pod is on
+    /// it.
+    pub(super) fn of(snapshot: &Snapshot, node: Option<&str>) -> Self {
         let guard = Guard::of(snapshot);
         let services = snapshot.services().values().flat_map(|s| service_entries(snapshot, s));
         let workloads = snapshot.workloads().values();
         let workloads = workloads.flat_map(|w| workload_entries(snapshot, w));
         let allowed = services.chain(workloads).filter(|(address, _, _)| guard.allows(*address));
         let destinations = allowed.flat_map(records).collect();
-        let enrolled = |(name, workload): (&ObjectName, &_)| Some((name.clone(), pod(workload)?));
-        let pods = snapshot.workloads().iter().filter_map(|(n, w)| enrolled((n, w))).collect();
+        let here = |workload: &&Arc<Workload>| node.is_none_or(|node| workload.node == node);
+        let workloads = snapshot.workloads().values().filter(here);
+        let pods = workloads.filter_map(|w| Some((w.name.clone(), pod(w)?))).collect();
         Self { destinations, pods }
     }
 }

@@ -61,7 +61,7 @@ pub async fn run(
     let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
     let access_log = start_access_log(config.access_log, &registry)?;
     let telemetry = proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
-    let doors = |captured| Doors { captured, ..Doors::default() };
+    let doors = |own: kernel::Listeners| Doors { captured: own.captured, ..Doors::default() };
     let surroundings = Surroundings {
         snapshots: feed.snapshots.clone(),
         doors: data_path.listeners().into_iter().map(doors).collect(),

@@ -45,7 +45,7 @@ fn desired(services: Vec<Service>, workloads: Vec<Workload>) -> Desired {
         workloads: workloads.into_iter().map(|w| (w.name.clone(), Arc::new(w))).collect(),
         ..Contents::default()
     };
-    Desired::of(&Snapshot::new(contents))
+    Desired::of(&Snapshot::new(contents), None)
 }
 
 fn key(address: &str, port: u16) -> DestinationKey {
