@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::{
     hbone::{self, Authority, Baggage, Connect, Io},
     identity::Identities,
-    mesh::{spiffe::SpiffeId, workload::Transport},
+    mesh::{request::Peer, snapshot::Snapshot, spiffe::SpiffeId, workload::Transport},
 };
 
 use super::{
@@ -67,6 +67,20 @@ impl Way {
         }))
     }
 
+    /// The way to an endpoint as the client itself, a pod of this node: from its network, in its
+    /// own name.
+    pub(super) fn of_client(endpoint: &Endpoint, peer: &Peer) -> Self {
+        match (Self::to(endpoint, peer.identity.as_ref(), None), &peer.workload) {
+            (Self::Tunnel(tunnel), Some(pod)) => {
+                let mut tunnel = Arc::unwrap_or_clone(tunnel);
+                tunnel.key.from = Some(peer.address.ip());
+                tunnel.vantage = Vantage::Pod(pod.name.clone());
+                Self::Tunnel(Arc::new(tunnel))
+            }
+            _ => Self::Plain(endpoint.address),
+        }
+    }
+
     /// Connects.
     pub(super) async fn dial(&self, worker: &Worker) -> Result<Stream, Fault> {
         match self {
@@ -102,8 +116,21 @@ impl Tunnel {
     }
 }
 
+/// Whether a connection below HTTP/2 still leads from the same pod to the same workload, of which
+/// the same identity is expected.
+pub(super) fn holds(key: &hbone::Key, before: &Snapshot, now: &Snapshot) -> bool {
+    let there = now.workload_of_address(key.to.ip());
+    let same_there = there.is_some_and(|workload| {
+        workload.uid == key.workload && key.expected.contains(&workload.identity)
+    });
+    let uid = |snapshot: &Snapshot, address| {
+        snapshot.workload_of_address(address).map(|workload| Arc::clone(&workload.uid))
+    };
+    same_there && key.from.is_none_or(|from| uid(before, from) == uid(now, from))
+}
+
 /// Dials the connection below HTTP/2, and agrees on TLS.
-async fn secure(
+pub(super) async fn secure(
     identities: Identities,
     key: hbone::Key,
     vantage: Vantage,
@@ -122,4 +149,5 @@ async fn secure(
 }
 
 /// What a timeout of HBONE's port usually means, in ztunnel's words.
-const BLOCKED: &str = "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008";
+pub(super) const BLOCKED: &str =
+    "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008";

@@ -29,13 +29,15 @@ use crate::{
 };
 
 use super::{
-    Doors, Drained, Network, Origins, Settings, Telemetry, accept,
+    Doors, Drained, Duty, Network, Origins, Settings, Telemetry,
+    accept::{self, Admit},
     gauges::Gauges,
+    inbound,
     lease::Leases,
-    limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits},
+    limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
     upstream::Pool,
     view::{Endpoint, Loads, View},
-    way::Way,
+    way::{self, Way},
 };
 
 /// What every worker is given.
@@ -85,9 +87,11 @@ impl Worker {
         runtime.block_on(async {
             let worker = Rc::new(Self::new(equipment, gauges));
             let mut accepting = Vec::new();
-            for listener in doors.captured {
+            let captured = doors.captured.into_iter().map(|one| (one, accept::captured as Admit));
+            let inbound = doors.inbound.into_iter().map(|one| (one, inbound::admit as Admit));
+            for (listener, admit) in captured.chain(inbound) {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let accept = accept::accept(Rc::clone(&worker), listener);
+                let accept = accept::accept(Rc::clone(&worker), listener, admit);
                 accepting.push(task::spawn_local("accept", accept));
             }
             task::spawn_local("follow the mesh", follow(Rc::clone(&worker)));
@@ -140,10 +144,20 @@ impl Worker {
         Rc::clone(&self.view.borrow())
     }
 
+    /// Tells when the mesh changes.
+    pub(super) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.borrow().clone()
+    }
+
     /// The way to an endpoint, for what a peer asks.
     pub(super) fn way(&self, endpoint: &Endpoint, peer: &Peer) -> Way {
-        let source = self.identities.as_ref().and(self.settings.identity.as_ref());
-        Way::to(endpoint, source, peer.identity.as_ref())
+        match &self.settings.duty {
+            Duty::Node(_) => Way::of_client(endpoint, peer),
+            Duty::Everything | Duty::Waypoint(_) => {
+                let source = self.identities.as_ref().and(self.settings.identity.as_ref());
+                Way::to(endpoint, source, peer.identity.as_ref())
+            }
+        }
     }
 
     /// A number below `bound`, each with the same chance.
@@ -218,9 +232,12 @@ impl Drop for Place {
 
 /// Judges what is under way whenever the mesh changes.
 async fn follow(worker: Rc<Worker>) {
-    let mut snapshots = worker.snapshots.borrow().clone();
+    let mut snapshots = worker.changes();
+    let mut before = worker.view();
     while snapshots.changed().await.is_ok() {
         let view = worker.view();
+        worker.tunnels.evict(|key| way::holds(key, before.snapshot(), view.snapshot()));
+        before = Rc::clone(&view);
         worker.leases.review(&view).await;
     }
 }
@@ -230,6 +247,7 @@ async fn close_idle(worker: Rc<Worker>) {
     loop {
         tokio::time::sleep(IDLE_CHECK).await;
         worker.pool.close_idle(IDLE_TIMEOUT);
+        worker.tunnels.close_idle(TUNNEL_IDLE_TIMEOUT);
     }
 }
 
