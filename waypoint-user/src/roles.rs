@@ -2,4 +2,7 @@
 //!
 //! **Invariant:** no other module imports this one.
 
+pub mod agent;
+mod applied;
+mod parts;
 pub mod standalone;
