@@ -57,11 +57,17 @@ async fn admit_or_rest(
 ) {
     match accepted {
         Ok((stream, remote)) => admit(worker, stream, remote),
-        Err(cause) if out_of_descriptors(&cause) => {
-            worker.limits.file_descriptors.hit();
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-        }
-        Err(cause) => tracing::debug!(%cause, "a connection was gone before it was accepted"),
+        Err(cause) => rest(worker, &cause).await,
+    }
+}
+
+/// Rests when accepting failed because there are no file descriptors.
+pub(super) async fn rest(worker: &Worker, cause: &io::Error) {
+    if out_of_descriptors(cause) {
+        worker.limits.file_descriptors.hit();
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    } else {
+        tracing::debug!(%cause, "a connection was gone before it was accepted");
     }
 }
 

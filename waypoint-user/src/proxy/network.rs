@@ -69,3 +69,7 @@ impl Network for OwnNetwork {
         Err(io::Error::new(io::ErrorKind::Unsupported, what))
     }
 }
+
+/// The abstract address of the door of a waypoint for the agent of its node, without the NUL before
+/// it.
+pub const LOCAL_DOOR: &[u8] = b"waypoint/hbone";

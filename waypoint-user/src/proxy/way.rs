@@ -3,7 +3,12 @@
 //! **Invariant:** connections that prove different identities, or speak for different clients, have
 //! different ways; nothing that is kept by way is shared between them.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    hash::{Hash, Hasher},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use tokio::time::timeout;
 
@@ -14,8 +19,8 @@ use crate::{
 };
 
 use super::{
-    Settings, network::Network, network::Vantage, respond::Fault, socket, stream::Stream,
-    view::Endpoint, worker::Worker,
+    Duty, Settings, limits::TUNNEL_TIMEOUT, network::Network, network::Vantage, respond::Fault,
+    socket, stream::Stream, view::Endpoint, worker::Worker,
 };
 
 /// A way to an endpoint.
@@ -28,7 +33,7 @@ pub(super) enum Way {
 }
 
 /// A way by HBONE.
-#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Tunnel {
     /// The connection below.
     pub(super) key: hbone::Key,
@@ -41,6 +46,14 @@ pub(super) struct Tunnel {
 }
 
 impl Way {
+    /// Whether it still leads to what it led to, as far as the mesh tells.
+    pub(super) fn still_leads(&self, before: &Snapshot, now: &Snapshot) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Tunnel(tunnel) => holds(&tunnel.key, before, now),
+        }
+    }
+
     /// The way to an endpoint: by HBONE as `source` where the endpoint speaks it and we have an
     /// identity, else by TCP. `client` is in whose name.
     pub(super) fn to(
@@ -94,19 +107,33 @@ impl Way {
     }
 }
 
+/// Ways are looked up by each request, so that only what tells most of them apart is hashed.
+impl Hash for Tunnel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+        self.client.as_ref().map(|client| &client.service_account).hash(state);
+    }
+}
+
 impl Tunnel {
     /// Opens a stream.
     async fn open(&self, worker: &Worker) -> Result<hbone::Stream, Fault> {
         let identities = worker.identities.clone().ok_or(Fault::NoIdentity)?;
-        let connect = Connect { client: self.client.clone(), ..Connect::to_address(self.address) };
+        let connect = Connect {
+            client: self.client.clone(),
+            via: matches!(worker.settings.duty, Duty::Waypoint(_)).then(|| WAYPOINT.to_owned()),
+            ..Connect::to_address(self.address)
+        };
         let dial = secure(
             identities,
             self.key.clone(),
             self.vantage.clone(),
             (Arc::clone(&worker.network), worker.settings.clone()),
         );
-        let opened = worker.tunnels.open(&self.key, &connect, dial).await;
-        opened.map_err(|cause| Fault::ConnectFailed(cause.to_string()))
+        match timeout(TUNNEL_TIMEOUT, worker.tunnels.open(&self.key, &connect, dial)).await {
+            Ok(opened) => opened.map_err(|cause| Fault::ConnectFailed(cause.to_string())),
+            Err(_) => Err(Fault::ConnectTimeout),
+        }
     }
 }
 
@@ -145,3 +172,6 @@ pub(super) async fn secure(
 /// What a timeout of HBONE's port usually means, in ztunnel's words.
 pub(super) const BLOCKED: &str =
     "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008";
+
+/// How a waypoint says what it is (Istio, `x-istio-source`).
+const WAYPOINT: &str = "waypoint";
