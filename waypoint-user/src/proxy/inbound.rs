@@ -94,7 +94,7 @@ async fn serve(
     let each = |incoming| {
         task::spawn_local("delivery", deliver(Rc::clone(&line), incoming));
     };
-    let settings = hbone::Settings { streams_max: 100, accepted_streams_max: 200 };
+    let settings = worker.hbone.clone();
     let serving = hbone::serve(stream, &settings, worker.drain.clone(), each);
     let gone =
         broken(&worker, |view| (!is_same(&pod, view.snapshot())).then_some(Failure::PodGone));

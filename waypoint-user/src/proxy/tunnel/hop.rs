@@ -18,7 +18,7 @@ use crate::{
         workload::{NetnsRef, Workload},
     },
     proxy::{
-        Duty, LocalHop,
+        Duty, LOCAL_DOOR, LocalHop,
         connection::Connection,
         failure::Failure,
         flow::Flow,
@@ -183,7 +183,7 @@ async fn by_socket(
 /// Connects to the socket of a waypoint.
 async fn knock(network: Arc<dyn Network>, netns: NetnsRef) -> Result<Box<dyn Io>, hbone::Error> {
     let failed = |cause: std::io::Error| hbone::Error::Connect(socket::reason(&cause));
-    let stream = network.unix(&netns, LOCAL_SOCKET).map_err(failed)?;
+    let stream = network.unix(&netns, LOCAL_DOOR).map_err(failed)?;
     stream.set_nonblocking(true).map_err(failed)?;
     Ok(Box::new(UnixStream::from_std(stream).map_err(failed)?))
 }
@@ -196,11 +196,11 @@ fn head(
     source: Option<&Arc<SpiffeId>>,
 ) -> Connect {
     Connect {
-        authority: hbone::Authority::Address(to.authority),
         forwarded: Some(Forwarded { client: connection.remote, host: to.host.clone() }),
         baggage: baggage(pod),
-        traceparent: Some(traceparent()),
-        client: source.cloned(),
+        traceparent: Some(hbone::trace::fresh()),
+        source: source.cloned(),
+        ..Connect::to_address(to.authority)
     }
 }
 
@@ -217,12 +217,3 @@ fn baggage(pod: &Workload) -> Baggage {
         zone: None,
     }
 }
-
-/// A new trace, which is the connection's (W3C Trace Context, version 00).
-fn traceparent() -> String {
-    let (trace, span) = (fastrand::u128(1..), fastrand::u64(1..));
-    format!("00-{trace:032x}-{span:016x}-01")
-}
-
-/// The abstract name at which a waypoint listens for the agent of its node.
-const LOCAL_SOCKET: &[u8] = b"waypoint/hbone";
