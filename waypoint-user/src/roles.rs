@@ -2,4 +2,6 @@
 //!
 //! **Invariant:** no other module imports this one.
 
+pub mod controller;
 pub mod standalone;
+pub mod token;
