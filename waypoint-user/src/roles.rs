@@ -5,4 +5,6 @@
 pub mod agent;
 mod applied;
 mod parts;
+pub mod controller;
 pub mod standalone;
+pub mod token;
