@@ -2,4 +2,6 @@
 //!
 //! **Invariant:** no other module imports this one.
 
+mod parts;
+pub mod proxy;
 pub mod standalone;
