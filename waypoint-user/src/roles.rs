@@ -5,4 +5,8 @@
 pub mod agent;
 mod applied;
 mod parts;
+pub mod controller;
+mod parts;
+pub mod proxy;
 pub mod standalone;
+pub mod token;

@@ -45,9 +45,9 @@ impl Failure {
     pub(super) fn flag(&self) -> &'static str {
         match self {
             Self::Denied(_) | Self::Revoked => "DENY",
-            Self::Identity(_) => "IDENTITY_ERROR",
+            Self::Identity(_) | Self::Tunnel(hbone::Error::Identity(_)) => "IDENTITY_ERROR",
             Self::Tunnel(hbone::Error::Tls(_)) => "TLS_FAILURE",
-            Self::Tunnel(hbone::Error::Http2(_)) => "H2_HANDSHAKE_FAILURE",
+            Self::Tunnel(hbone::Error::Http2(_) | hbone::Error::Dead) => "H2_HANDSHAKE_FAILURE",
             Self::Tunnel(hbone::Error::Connect(cause)) if cause == BLOCKED => "NETWORK_POLICY",
             _ => "CONNECT",
         }

@@ -94,7 +94,8 @@ async fn serve(
     let each = |incoming| {
         task::spawn_local("delivery", deliver(Rc::clone(&line), incoming));
     };
-    let serving = hbone::serve(stream, &worker.hbone, worker.drain.clone(), each);
+    let settings = worker.hbone.clone();
+    let serving = hbone::serve(stream, &settings, worker.drain.clone(), each);
     let gone =
         broken(&worker, |view| (!is_same(&pod, view.snapshot())).then_some(Failure::PodGone));
     tokio::select! {

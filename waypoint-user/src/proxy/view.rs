@@ -117,7 +117,7 @@ impl View {
         if let Some(known) = self.guards.borrow().get(&workload.name) {
             return Rc::clone(known);
         }
-        let guard = Rc::new(Policies::default());
+        let guard = Rc::new(Policies::at_destination(&self.snapshot, workload));
         self.guards.borrow_mut().insert(workload.name.clone(), Rc::clone(&guard));
         guard
     }

@@ -94,7 +94,7 @@ fn judge(
         Authority::Address(address) => select::Authority::Address(*address),
         Authority::Host(host, port) => select::Authority::Host(host, *port),
     };
-    let asked = || format!("{:?}", connect.authority);
+    let asked = || connect.authority.to_string();
     let delivery = match select::inbound(view.snapshot(), &line.pod, authority) {
         Inbound::Deliver { address, destination, service, .. } => {
             if let Some(service) = service {

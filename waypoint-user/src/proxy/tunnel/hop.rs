@@ -12,13 +12,13 @@ use std::{
 use tokio::{net::UnixStream, time::timeout};
 
 use crate::{
-    hbone::{self, Baggage, Connect, Forwarded, Io, Key, trace},
+    hbone::{self, Baggage, Connect, Forwarded, Io, Key},
     mesh::{
         spiffe::SpiffeId,
         workload::{NetnsRef, Workload},
     },
     proxy::{
-        Duty, LocalHop,
+        Duty, LOCAL_DOOR, LocalHop,
         connection::Connection,
         failure::Failure,
         flow::Flow,
@@ -183,7 +183,7 @@ async fn by_socket(
 /// Connects to the socket of a waypoint.
 async fn knock(network: Arc<dyn Network>, netns: NetnsRef) -> Result<Box<dyn Io>, hbone::Error> {
     let failed = |cause: std::io::Error| hbone::Error::Connect(socket::reason(&cause));
-    let stream = network.unix(&netns, LOCAL_SOCKET).map_err(failed)?;
+    let stream = network.unix(&netns, LOCAL_DOOR).map_err(failed)?;
     stream.set_nonblocking(true).map_err(failed)?;
     Ok(Box::new(UnixStream::from_std(stream).map_err(failed)?))
 }
@@ -196,13 +196,11 @@ fn head(
     source: Option<&Arc<SpiffeId>>,
 ) -> Connect {
     Connect {
-        authority: hbone::Authority::Address(to.authority),
         forwarded: Some(Forwarded { client: connection.remote, host: to.host.clone() }),
         baggage: baggage(pod),
-        traceparent: Some(trace::fresh()),
-        client: None,
+        traceparent: Some(hbone::trace::fresh()),
         source: source.cloned(),
-        via: None,
+        ..Connect::to_address(to.authority)
     }
 }
 
@@ -219,6 +217,3 @@ fn baggage(pod: &Workload) -> Baggage {
         zone: None,
     }
 }
-
-/// The abstract name at which a waypoint listens for the agent of its node.
-const LOCAL_SOCKET: &[u8] = b"waypoint/hbone";
