@@ -5,6 +5,8 @@ use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::wire;
+
 use super::{
     address::{Addresses, Family},
     command,
@@ -97,6 +99,15 @@ impl Authority {
     /// Lets a pod in as a service account's, `namespace/name`.
     pub fn admit_account(&self, account: &str) -> Result<Admittance> {
         self.admit("--service-account", account)
+    }
+
+    /// Somebody who can sign as this authority does, without asking it.
+    pub fn impostor(&self) -> Result<wire::Authority> {
+        let read = |file: &str| {
+            let path = self.directory().join(file);
+            fs::read_to_string(&path).with_context(|| path.display().to_string())
+        };
+        wire::Authority::of(&read("ca-key.pem")?, &read("ca-cert.pem")?, &read("root-cert.pem")?)
     }
 
     fn admit(&self, option: &str, name: &str) -> Result<Admittance> {
