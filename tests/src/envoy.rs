@@ -1,7 +1,7 @@
 //! Envoy, as the other side of HBONE and as what we are measured against.
 //!
-//! It speaks HBONE as Istio configures it (pilot `core/listener_waypoint.go`), written here from the
-//! protocol; nothing of it is part of the product.
+//! It speaks HBONE as Istio configures it (pilot `core/listener_waypoint.go`), written here from
+//! the protocol; nothing of it is part of the product.
 //!
 //! **Invariant:** one worker thread, no access log, no admin port: what runs is what was asked for.
 

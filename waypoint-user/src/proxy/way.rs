@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use tokio::time::timeout;
 
 use crate::{
-    hbone::{self, Authority, Baggage, Connect, Io},
+    hbone::{self, Connect, Io},
     identity::Identities,
     mesh::{spiffe::SpiffeId, workload::Transport},
 };
@@ -84,13 +84,7 @@ impl Tunnel {
     /// Opens a stream.
     async fn open(&self, worker: &Worker) -> Result<hbone::Stream, Fault> {
         let identities = worker.identities.clone().ok_or(Fault::NoIdentity)?;
-        let connect = Connect {
-            authority: Authority::Address(self.address),
-            forwarded: None,
-            baggage: Baggage::default(),
-            traceparent: None,
-            client: self.client.clone(),
-        };
+        let connect = Connect { client: self.client.clone(), ..Connect::to_address(self.address) };
         let dial = secure(
             identities,
             self.key.clone(),

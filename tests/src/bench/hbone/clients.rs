@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use rustls::ClientConfig;
@@ -75,11 +75,11 @@ pub(super) fn measure(stage: &Stage, running: &Running, period: Duration) -> Res
         let window = Arc::new(Window::default());
         let mut clients = JoinSet::new();
         start(running, &window, &mut clients).await?;
-        time::sleep(WARM_UP).await;
+        keep_busy(&mut clients, WARM_UP).await?;
         let process = running.proxy.id();
         let (began, before) = (Instant::now(), usage::cpu_time(process)?);
         window.is_open.store(true, Ordering::Relaxed);
-        time::sleep(period).await;
+        keep_busy(&mut clients, period).await?;
         let (took, after) = (began.elapsed(), usage::cpu_time(process)?);
         window.is_over.store(true, Ordering::Relaxed);
         let mut times = Vec::new();
@@ -113,6 +113,17 @@ struct Window {
 
 /// Clients, each of which ends with the times of its requests.
 type Clients = JoinSet<Result<Vec<Duration>>>;
+
+/// Lets the clients ask for a while; none of them ends by itself, but for a failure.
+async fn keep_busy(clients: &mut Clients, period: Duration) -> Result<()> {
+    match time::timeout(period, clients.join_next()).await {
+        Err(_over) => Ok(()),
+        Ok(ended) => {
+            ended.context("there are no clients")???;
+            bail!("a client ended before it was told to")
+        }
+    }
+}
 
 /// Makes the connections one after the other, so that none times out, and starts their clients.
 async fn start(running: &Running, window: &Arc<Window>, clients: &mut Clients) -> Result<()> {

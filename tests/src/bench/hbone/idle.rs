@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use bytes::BytesMut;
 use http::HeaderMap;
 use tokio::time;
@@ -19,17 +19,31 @@ pub(super) fn measure(stage: &Stage, running: &Running) -> Result<f64> {
         for _ in 0..FIRST {
             held.push(open(running).await?);
         }
-        time::sleep(SETTLE).await;
-        let before = running.proxy.resident_bytes()?;
+        let before = settled(running).await?;
         for _ in 0..COUNT {
             held.push(open(running).await?);
         }
-        time::sleep(SETTLE).await;
-        let after = running.proxy.resident_bytes()?;
+        let after = settled(running).await?;
         ensure!(held.len() == FIRST + COUNT, "a connection is missing");
         let grown = u32::try_from(after.saturating_sub(before) / 1024)?;
         Ok(f64::from(grown) / f64::from(u32::try_from(COUNT)?))
     })
+}
+
+/// Resident bytes, once they have not changed for a while.
+async fn settled(running: &Running) -> Result<u64> {
+    let mut ticks = time::interval(TICK);
+    let (mut bytes, mut unchanged) = (0, 0);
+    for _ in 0..TICKS_MAX {
+        ticks.tick().await;
+        let now = running.proxy.resident_bytes()?;
+        unchanged = if now == bytes { unchanged + 1 } else { 0 };
+        bytes = now;
+        if unchanged == TICKS {
+            return Ok(bytes);
+        }
+    }
+    bail!("the memory of the proxy did not settle")
 }
 
 /// A connection with a tunnel that has carried one request.
@@ -43,4 +57,6 @@ async fn open(running: &Running) -> Result<impl Sized> {
 /// They make the proxy allocate what it allocates once.
 const FIRST: usize = 50;
 const COUNT: usize = 2000;
-const SETTLE: Duration = Duration::from_secs(2);
+const TICK: Duration = Duration::from_millis(250);
+const TICKS: u32 = 8;
+const TICKS_MAX: u32 = 120;

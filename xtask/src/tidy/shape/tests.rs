@@ -33,7 +33,10 @@ fn a_line_ends_within_a_hundred_columns() {
 #[test]
 fn a_function_takes_five_parameters() {
     assert!(complaints("fn f(a: A, b: A, c: A, d: A, e: A) {}").is_empty());
-    assert_eq!(complaints("fn f(a: A, b: A, c: A, d: A, e: A, f: A) {}").len(), 1);
+    let six = "fn f(a: A, b: A, c: A, d: A, e: A, f: A) {}";
+    assert_eq!(complaints(six).len(), 1);
+    assert_eq!(complaints(&format!("impl S {{\n    {six}\n}}\n")).len(), 1);
+    assert!(complaints(&format!("impl T for S {{\n    {six}\n}}\n")).is_empty());
 }
 
 #[test]
