@@ -2,4 +2,8 @@
 //!
 //! **Invariant:** no other module imports this one.
 
+pub mod controller;
+mod parts;
+pub mod proxy;
 pub mod standalone;
+pub mod token;

@@ -10,7 +10,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use waypoint_user::{kernel, roles::standalone, telemetry::task};
+use waypoint_user::{
+    kernel,
+    roles::{controller, standalone, token},
+    telemetry::task,
+};
 
 use self::args::{Command, Role};
 
@@ -26,6 +30,21 @@ fn main() -> Result<()> {
                 listen_for_signals(shutdown.clone())?;
                 Ok(standalone::run(config, level, shutdown).await?)
             })
+        }
+        Role::Controller(arguments) => {
+            let level = arguments.log.start()?;
+            let config = arguments.into_config();
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            runtime.block_on(async {
+                let shutdown = CancellationToken::new();
+                listen_for_signals(shutdown.clone())?;
+                Ok(controller::run(config, level, shutdown).await?)
+            })
+        }
+        Role::Token(arguments) => {
+            let caller = arguments.caller().context("name --node or --service-account")?;
+            println!("{}", token::sign(&arguments.ca_dir, &caller, arguments.lifetime())?);
+            Ok(())
         }
         Role::Cleanup(node) => {
             let mut removed = kernel::cleanup(&node.settings())?;
