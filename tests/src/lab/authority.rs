@@ -5,6 +5,8 @@ use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result};
 
+use tokio::runtime::Builder;
+
 use super::{
     address::{Addresses, Family},
     command,
@@ -13,6 +15,7 @@ use super::{
     netns::Netns,
     underlay::Underlay,
 };
+use crate::wire::{Credentials, Desk};
 
 /// The controller, in a namespace of its own.
 // Fields are dropped in this order: first what runs, then where it runs.
@@ -33,6 +36,18 @@ pub struct Admittance {
 }
 
 impl Admittance {
+    /// Asks, from inside a namespace, for a certificate of an identity.
+    pub fn certificate(&self, netns: &Netns, identity: &str) -> Result<Credentials> {
+        let desk = Desk {
+            address: self.address,
+            name: NAME.to_owned(),
+            root: fs::read_to_string(&self.root)?,
+            token: fs::read_to_string(&self.token)?,
+        };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        netns.within(|| runtime.block_on(desk.issue(identity)))
+    }
+
     /// As arguments.
     pub fn arguments(&self) -> [OsString; 8] {
         let Self { address, root, token } = self;
