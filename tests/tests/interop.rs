@@ -156,9 +156,13 @@ fn visit(lab: &Lab, path: &str) -> Result<Visit> {
     let waypoint = lab.waypoint("waypoint")?;
     let lines = waypoint.access_log()?.len();
     let reply = call(lab, path).with_context(|| waypoint.last_words(20))?;
-    let line = waypoint.wait_for_line("of the request", lines, |line| line["path"] == *path)?;
-    ensure!(line["response_code"] == reply.status, "{} but logged {line}", reply.status);
-    Ok(Visit { reply, line })
+    let line = waypoint.wait_for_line("of the request", lines, |line| {
+        line.get("path").is_some_and(|logged| logged == path)
+    })?;
+    let visit = Visit { reply, line };
+    let (code, line) = (visit.logged("response_code"), &visit.line);
+    ensure!(code == visit.reply.status.to_string(), "{} but logged {line}", visit.reply.status);
+    Ok(visit)
 }
 
 fn directory(lab: &Lab, side: &str) -> PathBuf {

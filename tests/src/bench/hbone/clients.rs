@@ -114,14 +114,7 @@ async fn start(target: &Target, window: &Arc<Window>, clients: &mut Clients) -> 
     match target.shape {
         Shape::Connections(count) => {
             for _ in 0..count {
-                let duct = match &target.proof {
-                    None => Duct::Plain(target.connect().await?),
-                    Some(_) => {
-                        let config = target.config(tls::HTTP1)?;
-                        let stream = tls::connect(config, target.connect().await?).await?;
-                        Duct::Dialled(Box::new(stream))
-                    }
-                };
+                let duct = connection(target).await?;
                 clients.spawn(ask(duct, None, target.request(), Arc::clone(window)));
             }
         }
@@ -138,6 +131,16 @@ async fn start(target: &Target, window: &Arc<Window>, clients: &mut Clients) -> 
         }
     }
     Ok(())
+}
+
+/// A connection without tunnels.
+async fn connection(target: &Target) -> Result<Duct> {
+    let stream = target.connect().await?;
+    if target.proof.is_none() {
+        return Ok(Duct::Plain(stream));
+    }
+    let stream = tls::connect(target.config(tls::HTTP1)?, stream).await?;
+    Ok(Duct::Dialled(Box::new(stream)))
 }
 
 /// One connection, and a client for each of its tunnels.
