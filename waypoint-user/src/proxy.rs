@@ -23,14 +23,16 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    hbone,
     identity::Identities,
     mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
     telemetry::{access::AccessLog, metrics::Registry},
 };
 
-pub use self::network::{Doors, Network, OwnNetwork, Vantage};
+pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,
+    seats::Seats,
     worker::{Equipment, Worker, pin},
 };
 
@@ -41,18 +43,22 @@ mod head;
 mod http;
 mod lease;
 pub mod limits;
+pub mod listen;
 mod network;
 mod peer;
 mod record;
 mod respond;
+mod seats;
 mod silence;
 mod sniff;
 mod socket;
 mod stream;
 mod tcp;
+mod terminate;
 mod upstream;
 mod view;
 mod way;
+mod ways;
 mod worker;
 
 /// What the engine is told once.
@@ -73,6 +79,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Connections from clients that one worker keeps at a time; more are reset.
     pub connections_max: usize,
+    /// Connections of HBONE from peers that one worker keeps at a time; more are reset.
+    pub tunnels_max: usize,
 }
 
 impl Default for Settings {
@@ -85,6 +93,7 @@ impl Default for Settings {
             identity: None,
             connect_timeout: Duration::from_secs(5),
             connections_max: 16 * 1024,
+            tunnels_max: 4096,
         }
     }
 }
@@ -156,13 +165,24 @@ impl Engine {
         }
         let drain = CancellationToken::new();
         let gauges = Gauges::register(&telemetry.registry, settings.workers);
+        let seats = Seats::for_each(settings.workers, &telemetry.registry);
         let drain_all = drain.clone();
-        let equipment =
-            Equipment { settings, snapshots, origins, network, identities, telemetry, drain };
+        let hbone = hbone::Settings::new(&telemetry.registry);
+        let equipment = Equipment {
+            settings,
+            snapshots,
+            origins,
+            network,
+            identities,
+            hbone,
+            telemetry,
+            drain,
+        };
         let mut workers = Vec::with_capacity(doors.len());
-        for (number, (doors, gauges)) in doors.into_iter().zip(gauges).enumerate() {
+        let counts = gauges.into_iter().zip(seats);
+        for (number, (doors, counts)) in doors.into_iter().zip(counts).enumerate() {
             let equipment = equipment.clone();
-            let run = move || Worker::run(equipment, doors, gauges);
+            let run = move || Worker::run(equipment, doors, counts);
             // Workers that were started before the one that fails end, as nobody could drain them.
             let started = start_worker(number, run).inspect_err(|_| drain_all.cancel())?;
             workers.push(started);

@@ -4,7 +4,6 @@
 use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result};
-
 use tokio::runtime::Builder;
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
     netns::Netns,
     underlay::Underlay,
 };
-use crate::wire::{Credentials, Desk};
+use crate::wire::{self, Credentials, Desk};
 
 /// The controller, in a namespace of its own.
 // Fields are dropped in this order: first what runs, then where it runs.
@@ -112,6 +111,15 @@ impl Authority {
     /// Lets a pod in as a service account's, `namespace/name`.
     pub fn admit_account(&self, account: &str) -> Result<Admittance> {
         self.admit("--service-account", account)
+    }
+
+    /// Somebody who can sign as this authority does, without asking it.
+    pub fn impostor(&self) -> Result<wire::Authority> {
+        let read = |file: &str| {
+            let path = self.directory().join(file);
+            fs::read_to_string(&path).with_context(|| path.display().to_string())
+        };
+        wire::Authority::of(&read("ca-key.pem")?, &read("ca-cert.pem")?, &read("root-cert.pem")?)
     }
 
     fn admit(&self, option: &str, name: &str) -> Result<Admittance> {

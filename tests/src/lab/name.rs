@@ -34,6 +34,7 @@ impl Name {
     }
 
     /// A name below this one, for a process with files of its own.
+    #[must_use]
     pub fn part(&self, thing: impl Display) -> Self {
         Self(self.of(thing))
     }

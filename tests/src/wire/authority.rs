@@ -39,6 +39,12 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), intermediate, root: root_pem })
     }
 
+    /// Another's, whose intermediate and root are in PEM.
+    pub fn of(key: &str, intermediate: &str, root: &str) -> Result<Self> {
+        let issuer = Issuer::from_ca_cert_pem(intermediate, KeyPair::from_pem(key)?)?;
+        Ok(Self { issuer, intermediate: intermediate.to_owned(), root: root.to_owned() })
+    }
+
     /// A leaf with one URI name, good for both ends of a connection.
     pub fn issue(&self, identity: &str) -> Result<Credentials> {
         let key = KeyPair::generate()?;

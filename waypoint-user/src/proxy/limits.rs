@@ -71,6 +71,16 @@ pub const KEEPALIVE_AFTER: Duration = Duration::from_mins(5);
 /// closed.
 pub const DRAIN_FIRST_BYTES_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// How long a peer of HBONE may take to agree on TLS, and how long an endpoint may take to grant a
+/// stream; then the connection or stream is given up. The first is counted as `tls_handshake`.
+pub const TUNNEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection of HBONE that we opened may carry nothing; then it is closed.
+pub const TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// Ways to endpoints that a worker remembers; then it forgets them all.
+pub const WAYS_MAX: usize = 16 * 1024;
+
 /// Pairs of parties whose counters one connection remembers.
 pub const METERS_MAX: usize = 32;
 
@@ -79,6 +89,10 @@ pub const METERS_MAX: usize = 32;
 pub(super) struct Limits {
     /// [`Settings::connections_max`](super::Settings::connections_max).
     pub(super) connections: Limit,
+    /// [`Settings::tunnels_max`](super::Settings::tunnels_max).
+    pub(super) tunnels: Limit,
+    /// [`TUNNEL_TIMEOUT`] of peers.
+    pub(super) tls_handshake: Limit,
     /// No file descriptor for a connection.
     pub(super) file_descriptors: Limit,
     /// [`IDLE_PER_ENDPOINT_MAX`] and [`IDLE_MAX`].
@@ -94,6 +108,8 @@ impl Limits {
     pub(super) fn new(registry: &Registry) -> Self {
         Self {
             connections: registry.limit("connections"),
+            tunnels: registry.limit("tunnels"),
+            tls_handshake: registry.limit("tls_handshake"),
             file_descriptors: registry.limit("file_descriptors"),
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),

@@ -68,3 +68,7 @@ impl Network for OwnNetwork {
         Ok(None)
     }
 }
+
+/// The abstract address of the door of a waypoint for the agent of its node, without the NUL before
+/// it.
+pub const LOCAL_DOOR: &[u8] = b"waypoint/hbone";

@@ -1,12 +1,15 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it
 //! matters.
 
+mod endpoints;
 mod http1;
 mod http2;
 mod lab;
 mod limits;
+mod peers;
 mod refusals;
 mod routes;
 mod silence;
 mod tcp;
 mod upgrades;
+mod waypoint;

@@ -10,21 +10,14 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use waypoint_user::{
-    kernel,
-    roles::standalone,
-    telemetry::{
-        logging::{self, Format},
-        task,
-    },
-};
+use waypoint_user::{kernel, roles::standalone, telemetry::task};
 
 use self::args::{Command, Role};
 
 fn main() -> Result<()> {
     match Command::parse().role {
         Role::Standalone(arguments) => {
-            let level = logging::init(&arguments.log, Format::from(arguments.log_format))?;
+            let level = arguments.log.start()?;
             let config = arguments.into_config();
             // Control work; the engine has threads of its own.
             let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
