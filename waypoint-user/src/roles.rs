@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** no other module imports this one.
 
+pub mod agent;
+mod applied;
+mod parts;
 pub mod controller;
 mod parts;
 pub mod proxy;
