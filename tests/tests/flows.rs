@@ -115,7 +115,8 @@ story!(observe_shows_a_connection_as_it_happens, |lab| {
     let watched = Watched::start(shop(lab))?;
     let _observe = watched.observe(&["--pod", "web", "-o", "json"])?;
     watched.curl(&watched.pod_url()?)?;
-    let line = watched.observed(|line| line["event"] == "closed" && line["reporter"] == "source")?;
+    let line =
+        watched.observed(|line| line["event"] == "closed" && line["reporter"] == "source")?;
     assert_eq!(line["source"]["pod"], "shop/web");
     assert_eq!(line["destination"]["pod"], "shop/reviews-v1");
     assert_eq!(line["path"], "direct");

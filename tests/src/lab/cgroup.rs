@@ -26,7 +26,8 @@ impl Cgroup {
     pub fn create(lab: &Name) -> Result<Self> {
         let mounts = fs::read_to_string("/proc/self/mounts")?;
         let mount = mounts.lines().find(|line| line.starts_with("cgroup2 "));
-        let root = mount.and_then(|line| line.split(' ').nth(1)).context("no cgroup2 is mounted")?;
+        let root =
+            mount.and_then(|line| line.split(' ').nth(1)).context("no cgroup2 is mounted")?;
         let path = Path::new(root).join(lab.to_string());
         fs::create_dir(&path).with_context(|| format!("make {}", path.display()))?;
         Ok(Self(path))

@@ -83,7 +83,7 @@ impl DataPath {
         tracing::info!(replaced, pins = %settings.pin_dir.display(), "eBPF programs in place");
         let listeners = listeners::open(agent.netns(), settings.workers, settings.inbound)?;
         let in_slots = listeners.first().map_or_else(|| Ok(Vec::new()), Listeners::in_slots)?;
-        let sockets = Sockets::new(agent.netns().duplicate()?)?;
+        let sockets = Sockets::new(agent.netns().duplicate()?);
         let counts = Counts::export(registry);
         counters::export(registry, maps::stats(&pins)?);
         let mut data_path = Self {

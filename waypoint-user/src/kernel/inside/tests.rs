@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::PathBuf};
 use super::*;
 
 fn sockets() -> Sockets {
-    Sockets::new(Netns::current().unwrap()).unwrap()
+    Sockets::new(Netns::current().unwrap())
 }
 
 #[test]
@@ -18,6 +18,6 @@ fn a_pod_of_which_nothing_is_known_is_named() {
 #[test]
 fn a_file_that_is_no_namespace_is_named() {
     let netns = NetnsRef::Path(PathBuf::from("/etc/hostname"));
-    let error = sockets().unix_in(&netns, b"waypoint/none").unwrap_err();
+    let error = sockets().unix_in(&netns).unwrap_err();
     assert!(error.to_string().contains("/etc/hostname"), "{error}");
 }
