@@ -1,8 +1,13 @@
 //! Sockets of a node: its own, those of its pods, and those that reach its pods.
 
-use std::{io, net::SocketAddr, os::unix::net::UnixStream};
+use std::{
+    ffi::OsStr,
+    io,
+    net::SocketAddr,
+    os::unix::{ffi::OsStrExt, net::UnixStream},
+};
 
-use socket2::Socket;
+use socket2::{SockAddr, Socket};
 
 use crate::{
     kernel::Sockets,
@@ -39,6 +44,10 @@ impl Network for NodeNetwork {
     }
 
     fn unix(&self, netns: &NetnsRef, name: &[u8]) -> io::Result<UnixStream> {
-        self.sockets.unix_in(netns, name)
+        let socket = self.sockets.unix_in(netns)?;
+        let mut address = vec![0];
+        address.extend_from_slice(name);
+        socket.connect(&SockAddr::unix(OsStr::from_bytes(&address))?)?;
+        Ok(socket.into())
     }
 }
