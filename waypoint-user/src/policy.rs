@@ -31,6 +31,7 @@
 use std::net::SocketAddr;
 
 use crate::mesh::{
+    object::ObjectName,
     request::{Peer, RequestHead},
     service::Service,
     snapshot::Snapshot,
@@ -109,6 +110,12 @@ impl Policies {
             rule: format!("ns[{root}]-policy[{STRICT_POLICY}]-rule[0]"),
         });
         Self { mutual_tls: strict, ..Self::of_layer(&attached, Layer::Destination) }
+    }
+
+    /// The names of the AuthorizationPolicies of [`Self::at_destination`].
+    pub fn names_at_destination(snapshot: &Snapshot, workload: &Workload) -> Vec<ObjectName> {
+        let attached = attachment::at_destination(snapshot, workload);
+        attached.iter().map(|policy| policy.name.clone()).collect()
     }
 
     /// Whether nothing is ever denied.

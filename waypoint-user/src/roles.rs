@@ -4,7 +4,6 @@
 
 pub mod agent;
 mod applied;
-mod parts;
 pub mod controller;
 mod parts;
 pub mod proxy;

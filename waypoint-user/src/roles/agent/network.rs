@@ -45,9 +45,8 @@ impl Network for NodeNetwork {
 
     fn unix(&self, netns: &NetnsRef, name: &[u8]) -> io::Result<UnixStream> {
         let socket = self.sockets.unix_in(netns)?;
-        let mut address = vec![0];
-        address.extend_from_slice(name);
-        socket.connect(&SockAddr::unix(OsStr::from_bytes(&address))?)?;
+        let abstract_name = [b"\0", name].concat();
+        socket.connect(&SockAddr::unix(OsStr::from_bytes(&abstract_name))?)?;
         Ok(socket.into())
     }
 }
