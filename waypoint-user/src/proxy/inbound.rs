@@ -21,7 +21,7 @@ use crate::{
 use self::deliver::deliver;
 use super::{
     Duty, accept::canonical, failure::Failure, flow::broken, limits::TUNNEL_TIMEOUT, socket,
-    socket::reset_on_drop, worker::Worker,
+    socket::reset_on_drop, terminate::revoked, worker::Worker,
 };
 
 mod claim;
@@ -87,7 +87,7 @@ async fn serve(
         pod: Arc::clone(&pod),
         remote,
         local,
-        identity: peer.identity,
+        identity: Arc::clone(&peer.identity),
         cut: cut.clone(),
     };
     let line = Rc::new(line);
@@ -99,10 +99,14 @@ async fn serve(
     let gone =
         broken(&worker, |view| (!is_same(&pod, view.snapshot())).then_some(Failure::PodGone));
     tokio::select! {
+        biased;
+        _ = gone => cut.cancel(),
+        () = revoked(&worker, &peer) => {
+            tracing::info!(%remote, identity = %peer.identity, "a peer was revoked and is cut");
+        }
         ended = serving => if let Err(cause) = ended {
             tracing::debug!(%remote, %cause, "a connection of hbone broke");
         },
-        _ = gone => cut.cancel(),
     }
 }
 
