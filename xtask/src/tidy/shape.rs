@@ -49,15 +49,19 @@ impl Shape<'_> {
             let what = format!("`{name}` has {lines} lines; split it at {FUNCTION_LINES_MAX}");
             self.complain(first, what);
         }
-        if signature.inputs.len() > PARAMETERS_MAX {
-            let what = format!("`{name}` has {} parameters", signature.inputs.len());
-            self.complain(first, format!("{what}; put those that belong together into a type"));
-        }
         if let Some((line, levels)) = self.deepest(first, last)
             && levels > LEVELS_MAX
         {
             let what = format!("`{name}` is {levels} levels deep; return early or name a part");
             self.complain(line, what);
+        }
+    }
+
+    fn judge_parameters(&mut self, signature: &syn::Signature) {
+        let (name, first) = (&signature.ident, signature.fn_token.span.start().line);
+        if signature.inputs.len() > PARAMETERS_MAX {
+            let what = format!("`{name}` has {} parameters", signature.inputs.len());
+            self.complain(first, format!("{what}; put those that belong together into a type"));
         }
     }
 
@@ -76,8 +80,21 @@ impl Shape<'_> {
 
 impl<'s> Visit<'s> for Shape<'_> {
     fn visit_item_fn(&mut self, item: &'s syn::ItemFn) {
+        self.judge_parameters(&item.sig);
         self.judge(&item.sig, &item.block);
         visit::visit_item_fn(self, item);
+    }
+
+    fn visit_item_impl(&mut self, item: &'s syn::ItemImpl) {
+        // What a trait asks for is judged where the trait is.
+        if item.trait_.is_none() {
+            let own = item.items.iter().filter_map(|item| match item {
+                syn::ImplItem::Fn(item) => Some(&item.sig),
+                _ => None,
+            });
+            own.for_each(|signature| self.judge_parameters(signature));
+        }
+        visit::visit_item_impl(self, item);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'s syn::ImplItemFn) {
@@ -86,6 +103,7 @@ impl<'s> Visit<'s> for Shape<'_> {
     }
 
     fn visit_trait_item_fn(&mut self, item: &'s syn::TraitItemFn) {
+        self.judge_parameters(&item.sig);
         if let Some(body) = &item.default {
             self.judge(&item.sig, body);
         }
