@@ -6,6 +6,7 @@
 //! **Invariant:** the first two ways are the same connection, to the same address, between the same
 //! pods; only our programs come and go.
 
+pub mod hbone;
 mod sample;
 
 use std::net::SocketAddr;

@@ -8,21 +8,31 @@
 mod acts;
 mod answer;
 mod ledger;
+mod mesh;
 mod narrator;
 mod prompt;
 mod scene;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use ledger::Ledger;
 use prompt::Prompt;
 use scene::Scene;
 
-/// Runs the demo; with `keep` it then leaves the shop open for a person to try things. True when
-/// everything was as expected.
-pub fn run(keep: bool) -> Result<bool> {
+/// Runs the demo, on one node or on two; with `keep` it then leaves the shop of one node open for a
+/// person to try things. True when everything was as expected.
+pub fn run(nodes: u8, keep: bool) -> Result<bool> {
     // Listening for Ctrl-C from the start lets an interrupted demo clean up behind itself.
     let prompt = Prompt::listen()?;
+    match nodes {
+        1 => on_one_node(&prompt, keep),
+        2 if keep => bail!("--keep is for one node; leave out --nodes"),
+        2 => mesh::run(&prompt),
+        other => bail!("the shop has one node or two, not {other}"),
+    }
+}
+
+fn on_one_node(prompt: &Prompt, keep: bool) -> Result<bool> {
     narrator::say(INTRODUCTION);
     let mut scene = Scene::open()?;
     let mut ledger = Ledger::default();

@@ -1,4 +1,5 @@
-//! A node with pods, in real network namespaces, with `waypointd standalone` on it.
+//! A node with pods, in real network namespaces, with `waypointd standalone` on it; or several
+//! nodes with `waypointd agent` on each, waypoints in pods and a certificate authority.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -24,18 +25,26 @@
 
 pub mod address;
 pub mod agent;
+pub mod authority;
 mod builder;
+pub mod capture;
 pub mod client;
 pub mod command;
+pub mod daemon;
 pub mod http;
+mod journey;
+pub mod load;
 pub mod manifests;
+mod mesh;
 pub mod metrics;
 mod name;
 pub mod netns;
+pub mod node;
 pub mod object;
 mod observe;
 pub mod process;
 pub mod topology;
+pub mod underlay;
 pub mod wait;
 
 use std::{collections::BTreeMap, fs::File, net::SocketAddr};
@@ -46,30 +55,41 @@ use serde_json::Value;
 
 pub use address::{Addresses, Family};
 pub use agent::Agent;
+pub use authority::Authority;
 pub use builder::LabBuilder;
+pub use capture::{Capture, Frames};
 pub use client::{Call, Client};
+pub use daemon::Daemon;
 pub use http::{Connection, Reply, Request};
+pub use load::{Load, Tally};
 pub use metrics::Metrics;
 pub use name::Name;
 pub use netns::Netns;
-pub use object::{Gateway, Namespace, Object, Pod, Service};
+pub use node::Node;
+pub use object::{Gateway, Namespace, Object, Pod, Service, WaypointPod};
 pub use observe::Visit;
 pub use process::Process;
+pub use underlay::Underlay;
 
 use client::Place;
 use manifests::Manifests;
+use mesh::Mesh;
+use node::Nodes;
+use object::Manifest;
 
 /// A lab that stands until it is dropped.
 // Fields are dropped in this order: first what runs, then where it runs.
 #[derive(Debug)]
 pub struct Lab {
     family: Family,
-    agent: Option<Agent>,
+    mesh: Option<Mesh>,
     pods: BTreeMap<String, Inhabitant>,
     services: BTreeMap<String, VirtualService>,
     manifests: Manifests,
-    node: Netns,
+    nodes: Nodes,
+    underlay: Option<Underlay>,
     name: Name,
+    agent_arguments: Vec<String>,
     last_words: bool,
     _turn: Option<Flock<File>>,
 }
@@ -79,9 +99,19 @@ pub struct Lab {
 struct Inhabitant {
     number: u8,
     addresses: Addresses,
+    node: String,
     servers: Vec<Process>,
     pod: Pod,
     netns: Netns,
+}
+
+impl Inhabitant {
+    fn manifest(&self) -> Manifest {
+        let Self { addresses, netns, .. } = self;
+        // A story may say that a pod is on a node which is not there.
+        let node = self.pod.node.as_ref().unwrap_or(&self.node);
+        self.pod.manifest(object::Place { netns: netns.name(), addresses: *addresses, node })
+    }
 }
 
 /// A Service's addresses and first port.
@@ -113,14 +143,19 @@ impl Lab {
         &self.name
     }
 
-    /// The node's network namespace.
+    /// The network namespace of the node, or of the first of several.
     pub fn node(&self) -> &Netns {
-        &self.node
+        &self.nodes.first.netns
     }
 
-    /// The agent.
+    /// A node of several.
+    pub fn node_named(&self, name: &str) -> Result<&Node> {
+        self.nodes.named(name)
+    }
+
+    /// The agent of the node, or of the first of several.
     pub fn agent(&self) -> Result<&Agent> {
-        self.agent.as_ref().context("the lab has no agent")
+        self.nodes.first.agent.as_ref().context("the lab has no agent")
     }
 
     /// Calls from a pod.
@@ -130,7 +165,12 @@ impl Lab {
 
     /// Calls from the node itself, as the kubelet makes them.
     pub fn from_node(&self) -> Client<'_> {
-        Client { lab: self, place: Place::Node }
+        self.from_node_named(&self.nodes.first.name)
+    }
+
+    /// Calls from one node of several.
+    pub fn from_node_named<'l>(&'l self, node: &'l str) -> Client<'l> {
+        Client { lab: self, place: Place::Node(node) }
     }
 
     /// The address and first port of a Service.
@@ -171,7 +211,9 @@ impl Lab {
 
     /// Writes a Gateway, and waits until it is in force.
     pub fn put_gateway(&mut self, gateway: Gateway) -> Result<()> {
-        self.edited(|manifests| manifests.put(gateway.manifest()))
+        let before = self.generation()?;
+        self.write_gateway(gateway)?;
+        self.settled_after(before)
     }
 
     /// Writes a file of manifests, and waits until it is in force.
@@ -189,13 +231,32 @@ impl Lab {
         self.edited(|manifests| manifests.remove(kind, name))
     }
 
+    /// Changes a pod's manifest but not the pod, and waits until that is in force.
+    pub fn edit_pod(&mut self, name: &str, change: impl FnOnce(Pod) -> Pod) -> Result<()> {
+        let before = self.generation()?;
+        let one = self.pods.get_mut(name).with_context(|| format!("no pod {name}"))?;
+        one.pod = change(one.pod.clone());
+        let manifest = one.manifest();
+        self.manifests.put(manifest)?;
+        self.settled_after(before)
+    }
+
     /// Ends a pod and makes one of the same name, addresses and servers in a new network namespace.
     pub fn recreate_pod(&mut self, name: &str) -> Result<()> {
+        self.recreate_pod_as(name, |pod| pod)
+    }
+
+    /// The same, but for what is changed.
+    pub fn recreate_pod_as(&mut self, name: &str, change: impl FnOnce(Pod) -> Pod) -> Result<()> {
         let old = self.pods.remove(name).with_context(|| format!("no pod {name}"))?;
-        let Inhabitant { number, pod, netns, servers, .. } = old;
+        let Inhabitant { number, node, pod, netns, servers, .. } = old;
         drop(servers);
-        self.node.ip(&format!("link del {}\n", topology::host_side(number)))?;
+        self.nodes
+            .named(&node)?
+            .netns
+            .ip(&format!("link del {}\n", topology::host_side(number)))?;
         drop(netns);
+        let pod = change(pod);
         let fresh = Netns::create(&[self.name.of(format!("{name}-again"))])?;
         let before = self.generation()?;
         for netns in fresh {
@@ -227,7 +288,7 @@ impl Lab {
 
     /// Kills the agent without a warning.
     pub fn kill_agent(&mut self) -> Result<()> {
-        self.agent.as_mut().context("the lab has no agent")?.kill()
+        self.own_agent()?.kill()
     }
 
     /// Asks the agent to end.
@@ -237,23 +298,28 @@ impl Lab {
 
     /// Asks the agent to end, and waits until it has.
     pub fn stop_agent(&mut self) -> Result<()> {
-        self.agent.as_mut().context("the lab has no agent")?.stop()?;
+        self.own_agent()?.stop()?;
         Ok(())
     }
 
     /// Starts the agent again.
     pub fn resume_agent(&mut self) -> Result<()> {
-        self.agent.as_mut().context("the lab has no agent")?.resume(&self.node)
+        let Node { agent, netns, .. } = &mut self.nodes.first;
+        agent.as_mut().context("the lab has no agent")?.resume(netns)
     }
 
     /// The agent's process.
     pub fn agent_process(&mut self) -> Result<&mut Process> {
-        self.agent.as_mut().context("the lab has no agent")?.process()
+        self.own_agent()?.process()
     }
 
     /// Removes every trace of the agent, by its own command.
     pub fn cleanup(&self) -> Result<String> {
-        self.agent()?.cleanup(&self.node)
+        self.agent()?.cleanup(self.node())
+    }
+
+    fn own_agent(&mut self) -> Result<&mut Agent> {
+        self.nodes.first.agent.as_mut().context("the lab has no agent")
     }
 
     fn analyze_as(&self, output: &str) -> Result<String> {
@@ -276,13 +342,11 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if let Some(agent) = &mut self.agent {
-            if self.last_words {
-                eprintln!("{}", agent.last_words(60));
-            }
-            let _ended = agent.kill();
-            let _removed = agent.cleanup(&self.node);
+        if self.last_words {
+            self.daemons().for_each(|daemon| eprintln!("{}", daemon.last_words(60)));
         }
+        self.mesh = None;
+        self.nodes.all_mut().for_each(Node::clear);
         self.name.scrub();
     }
 }

@@ -7,6 +7,8 @@
 
 pub mod bench;
 pub mod demo;
+pub mod envoy;
 pub mod lab;
 pub mod shop;
 pub mod story;
+pub mod wire;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::lab::{Family, Gateway, Lab, LabBuilder, Namespace, Object, Pod, Service};
+use crate::lab::{Family, Gateway, Lab, LabBuilder, Namespace, Object, Pod, Service, WaypointPod};
 
 /// Defines a story as a module with one test per address family.
 ///
@@ -56,4 +56,18 @@ pub fn shop(lab: LabBuilder) -> LabBuilder {
 /// The same, with the namespace behind its waypoint.
 pub fn shop_behind_waypoint(lab: LabBuilder) -> LabBuilder {
     shop(lab).namespace(Namespace::new("shop").enrolled().uses("waypoint"))
+}
+
+/// Where most stories of a mesh begin: the client `web` on the node `n1`; on `n2` the pod
+/// `reviews-v1` behind the Service `reviews`; and the namespace's waypoint in a pod on some node.
+pub fn mesh(lab: LabBuilder, waypoint_on: &str) -> LabBuilder {
+    shop_behind_waypoint(lab)
+        .nodes(["n1", "n2", "n3"])
+        .pod(Pod::server("shop", "reviews-v1", "reviews").on_node("n2"))
+        .pod(WaypointPod::of("shop", "waypoint").on_node(waypoint_on))
+}
+
+/// The same on two nodes, with the waypoint beside the server.
+pub fn two_nodes(lab: LabBuilder) -> LabBuilder {
+    mesh(lab, "n2").nodes(["n1", "n2"])
 }

@@ -11,6 +11,7 @@ use std::{io::ErrorKind, path::Path};
 use agent::{Agent, settings};
 use mesh::{CLOSED, OPEN, snapshot};
 use pod::{Pod, ip};
+use waypoint_common::ABI;
 use waypoint_user::{
     kernel,
     mesh::{snapshot::Snapshot, workload::Enrolment},
@@ -106,7 +107,7 @@ fn unenrolling_stops_new_captures_and_detaches() {
     let pod = Pod::new(5);
     let agent = Agent::start(5, snapshot(&pod, Enrolment::Enrolled));
     let links = |agent: &Agent| {
-        std::fs::read_dir(agent.pin_dir().join("v1/links/from_pod")).unwrap().count()
+        std::fs::read_dir(agent.pin_dir().join(format!("v{ABI}/links/from_pod"))).unwrap().count()
     };
     assert_eq!(links(&agent), 2, "the pod's and the probe's");
     agent.publish(snapshot(&pod, Enrolment::NotLabelled));

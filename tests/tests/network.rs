@@ -141,5 +141,7 @@ fn second_agent(lab: &Lab) -> Result<Agent> {
         fs::write(manifests.join(entry.file_name()), text)?;
     }
     let (link, table) = ("wpd1".to_owned(), "waypoint-1".to_owned());
-    Agent::start(lab.node(), Settings { manifests, name, link, table, service_vips: false })
+    let settings = lab.agent_settings();
+    let own = Settings { manifests, name, link, table, service_vips: false, ..settings };
+    Agent::start(lab.node(), own)
 }

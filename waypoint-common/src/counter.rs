@@ -92,6 +92,14 @@ reasons! {
     /// `from_pod`: no port can be read, and the destination address has one that fails closed;
     /// dropped.
     Undecidable = 20, "undecidable";
+    /// `to_pod`: a SYN to a pod's tunnel port was handed to the agent.
+    Inbound = 21, "inbound";
+    /// `to_pod`: a later packet of a tunnel was handed to the agent.
+    InboundEstablished = 22, "inbound_established";
+    /// `to_pod`: neither a tunnel of the agent's nor to be looked at.
+    NotInbound = 23, "not_inbound";
+    /// `from_agent`: a packet of a pod's tunnel leaves as the pod's own.
+    AsPod = 24, "as_pod";
 }
 
 /// Entries of the `stats` map; more than there are reasons, so that adding one keeps the ABI.

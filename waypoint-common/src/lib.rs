@@ -1,5 +1,6 @@
 //! The kernel ABI: what Waypoint's eBPF programs and its userspace must agree on, byte for byte,
-//! and [`redirect::decide`], the one decision that both sides compile.
+//! and the decisions that both sides compile: [`redirect::decide`] about what a pod sends, and
+//! [`arrival::receive`] about what it is sent.
 //!
 //! It does no I/O and knows nothing of Kubernetes; a type that does not cross the BPF boundary does
 //! not belong here.
@@ -8,9 +9,9 @@
 //! |---|---|---|---|---|---|
 //! | `cfg` | ARRAY 1 | `u32` 0 | [`redirect::Config`] | agent | every program |
 //! | `wp_dst` | HASH | [`redirect::DestinationKey`] | [`redirect::Destination`] | agent | `from_pod` |
-//! | `if_pod` | HASH | `u32` ifindex of the host side of a pod's veth | [`redirect::PodOfInterface`] | agent | `from_pod` |
-//! | `pod_if` | HASH | [`addr::Addr`] | [`redirect::InterfaceOfPod`] | agent | `from_agent` |
-//! | `lsn` | SOCKMAP | `u32` slot ([`redirect::slot`]) | a listening socket | agent | `from_pod`, `steer` |
+//! | `if_pod` | HASH | `u32` ifindex of the host side of a pod's veth | [`redirect::PodOfInterface`] | agent | `from_pod`, `to_pod` |
+//! | `pod_if` | HASH | [`addr::Addr`] | [`redirect::InterfaceOfPod`] | agent | `from_agent`, `steer` |
+//! | `lsn` | SOCKMAP | `u32` slot ([`redirect::slot`]) | a listening socket | agent | `from_pod`, `to_pod`, `steer` |
 //! | `stats` | PERCPU_ARRAY | `u32` [`counter::Reason`] | [`counter::Count`] | programs | agent |
 //! | `events` | RINGBUF | – | [`event::Event`] | programs | agent |
 //! | `sampled` | PERCPU_ARRAY | `u32` [`counter::Reason`] | `u64` nanoseconds | programs | programs |
@@ -22,12 +23,13 @@
 #![no_std]
 
 pub mod addr;
+pub mod arrival;
 pub mod counter;
 pub mod event;
 pub mod redirect;
 
 /// Version of everything in this crate that is visible in a map.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 
 /// Names of the maps, as the programs declare them and as they are pinned.
 pub mod map {
@@ -51,6 +53,8 @@ pub mod map {
 pub mod program {
     /// tcx ingress on the host side of an enrolled pod's veth.
     pub const FROM_POD: &str = "from_pod";
+    /// tcx egress on the host side of an enrolled pod's veth.
+    pub const TO_POD: &str = "to_pod";
     /// tcx ingress on the host side of the agent's veth.
     pub const FROM_AGENT: &str = "from_agent";
     /// sk_lookup in the agent's network namespace.

@@ -12,6 +12,9 @@ use crate::{addr::Addr, counter::Reason};
 /// `TCP` in the protocol field (RFC 9293).
 pub const TCP: u8 = 6;
 
+/// The port at which an enrolled pod takes tunnels, served by its node's agent (HBONE).
+pub const TUNNEL_PORT: u16 = 15008;
+
 /// Bits of [`Config::flags`].
 pub mod config_flag {
     /// Capture nothing new; entries that fail closed are refused.
@@ -35,8 +38,10 @@ pub struct Config {
     pub programs: u64,
     /// The agent's end of its veth, numbered in the agent's network namespace; zero when unknown.
     pub inner_if: u32,
+    /// The hardware address of that end.
+    pub inner_address: [u8; 6],
     /// For later use, zero.
-    pub reserve: [u8; 36],
+    pub reserve: [u8; 30],
 }
 
 /// What is captured: an address and a port.
@@ -111,6 +116,8 @@ pub mod pod_flag {
     pub const CLIENT: u32 = 1;
     /// Packets must carry one of the pod's own addresses as their source.
     pub const ANTI_SPOOF: u32 = 2;
+    /// New connections to this pod's [`TUNNEL_PORT`](super::TUNNEL_PORT) are the agent's.
+    pub const INBOUND: u32 = 4;
 }
 
 /// An enrolled pod, found by the host side of its veth.
@@ -131,6 +138,15 @@ pub struct PodOfInterface {
     pub pad: u16,
 }
 
+impl PodOfInterface {
+    /// Whether this is one of the pod's own addresses.
+    #[inline(always)]
+    pub(crate) fn has(&self, address: &Addr) -> bool {
+        let own = if address.is_v4() { Addr::v4(self.v4) } else { Addr::v6(self.v6) };
+        address.is(&own)
+    }
+}
+
 /// Where a pod's address is on this node.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -141,15 +157,15 @@ pub struct InterfaceOfPod {
     pub pod_id: u32,
     /// Bits of [`pod_flag`].
     pub flags: u32,
-    /// Explicit padding.
-    pub pad: u32,
+    /// Hardware addresses as they stand first in a frame of the pod's: its gateway's, its own.
+    pub head: [u32; 3],
 }
 
 const _: () = assert!(size_of::<Config>() == 64);
 const _: () = assert!(size_of::<DestinationKey>() == 20);
 const _: () = assert!(size_of::<Destination>() == 16);
 const _: () = assert!(size_of::<PodOfInterface>() == 32);
-const _: () = assert!(size_of::<InterfaceOfPod>() == 16);
+const _: () = assert!(size_of::<InterfaceOfPod>() == 24);
 crate::pod!(Config, DestinationKey, Destination, PodOfInterface, InterfaceOfPod);
 
 /// Slots of the `lsn` map.
@@ -158,6 +174,10 @@ pub mod slot {
     pub const TCP4: u32 = 0;
     /// The listener of TCP over IPv6.
     pub const TCP6: u32 = 1;
+    /// The listener of tunnels over IPv4.
+    pub const INBOUND4: u32 = 2;
+    /// The listener of tunnels over IPv6.
+    pub const INBOUND6: u32 = 3;
 }
 
 /// Sizes of the maps. A full map refuses new entries and keeps the old ones.
@@ -283,12 +303,14 @@ pub fn decide<T: Tables>(
     }
 }
 
-/// The entry of the segment's port, else of every port of its address.
+/// The entry of the segment's port, else of every port of its address. The tunnel port counts only
+/// by itself: a waypoint's tunnel to a pod would otherwise lead back to the waypoint.
 #[inline(always)]
 fn destination<T: Tables>(segment: &Segment, tables: &T) -> Option<Destination> {
     let exact = DestinationKey::tcp(segment.destination, segment.destination_port);
     match tables.destination(&exact) {
         Some(found) => Some(found),
+        None if segment.destination_port == TUNNEL_PORT.to_be() => None,
         None => tables.destination(&DestinationKey::tcp(segment.destination, 0)),
     }
 }
@@ -321,11 +343,7 @@ fn open<T: Tables>(
 /// Whether the source is none of the pod's own addresses.
 #[inline(always)]
 fn spoofed(segment: &Segment, pod: &PodOfInterface) -> bool {
-    if pod.flags & pod_flag::ANTI_SPOOF == 0 {
-        return false;
-    }
-    let own = if segment.source.is_v4() { Addr::v4(pod.v4) } else { Addr::v6(pod.v6) };
-    !segment.source.is(&own)
+    pod.flags & pod_flag::ANTI_SPOOF != 0 && !pod.has(&segment.source)
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@
 
 use aya_ebpf::{
     EbpfContext as _,
-    bindings::{BPF_SK_LOOKUP_F_REPLACE, TC_ACT_SHOT, tcx_action_base::TCX_NEXT},
+    bindings::{BPF_F_INGRESS, BPF_SK_LOOKUP_F_REPLACE, TC_ACT_SHOT, tcx_action_base::TCX_NEXT},
     helpers::{bpf_redirect, bpf_redirect_peer, bpf_sk_assign},
     programs::{SkLookupContext, TcContext},
 };
 use waypoint_common::{
     counter::Reason,
-    redirect::{Config, PROBE_SLOT, Packet, PodOfInterface, Segment, Verdict, decide, mark, slot},
+    redirect::{
+        Config, InterfaceOfPod, PROBE_SLOT, Packet, PodOfInterface, Segment, TUNNEL_PORT, Verdict,
+        decide, mark, slot,
+    },
 };
 
 use crate::{
@@ -77,8 +80,9 @@ pub(crate) fn carry_out(
     }
 }
 
-/// Hands a packet of the agent to the pod of this node that it is for. Nothing else leaves the
-/// agent's namespace, except what it needs to find its neighbours.
+/// Hands a packet of the agent to the pod of this node that it is for. What it says in a pod's
+/// tunnel to somebody elsewhere leaves as the pod's own; nothing else leaves the agent's namespace,
+/// except what it needs to find its neighbours.
 #[inline(always)]
 pub(crate) fn deliver(ctx: &TcContext) -> i32 {
     let network = match Network::read(ctx) {
@@ -93,25 +97,54 @@ pub(crate) fn deliver(ctx: &TcContext) -> i32 {
     if is_neighbour_discovery(ctx, &network) {
         return NEXT;
     }
-    match network.read_segment(ctx) {
-        Ok(headers) => tell::record(ctx, Reason::ToUnknown, &headers, 0),
+    let headers = match network.read_segment(ctx) {
+        Ok(headers) => headers,
         Err(reason) => return dropped(ctx, reason),
+    };
+    if headers.segment.source_port == TUNNEL_PORT.to_be()
+        && let Some(pod) = maps::interface_of(&headers.segment.source)
+    {
+        return as_pod(ctx, pod);
     }
+    tell::record(ctx, Reason::ToUnknown, &headers, 0);
     DROP
+}
+
+/// Lets the packet come out of a pod's interface as if the pod had sent it, so that the node's
+/// network treats it as it treats the pod. `from_pod` meets it there and passes it on.
+#[inline(always)]
+fn as_pod(ctx: &TcContext, pod: &InterfaceOfPod) -> i32 {
+    tell::count(Reason::AsPod, u64::from(ctx.len()));
+    if ctx.store(0, &pod.head, 0).is_err() {
+        return DROP;
+    }
+    // SAFETY: the helper takes no pointer.
+    action(unsafe { bpf_redirect(pod.ifindex, u64::from(BPF_F_INGRESS)) })
+}
+
+/// Hands a packet that is on its way out to the other end of the agent's veth.
+#[inline(always)]
+pub(crate) fn to_agent(ctx: &TcContext, config: &Config) -> i32 {
+    // A frame that is addressed to the pod would be refused as another host's.
+    if ctx.store(0, &config.inner_address, 0).is_err() {
+        return DROP;
+    }
+    // SAFETY: the helper takes no pointer.
+    action(unsafe { bpf_redirect(config.agent_if, 0) })
 }
 
 /// Gives a new connection of the agent's namespace to the agent's listener; false if there is none.
 #[inline(always)]
 pub(crate) fn assign_listener(ctx: &SkLookupContext) -> bool {
     // SAFETY: the context of an sk_lookup program is valid for as long as the program runs.
-    let (family, ingress) = unsafe { ((*ctx.lookup).family, (*ctx.lookup).ingress_ifindex) };
+    let ingress = unsafe { (*ctx.lookup).ingress_ifindex };
     // `from_pod` asks for established connections of this namespace; the kernel then asks here
     // whether a listener would take the packet, in the name of the pod's interface. That is no
     // connection.
     if maps::config().is_some_and(|config| config.inner_if != 0 && config.inner_if != ingress) {
         return true;
     }
-    let listener = maps::listener(if family == AF_INET { slot::TCP4 } else { slot::TCP6 });
+    let listener = maps::listener(slot_for(ctx));
     let assigned = listener.is_some_and(|socket| {
         // While programs are exchanged the former `steer` may have assigned the same socket
         // already.
@@ -127,6 +160,20 @@ pub(crate) fn assign_listener(ctx: &SkLookupContext) -> bool {
         tell::no_listener(ctx);
     }
     assigned
+}
+
+/// The listener slot for a new connection: a tunnel to a pod of this node, or a captured one.
+#[inline(always)]
+fn slot_for(ctx: &SkLookupContext) -> u32 {
+    let sought = tell::looked_up(ctx);
+    let is_tunnel = sought.destination_port == TUNNEL_PORT.to_be()
+        && maps::interface_of(&sought.destination).is_some();
+    match (is_tunnel, sought.destination.is_v4()) {
+        (false, true) => slot::TCP4,
+        (false, false) => slot::TCP6,
+        (true, true) => slot::INBOUND4,
+        (true, false) => slot::INBOUND6,
+    }
 }
 
 /// Hands the packet to the other end of a veth, as if it had come out of it.
@@ -236,7 +283,7 @@ fn action(returned: i64) -> i32 {
     (returned & 0xff) as i32
 }
 
-const DROP: i32 = TC_ACT_SHOT;
+pub(crate) const DROP: i32 = TC_ACT_SHOT;
 pub(crate) const AF_INET: u32 = 2;
 const ETHERTYPE_ARP: u32 = 0x0806;
 const ICMPV6: u8 = 58;

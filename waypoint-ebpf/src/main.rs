@@ -1,8 +1,10 @@
 //! Waypoint's kernel side: the hooks, and nothing but the hooks.
 //!
-//! Each reads its packet ([`parse`]), asks the one decision that userspace tests
-//! ([`waypoint_common::redirect::decide`]) over the maps ([`maps`]), and acts on it ([`act`]) and
-//! says so ([`tell`]). None keeps state of its own: connections live in the kernel's socket tables.
+//! Each reads its packet ([`parse`]), asks a decision that userspace tests
+//! ([`waypoint_common::redirect::decide`] about what a pod sends,
+//! [`waypoint_common::arrival::receive`] about what it is sent) over the maps ([`maps`]), acts on
+//! it ([`act`], [`inward`]) and says so ([`tell`]). None keeps state of its own: connections live
+//! in the kernel's socket tables.
 //!
 //! **Invariant:** what is not captured, refused or spoofed goes on to the next program unchanged.
 #![no_std]
@@ -16,6 +18,7 @@
 )]
 
 mod act;
+mod inward;
 mod maps;
 mod parse;
 mod tell;
@@ -42,6 +45,18 @@ pub fn from_pod(ctx: TcContext) -> i32 {
     let mut verdict = Verdict::Pass(Reason::Miss);
     act::judge(&ctx, &headers.segment, pod, config, &mut verdict);
     act::carry_out(&ctx, verdict, &headers, pod, config)
+}
+
+/// tcx egress on the host side of an enrolled pod's veth: packets that are about to reach the pod.
+#[classifier]
+pub fn to_pod(ctx: TcContext) -> i32 {
+    let (Some(pod), Some(config)) = (maps::pod_of(&ctx), maps::config()) else {
+        return act::NEXT;
+    };
+    let Ok(headers) = Headers::read(&ctx) else { return act::NEXT };
+    let mut verdict = Verdict::Pass(Reason::NotInbound);
+    inward::judge(&ctx, &headers.segment, pod, config, &mut verdict);
+    inward::carry_out(&ctx, verdict, config)
 }
 
 /// tcx ingress on the host side of the agent's veth: packets that the agent sends.

@@ -82,7 +82,7 @@ fn tell(reason: Reason, segment: &Segment, ifindex: u32, slot: u16) {
 
 /// The connection that an sk_lookup program was asked about.
 #[inline(always)]
-fn looked_up(ctx: &SkLookupContext) -> Segment {
+pub(crate) fn looked_up(ctx: &SkLookupContext) -> Segment {
     let lookup = ctx.lookup;
     // SAFETY: the context of an sk_lookup program is valid for as long as the program runs.
     unsafe {

@@ -9,28 +9,25 @@
 
 mod accept;
 mod connect;
+mod keep;
+mod limits;
 mod pool;
+mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 pub use self::{
     accept::{Incoming, Refusal, serve},
-    connect::{Authority, Baggage, Connect, Forwarded},
+    connect::{Authority, Baggage, Connect, Forwarded, trace},
     pool::{Io, Key, Pool},
+    settings::Settings,
     stream::Stream,
 };
 
 /// The port of HBONE.
 pub const PORT: u16 = 15008;
-
-/// How connections are kept.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Streams at a time on one connection that we open.
-    pub streams_max: usize,
-    /// Streams at a time on one connection that we accept.
-    pub accepted_streams_max: u32,
-}
 
 /// Why a tunnel was not made, or broke.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,10 +38,28 @@ pub enum Error {
     /// No connection was made.
     #[error("{0}")]
     Connect(String),
-    /// TLS was not agreed upon, or the peer is not who it should be.
+    /// TLS was not agreed upon.
     #[error("tls: {0}")]
     Tls(String),
+    /// The peer proved an identity, but not one that it should have.
+    #[error("identity: {0}")]
+    Identity(String),
     /// HTTP/2 broke.
     #[error("http2: {0}")]
     Http2(String),
+    /// The peer does not answer.
+    #[error("http2: the peer left a ping unanswered; see whether it and the network are up")]
+    Dead,
+    /// Nobody wants connections of this kind any more.
+    #[error("the connection was closed because its peer is gone or its policy changed")]
+    Evicted,
+    /// One connection more than there may be.
+    #[error("all connections of hbone are in use; add workers or instances")]
+    Full,
+}
+
+impl From<h2::Error> for Error {
+    fn from(cause: h2::Error) -> Self {
+        Self::Http2(cause.to_string())
+    }
 }

@@ -1,14 +1,14 @@
 //! The node's data path: programs and maps in the kernel, and the namespace that captured
 //! connections are led into.
 //!
-//! [`DataPath`] mirrors Snapshots into BPF maps, keeps `from_pod` attached to every enrolled pod,
-//! and proves again and again that a captured connection arrives. It decides nothing about
-//! waypoints (a Snapshot says which destination has one) and serves no connection: the listeners
-//! are handed out.
+//! [`DataPath`] mirrors Snapshots into BPF maps, keeps `from_pod` and `to_pod` attached to every
+//! enrolled pod, and proves again and again that a captured connection arrives. It decides nothing
+//! about waypoints (a Snapshot says which destination has one) and serves no connection: the
+//! listeners are handed out, and so are sockets in pods' namespaces.
 //!
 //! ```text
 //!  Snapshot ─▶ desired ─▶ mirror ──────▶ wp_dst, if_pod, pod_if
-//!              desired ─▶ enrolment ──▶ from_pod on the host side of each pod's veth
+//!              desired ─▶ enrolment ──▶ from_pod, to_pod on the host side of each pod's veth
 //!  agent_netns ─▶ listeners ──────────▶ lsn
 //!  stats, events ─▶ counters, events ─▶ telemetry
 //! ```
@@ -24,6 +24,8 @@ pub use self::{
     cleanup::cleanup,
     data_path::{DataPath, Origins},
     error::Error,
+    inside::Sockets,
+    listeners::Listeners,
     progress::Progress,
 };
 
@@ -37,6 +39,7 @@ mod desired;
 mod enrolment;
 mod error;
 mod events;
+mod inside;
 mod instances;
 mod listeners;
 mod lock;
@@ -68,6 +71,10 @@ pub struct Settings {
     pub link: String,
     /// How many workers accept connections.
     pub workers: usize,
+    /// The node whose pods are served; without it, every pod that can be found on this host.
+    pub node: Option<String>,
+    /// Whether tunnels to enrolled pods are captured, and who connects to them is looked at.
+    pub inbound: bool,
 }
 
 impl Default for Settings {
@@ -77,6 +84,8 @@ impl Default for Settings {
             run_dir: PathBuf::from("/run/waypoint"),
             link: "wpd0".to_owned(),
             workers: 1,
+            node: None,
+            inbound: false,
         }
     }
 }

@@ -13,7 +13,17 @@
 //! | an HTTP attribute, of opaque TCP | the rule never matches | as if it were absent |
 //! | an identity, of a peer without one | no value matches | no value matches |
 //!
-//! So a DENY rule with nothing but HTTP attributes denies all opaque TCP, as in Istio.
+//! So a DENY rule with nothing but HTTP attributes denies all opaque TCP at a waypoint, as in Istio.
+//!
+//! Policies without targets are judged at the destination, by its agent, which sees connections and
+//! no requests ([`Policies::at_destination`]; Istio ztunnel `src/rbac.rs`). There a DENY rule of
+//! which nothing is left without its HTTP attributes has no effect, and PeerAuthentication is judged
+//! first: where it asks for mutual TLS, a peer without identity is denied.
+//!
+//! The identity is everywhere the peer's own, which behind a waypoint is the waypoint's. The client
+//! in whose name a waypoint asks is matched by the keys `waypoint.dev/client.principal` and
+//! `waypoint.dev/client.namespace` alone; a peer that asks for itself has no client, and no value
+//! matches it there.
 //!
 //! **Invariant:** a policy that only runs dry changes no verdict.
 //! **Invariant:** paths are matched as given; the caller normalises them first (`mesh::path`).
@@ -21,13 +31,17 @@
 use std::net::SocketAddr;
 
 use crate::mesh::{
+    object::ObjectName,
     request::{Peer, RequestHead},
     service::Service,
     snapshot::Snapshot,
-    workload::Workload,
+    workload::{MutualTls, Workload},
 };
 
-use self::{facts::Facts, rules::RuleSet};
+use self::{
+    facts::Facts,
+    rules::{Layer, RuleSet},
+};
 
 mod attachment;
 mod facts;
@@ -39,6 +53,15 @@ mod rules;
 pub struct Policies {
     enforced: RuleSet,
     shadow: RuleSet,
+    mutual_tls: Option<Strict>,
+}
+
+/// Where a peer must have an identity.
+#[derive(Clone, Debug)]
+struct Strict {
+    ports: MutualTls,
+    /// How verdicts name it.
+    rule: String,
 }
 
 /// Who asks for what.
@@ -78,8 +101,36 @@ impl Policies {
         Self::of(&attachment::of_workload(snapshot, workload))
     }
 
+    /// The policies of whatever reaches a workload, to be judged at the workload's own node.
+    pub fn at_destination(snapshot: &Snapshot, workload: &Workload) -> Self {
+        let attached = attachment::at_destination(snapshot, workload);
+        let root = &snapshot.settings().root_namespace;
+        let strict = (workload.mutual_tls != MutualTls::default()).then(|| Strict {
+            ports: workload.mutual_tls.clone(),
+            rule: format!("ns[{root}]-policy[{STRICT_POLICY}]-rule[0]"),
+        });
+        Self { mutual_tls: strict, ..Self::of_layer(&attached, Layer::Destination) }
+    }
+
+    /// The names of the AuthorizationPolicies of [`Self::at_destination`].
+    pub fn names_at_destination(snapshot: &Snapshot, workload: &Workload) -> Vec<ObjectName> {
+        let attached = attachment::at_destination(snapshot, workload);
+        attached.iter().map(|policy| policy.name.clone()).collect()
+    }
+
+    /// Whether nothing is ever denied.
+    pub fn is_empty(&self) -> bool {
+        self.mutual_tls.is_none() && self.enforced.is_empty()
+    }
+
     /// Whether the subject may go on.
     pub fn judge(&self, subject: &Subject<'_>) -> Verdict {
+        if let Some(strict) = &self.mutual_tls
+            && subject.peer.identity.is_none()
+            && strict.ports.is_required(subject.destination.port())
+        {
+            return Verdict::Deny { rule: Some(strict.rule.clone()) };
+        }
         self.enforced.judge(&Facts::of(subject))
     }
 
@@ -89,10 +140,21 @@ impl Policies {
     }
 
     fn of(policies: &[attachment::Attached]) -> Self {
+        Self::of_layer(policies, Layer::Waypoint)
+    }
+
+    fn of_layer(policies: &[attachment::Attached], layer: Layer) -> Self {
         let (shadow, enforced) = policies.iter().cloned().partition::<Vec<_>, _>(|one| one.dry_run);
-        Self { enforced: RuleSet::new(enforced), shadow: RuleSet::new(shadow) }
+        Self {
+            enforced: RuleSet::new(enforced, layer),
+            shadow: RuleSet::new(shadow, layer),
+            mutual_tls: None,
+        }
     }
 }
+
+/// The name of the policy that Istio makes of PeerAuthentications.
+const STRICT_POLICY: &str = "istio_converted_static_strict";
 
 #[cfg(test)]
 mod tests;

@@ -8,15 +8,24 @@
 //! **Invariant:** an object's own label decides alone; where it cannot be followed there is no
 //! fallback to the namespace's.
 
+mod balance;
 mod bind;
+mod canary;
+mod capture;
 mod choose;
 mod enrol;
+mod inbound;
 mod mode;
+mod outbound;
 
 pub use bind::{Mesh, is_managed_service};
+pub use canary::{Asking, CanaryReason, CanaryRefusal, weighted};
+pub use capture::{Capture, captures_service, captures_workload};
 pub use choose::{Choice, Direct, Target, choose, for_service, for_workload};
 pub use enrol::{Pod, enrolment, instance_of};
+pub use inbound::{Authority, Bound, Inbound, bound_to, inbound};
 pub use mode::{FailModes, parse_fail_mode};
+pub use outbound::{Instance, Outbound, Reached, RefusedBy, outbound};
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ mod files;
 mod finding;
 mod journal;
 pub mod objects;
+pub mod peer_authentication;
 mod translate;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -21,6 +21,8 @@ pub(crate) struct Passed {
 pub(crate) enum Bench {
     /// Latency of a 64-byte ping-pong: without programs, left alone by them, captured
     Datapath(Passed),
+    /// CPU, latency and memory of HBONE, beside Envoy doing the same: `--json FILE --seconds N`
+    Hbone(Passed),
 }
 
 /// Leaves a topology standing to play in.
@@ -39,12 +41,15 @@ pub(crate) fn demo(passed: &Passed) -> Result<ExitCode> {
 
 /// Runs a measurement, with optimised programs.
 pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
-    let Bench::Datapath(passed) = what;
+    let (program, passed) = match what {
+        Bench::Datapath(passed) => ("bench-datapath", passed),
+        Bench::Hbone(passed) => ("bench-hbone", passed),
+    };
     need_root()?;
     ebpf::build(&setup::run()?)?;
     say("build: optimised programs");
     run(cargo(&["build", "--release", "--bins"]).args(product::PACKAGES))?;
-    start("release", "bench-datapath", passed)
+    start("release", program, passed)
 }
 
 /// Fails before anything is built for nothing.

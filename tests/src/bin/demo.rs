@@ -13,10 +13,14 @@ struct Arguments {
     /// Leave the shop open afterwards, with a prompt to try things.
     #[arg(long)]
     keep: bool,
+    /// On how many nodes the shop is: 1, or 2 with mutual TLS between them.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    nodes: u8,
 }
 
 fn main() -> ExitCode {
-    match waypoint_tests::demo::run(Arguments::parse().keep) {
+    let Arguments { keep, nodes } = Arguments::parse();
+    match waypoint_tests::demo::run(nodes, keep) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

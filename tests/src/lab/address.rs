@@ -35,20 +35,28 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// The node's own.
+    /// The node's own, where it is the only one.
     pub const NODE: Self =
         Self { v4: Ipv4Addr::new(10, 77, 0, 1), v6: Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 1) };
-    /// The bridge's, when pods are on one.
-    pub const BRIDGE: Self = Self {
-        v4: Ipv4Addr::new(10, 77, 1, 254),
-        v6: Ipv6Addr::new(0xfd77, 1, 0, 0, 0, 0, 0, 0xfe),
-    };
 
-    /// A pod's, by its number in the lab.
-    pub fn of_pod(number: u8) -> Self {
+    /// A pod's, by its number in the lab and the number of its node.
+    pub fn of_pod(number: u8, node: u8) -> Self {
         Self {
-            v4: Ipv4Addr::new(10, 77, 1, number),
-            v6: Ipv6Addr::new(0xfd77, 1, 0, 0, 0, 0, 0, u16::from(number)),
+            v4: Ipv4Addr::new(10, 77, node, number),
+            v6: Ipv6Addr::new(0xfd77, u16::from(node), 0, 0, 0, 0, 0, u16::from(number)),
+        }
+    }
+
+    /// Those of a node's bridge, when pods are on one.
+    pub fn of_bridge(node: u8) -> Self {
+        Self::of_pod(254, node)
+    }
+
+    /// On the link between the nodes.
+    pub fn on_underlay(member: u8) -> Self {
+        Self {
+            v4: Ipv4Addr::new(192, 168, 77, member),
+            v6: Ipv6Addr::new(0xfd77, 0xff, 0, 0, 0, 0, 0, u16::from(member)),
         }
     }
 
@@ -67,5 +75,10 @@ impl Addresses {
             Family::V4 => self.v4.into(),
             Family::V6 => self.v6.into(),
         }
+    }
+
+    /// Both.
+    pub fn both(&self) -> [IpAddr; 2] {
+        [self.v4.into(), self.v6.into()]
     }
 }

@@ -1,8 +1,13 @@
 //! Describing a lab, then making it.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    iter,
+    net::SocketAddr,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{
     Inhabitant, Lab, VirtualService,
@@ -12,9 +17,11 @@ use super::{
     manifests::Manifests,
     name::{self, Name},
     netns::Netns,
-    object::{Gateway, Manifest, Namespace, Pod, Service},
+    node::{Node, Nodes},
+    object::{self, Gateway, Manifest, Namespace, Pod, Service},
     process::Process,
     topology::{self, Cabling, Link},
+    underlay::Underlay,
 };
 
 /// A lab that is not there yet.
@@ -23,8 +30,11 @@ pub struct LabBuilder {
     family: Family,
     manifests: Vec<Manifest>,
     texts: Vec<(String, String)>,
+    gateways: Vec<Gateway>,
     pods: Vec<Pod>,
     services: Vec<Service>,
+    nodes: Vec<String>,
+    agent_arguments: Vec<String>,
     agent: bool,
     last_words: bool,
     waits_for_turn: bool,
@@ -36,8 +46,11 @@ impl LabBuilder {
             family,
             manifests: Vec::new(),
             texts: Vec::new(),
+            gateways: Vec::new(),
             pods: Vec::new(),
             services: Vec::new(),
+            nodes: Vec::new(),
+            agent_arguments: Vec::new(),
             agent: true,
             last_words: false,
             waits_for_turn: true,
@@ -51,10 +64,28 @@ impl LabBuilder {
         self
     }
 
-    /// With a Gateway.
+    /// With a Gateway; instead of an earlier one of the same name.
     #[must_use]
     pub fn gateway(mut self, gateway: Gateway) -> Self {
-        self.manifests.push(gateway.manifest());
+        self.gateways.retain(|earlier| {
+            (&earlier.meta.namespace, &earlier.meta.name)
+                != (&gateway.meta.namespace, &gateway.meta.name)
+        });
+        self.gateways.push(gateway);
+        self
+    }
+
+    /// On several nodes, each with an agent, beside a certificate authority; waypoints run in pods.
+    #[must_use]
+    pub fn nodes<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        self.nodes = names.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// With further arguments for the agents of several nodes.
+    #[must_use]
+    pub fn agent_arguments<'a>(mut self, further: impl IntoIterator<Item = &'a str>) -> Self {
+        self.agent_arguments.extend(further.into_iter().map(str::to_owned));
         self
     }
 
@@ -117,16 +148,17 @@ impl LabBuilder {
         name::bpffs()?;
         let name = Name::unique();
         let manifests = Manifests::create(name.directory().join("manifests"))?;
-        let node = Netns::create(&[name.of("node")])?.remove(0);
-        topology::prepare_node(&node, self.pods.iter().any(|pod| pod.cabling == Cabling::Bridged))?;
+        let (nodes, underlay) = self.make_nodes(&name)?;
         let mut lab = Lab {
             family: self.family,
-            agent: None,
+            mesh: None,
             pods: BTreeMap::new(),
             services: BTreeMap::new(),
             manifests,
-            node,
+            nodes,
+            underlay,
             name,
+            agent_arguments: self.agent_arguments,
             last_words: self.last_words,
             _turn: turn,
         };
@@ -136,7 +168,11 @@ impl LabBuilder {
         for (file, text) in self.texts {
             lab.manifests.write(&file, &text)?;
         }
+        lab.write_nodes()?;
         lab.add_pods(self.pods)?;
+        for gateway in self.gateways {
+            lab.write_gateway(gateway)?;
+        }
         for service in self.services {
             lab.write_service(&service)?;
         }
@@ -145,16 +181,60 @@ impl LabBuilder {
         }
         Ok(lab)
     }
+
+    /// Makes the nodes, and the link between them if there are several.
+    fn make_nodes(&self, lab: &Name) -> Result<(Nodes, Option<Underlay>)> {
+        if self.nodes.is_empty() {
+            let netns = Netns::create(&[lab.of(ALONE)])?.remove(0);
+            topology::prepare_node(&netns, self.bridge_on(ALONE, 1))?;
+            topology::address_alone(&netns)?;
+            let first = node(ALONE, 1, Addresses::NODE, netns);
+            return Ok((Nodes { first, others: Vec::new() }, None));
+        }
+        let names = self.nodes.iter().map(|name| lab.of(format!("node-{name}")));
+        let names: Vec<_> = names.chain(iter::once(lab.of("underlay"))).collect();
+        let mut spaces = Netns::create(&names)?;
+        let underlay = Underlay::create(spaces.pop().context("the underlay's namespace")?)?;
+        let mut nodes = Vec::new();
+        for ((name, netns), number) in self.nodes.iter().zip(spaces).zip(1..) {
+            topology::prepare_node(&netns, self.bridge_on(name, number))?;
+            underlay.plug(&netns, number)?;
+            nodes.push(node(name, number, Addresses::on_underlay(number), netns));
+        }
+        for Node { number, netns, .. } in &nodes {
+            let others = nodes.iter().map(|other| other.number).filter(|other| other != number);
+            underlay.route(netns, others)?;
+        }
+        let first = nodes.remove(0);
+        Ok((Nodes { first, others: nodes }, Some(underlay)))
+    }
+
+    /// The addresses of a node's bridge, if any pod wants one there.
+    fn bridge_on(&self, node: &str, number: u8) -> Option<Addresses> {
+        let first = self.nodes.first().map_or(ALONE, String::as_str);
+        let here = |pod: &&Pod| pod.node.as_deref().unwrap_or(first) == node;
+        let wanted = self.pods.iter().filter(here).any(|pod| pod.cabling == Cabling::Bridged);
+        wanted.then(|| Addresses::of_bridge(number))
+    }
+}
+
+fn node(name: &str, number: u8, addresses: Addresses, netns: Netns) -> Node {
+    Node { name: name.to_owned(), number, addresses, agent: None, netns }
 }
 
 impl Lab {
-    /// Starts the lab's own agent.
+    /// Starts the lab's own agent, or everything that a mesh of several nodes needs.
     pub fn start_agent(&mut self) -> Result<()> {
-        self.agent = Some(Agent::start(&self.node, self.agent_settings())?);
+        if self.underlay.is_some() {
+            return self.start_mesh();
+        }
+        let settings = self.agent_settings();
+        let node = &mut self.nodes.first;
+        node.agent = Some(Agent::start(&node.netns, settings)?);
         Ok(())
     }
 
-    /// How the lab's own agent is started.
+    /// How the agent of a lab of one node is started.
     pub fn agent_settings(&self) -> Settings {
         Settings {
             manifests: self.manifests.directory().to_owned(),
@@ -162,6 +242,7 @@ impl Lab {
             link: "wpd0".to_owned(),
             table: "waypoint".to_owned(),
             service_vips: true,
+            membership: None,
         }
     }
 
@@ -180,14 +261,21 @@ impl Lab {
     }
 
     /// Cables a pod, starts its servers and writes its manifest.
-    pub(super) fn settle_in(&mut self, pod: Pod, netns: Netns, number: u8) -> Result<()> {
-        let addresses = Addresses::of_pod(number);
-        let link = Link { number, addresses, netns: &netns, cabling: pod.cabling };
-        link.create(&self.node)?;
+    pub(super) fn settle_in(&mut self, mut pod: Pod, netns: Netns, number: u8) -> Result<()> {
+        pod.meta.uid = Some(uid());
+        let node = match &pod.node {
+            Some(name) => self.nodes.named(name)?,
+            None => &self.nodes.first,
+        };
+        let (node, node_name) = (node.number, node.name.clone());
+        let addresses = Addresses::of_pod(number, node);
+        let link = Link { number, node, addresses, netns: &netns, cabling: pod.cabling };
+        link.create(&self.nodes.named(&node_name)?.netns)?;
         let servers = self.start_servers(&pod, &netns)?;
-        self.manifests.put(pod.manifest(netns.name(), addresses))?;
         let name = pod.meta.name.clone();
-        self.pods.insert(name, Inhabitant { number, addresses, servers, pod, netns });
+        let inhabitant = Inhabitant { number, addresses, node: node_name, servers, pod, netns };
+        self.manifests.put(inhabitant.manifest())?;
+        self.pods.insert(name, inhabitant);
         Ok(())
     }
 
@@ -215,4 +303,35 @@ impl Lab {
         self.services.insert(service.meta.name.clone(), VirtualService { addresses, port });
         Ok(())
     }
+    /// Writes a Gateway's manifest; where nobody says where it is, it is where its pods are.
+    pub(super) fn write_gateway(&mut self, gateway: Gateway) -> Result<()> {
+        let (namespace, name) = (&gateway.meta.namespace, &gateway.meta.name);
+        let instance = self.pods.values().find(|one| {
+            one.pod.meta.namespace == *namespace && one.pod.gateway.as_ref() == Some(name)
+        });
+        let gateway = match instance {
+            Some(instance) if !gateway.has_a_place() => gateway.at(instance.addresses.both()),
+            _ => gateway,
+        };
+        self.manifests.put(gateway.manifest())
+    }
+
+    /// Writes the manifests of nodes that are several.
+    fn write_nodes(&mut self) -> Result<()> {
+        if self.underlay.is_some() {
+            for node in self.nodes.all() {
+                self.manifests.put(object::node(&node.name, node.addresses))?;
+            }
+        }
+        Ok(())
+    }
 }
+
+/// One that no other pod of this process has.
+fn uid() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    format!("00000000-0000-4000-8000-{:012x}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The name of a node that is alone.
+const ALONE: &str = "node";

@@ -22,10 +22,10 @@ pub struct Client<'l> {
     pub(super) place: Place<'l>,
 }
 
-/// The node, or a pod of it.
+/// A node, or a pod.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Place<'l> {
-    Node,
+    Node(&'l str),
     Pod(&'l str),
 }
 
@@ -53,7 +53,7 @@ impl<'l> Client<'l> {
     /// Its network namespace.
     pub fn netns(self) -> Result<&'l Netns> {
         match self.place {
-            Place::Node => Ok(&self.lab.node),
+            Place::Node(name) => Ok(&self.lab.nodes.named(name)?.netns),
             Place::Pod(name) => Ok(&self.lab.inhabitant(name)?.netns),
         }
     }
@@ -145,6 +145,11 @@ impl Call<'_> {
     /// The URL that a person would type.
     pub fn url(&self) -> Result<String> {
         Ok(format!("http://{}{}", self.address()?, self.request.path))
+    }
+
+    /// The network namespace in which it is made.
+    pub(super) fn netns(&self) -> Result<&Netns> {
+        self.client.netns()
     }
 
     /// Sends the request on a connection of its own.

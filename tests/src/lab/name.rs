@@ -33,6 +33,12 @@ impl Name {
         format!("{self}-{thing}")
     }
 
+    /// A name below this one, for a process with files of its own.
+    #[must_use]
+    pub fn part(&self, thing: impl Display) -> Self {
+        Self(self.of(thing))
+    }
+
     /// Where the lab keeps manifests and logs.
     pub fn directory(&self) -> PathBuf {
         Path::new(DIRECTORY).join(&self.0)

@@ -2,11 +2,18 @@
 //!
 //! Only the fields that Waypoint reads are there.
 
+mod gateway;
+mod node;
+mod pod;
+
 use std::{collections::BTreeMap, fmt};
 
-use crate::shop::Protocol;
+use super::address::Addresses;
 
-use super::{address::Addresses, topology::Cabling};
+pub use gateway::Gateway;
+pub(super) use node::node;
+pub(super) use pod::Place;
+pub use pod::{Pod, WaypointPod};
 
 /// What every object has.
 #[derive(Clone, Debug)]
@@ -15,6 +22,8 @@ pub struct Meta {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// What tells it from an earlier object of the same name, if that matters.
+    pub uid: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its annotations.
@@ -26,6 +35,7 @@ impl Meta {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
+            uid: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
         }
@@ -92,6 +102,9 @@ impl fmt::Display for Manifest {
         if !self.meta.namespace.is_empty() {
             writeln!(f, "  namespace: {}", self.meta.namespace)?;
         }
+        if let Some(uid) = &self.meta.uid {
+            writeln!(f, "  uid: {uid}")?;
+        }
         let maps = [("labels", &self.meta.labels), ("annotations", &self.meta.annotations)];
         for (title, map) in maps.into_iter().filter(|(_, map)| !map.is_empty()) {
             writeln!(f, "  {title}:")?;
@@ -121,73 +134,6 @@ impl Namespace {
 impl Object for Namespace {
     fn meta(&mut self) -> &mut Meta {
         &mut self.0
-    }
-}
-
-/// A Pod, and the server in it.
-#[derive(Clone, Debug)]
-pub struct Pod {
-    pub(super) meta: Meta,
-    pub(super) serves: Vec<(Protocol, u16)>,
-    pub(super) cabling: Cabling,
-}
-
-impl Pod {
-    /// A client: nothing listens in it.
-    pub fn new(namespace: &str, name: &str) -> Self {
-        Self { meta: Meta::new(namespace, name), serves: Vec::new(), cabling: Cabling::Routed }
-    }
-
-    /// A server of an app: it serves HTTP on [`SERVER_PORT`] and carries the label `app`.
-    pub fn server(namespace: &str, name: &str, app: &str) -> Self {
-        Self::new(namespace, name).label("app", app).serves(Protocol::Http, SERVER_PORT)
-    }
-
-    /// With a server on a port.
-    #[must_use]
-    pub fn serves(mut self, protocol: Protocol, port: u16) -> Self {
-        self.serves.push((protocol, port));
-        self
-    }
-
-    /// On a Linux bridge.
-    #[must_use]
-    pub fn bridged(mut self) -> Self {
-        self.cabling = Cabling::Bridged;
-        self
-    }
-
-    pub(super) fn manifest(&self, netns: &str, addresses: Addresses) -> Manifest {
-        let Addresses { v4, v6 } = addresses;
-        let account = &self.meta.name;
-        let rest = format!(
-            "\
-spec:
-  serviceAccountName: {account}
-  nodeName: node
-  containers:
-  - name: shop
-    image: shop
-status:
-  phase: Running
-  podIP: {v4}
-  podIPs:
-  - ip: {v4}
-  - ip: '{v6}'
-  conditions:
-  - type: Ready
-    status: 'True'
-"
-        );
-        let mut meta = self.meta.clone();
-        meta.annotations.insert(NETNS.to_owned(), netns.to_owned());
-        Manifest { kind: "Pod", version: "v1", meta, rest }
-    }
-}
-
-impl Object for Pod {
-    fn meta(&mut self) -> &mut Meta {
-        &mut self.meta
     }
 }
 
@@ -279,64 +225,6 @@ impl Object for Service {
     }
 }
 
-/// A Gateway of class `istio-waypoint`.
-#[derive(Clone, Debug)]
-pub struct Gateway {
-    meta: Meta,
-    allowed: String,
-}
-
-impl Gateway {
-    /// For services of its own namespace.
-    pub fn new(namespace: &str, name: &str) -> Self {
-        Self { meta: Meta::new(namespace, name), allowed: "{from: Same}".to_owned() }
-    }
-
-    /// For `service`, `workload`, `all` or `none` traffic.
-    #[must_use]
-    pub fn serving(self, traffic: &str) -> Self {
-        self.label(WAYPOINT_FOR, traffic)
-    }
-
-    /// For objects of every namespace.
-    #[must_use]
-    pub fn from_all(mut self) -> Self {
-        "{from: All}".clone_into(&mut self.allowed);
-        self
-    }
-
-    /// For objects of namespaces with a label.
-    #[must_use]
-    pub fn from_labelled(mut self, key: &str, value: &str) -> Self {
-        self.allowed =
-            format!("{{from: Selector, selector: {{matchLabels: {{{key}: {value:?}}}}}}}");
-        self
-    }
-
-    pub(super) fn manifest(self) -> Manifest {
-        let rest = format!(
-            "\
-spec:
-  gatewayClassName: istio-waypoint
-  listeners:
-  - name: mesh
-    port: 15008
-    protocol: HBONE
-    allowedRoutes:
-      namespaces: {}
-",
-            self.allowed
-        );
-        Manifest { kind: "Gateway", version: "gateway.networking.k8s.io/v1", meta: self.meta, rest }
-    }
-}
-
-impl Object for Gateway {
-    fn meta(&mut self) -> &mut Meta {
-        &mut self.meta
-    }
-}
-
 /// The label that enrols.
 pub const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
 /// The label that names a waypoint.
@@ -351,5 +239,9 @@ pub const FAIL_MODE: &str = "waypoint.dev/fail-mode";
 pub const SERVICE_PORT: u16 = 80;
 /// The port on which servers usually listen.
 pub const SERVER_PORT: u16 = 9080;
-
-const NETNS: &str = "waypoint.dev/netns";
+/// The annotation that says where a waypoint runs.
+pub const PLACEMENT: &str = "waypoint.dev/placement";
+/// The annotation that says whom a destination lets in.
+pub const ADMISSION: &str = "waypoint.dev/admission";
+/// The label that makes a pod an instance of a Gateway.
+pub const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";

@@ -10,6 +10,7 @@ use super::{
     Lab,
     address::Addresses,
     client::{Call, Place},
+    daemon::Daemon,
     http::Reply,
     metrics::Metrics,
     wait::{self, SOON},
@@ -71,7 +72,7 @@ impl Lab {
             && let Ok(peer) = reply.server_saw_peer()
         {
             let node = Addresses::NODE.of(self.family);
-            let bridge = Addresses::BRIDGE.of(self.family);
+            let bridge = Addresses::of_bridge(1).of(self.family);
             ensure!([node, bridge].contains(&peer), "{call}: the server was dialled by {peer}");
         }
         Ok(Visit { reply, line })
@@ -121,23 +122,21 @@ impl Lab {
         })
     }
 
-    /// The generation of manifests that is in force in the kernel.
-    pub(super) fn generation(&self) -> Result<f64> {
-        match &self.agent {
-            Some(agent) if agent.is_running() => agent.generation(),
-            _ => Ok(0.0),
-        }
+    /// The generations of manifests that are in force in each process that runs.
+    pub(super) fn generation(&self) -> Result<Vec<Option<f64>>> {
+        self.daemons().filter(|daemon| daemon.is_running()).map(Daemon::generation).collect()
     }
 
-    /// Waits until an edit that was made after `generation` is in force.
-    pub(super) fn settled_after(&self, generation: f64) -> Result<()> {
-        match &self.agent {
-            Some(agent) if agent.is_running() => {
-                wait::until_true("manifests in force", SOON, || Ok(self.generation()? > generation))
-                    .with_context(|| agent.last_words(20))
-            }
-            _ => Ok(()),
+    /// Waits until an edit that was made after these generations is in force everywhere.
+    pub(super) fn settled_after(&self, before: Vec<Option<f64>>) -> Result<()> {
+        let running = self.daemons().filter(|daemon| daemon.is_running());
+        for (daemon, before) in running.zip(before) {
+            let Some(before) = before else { continue };
+            let what = format!("manifests in force in {}", daemon.name());
+            wait::until_true(&what, SOON, || Ok(daemon.generation()? > Some(before)))
+                .with_context(|| daemon.last_words(20))?;
         }
+        Ok(())
     }
 
     fn seen(&self) -> Result<Seen> {
@@ -162,9 +161,9 @@ impl Lab {
         self.wait_for_sum(name, labels, whole(before.sum(name, labels)) + 1)
     }
 
-    fn address_of(&self, call: &Call<'_>) -> Result<IpAddr> {
+    pub(super) fn address_of(&self, call: &Call<'_>) -> Result<IpAddr> {
         match call.client.place {
-            Place::Node => Ok(Addresses::NODE.of(self.family)),
+            Place::Node(name) => Ok(self.nodes.named(name)?.addresses.of(self.family)),
             Place::Pod(name) => Ok(self.inhabitant(name)?.addresses.of(self.family)),
         }
     }
@@ -172,7 +171,7 @@ impl Lab {
 
 /// The labels by which metrics know a call: its client, and the Service that the access log names
 /// as the one it was sent on to, else as the one that was dialled.
-fn labels_of<'c>(call: &'c Call<'_>, line: &'c Value) -> Vec<(&'static str, &'c str)> {
+pub(super) fn labels_of<'c>(call: &'c Call<'_>, line: &'c Value) -> Vec<(&'static str, &'c str)> {
     let mut labels = vec![("reporter", "waypoint")];
     if let Place::Pod(name) = call.client.place {
         labels.push(("source_workload", name));
@@ -197,16 +196,16 @@ struct Seen {
     connections: u64,
 }
 
-fn count(metrics: &Metrics, reason: &str) -> u64 {
+pub(super) fn count(metrics: &Metrics, reason: &str) -> u64 {
     whole(metrics.sum(KERNEL, &[("reason", reason)]))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are whole")]
-fn whole(value: f64) -> u64 {
+pub(super) fn whole(value: f64) -> u64 {
     value as u64
 }
 
 const KERNEL: &str = "waypoint_kernel_packets_total";
-const REQUESTS: &str = "istio_requests_total";
+pub(super) const REQUESTS: &str = "istio_requests_total";
 const CONNECTIONS: &str = "istio_tcp_connections_opened_total";
 const CONNECTIONS_CLOSED: &str = "istio_tcp_connections_closed_total";

@@ -22,6 +22,8 @@ pub enum Cabling {
 pub struct Link<'a> {
     /// The pod's number in the lab.
     pub number: u8,
+    /// Its node's number.
+    pub node: u8,
     /// Its addresses.
     pub addresses: Addresses,
     /// Its namespace.
@@ -79,14 +81,16 @@ impl Link<'_> {
                      neigh replace {GATEWAY6} lladdr {host} dev eth0 nud permanent\n"
                 )
             }
-            Cabling::Bridged => format!(
-                "addr add {v4}/24 dev eth0\n\
-                 addr add {v6}/64 dev eth0 nodad\n\
-                 route add default via {}\n\
-                 route add ::/0 via {}\n",
-                Addresses::BRIDGE.v4,
-                Addresses::BRIDGE.v6
-            ),
+            Cabling::Bridged => {
+                let bridge = Addresses::of_bridge(self.node);
+                format!(
+                    "addr add {v4}/24 dev eth0\n\
+                     addr add {v6}/64 dev eth0 nodad\n\
+                     route add default via {}\n\
+                     route add ::/0 via {}\n",
+                    bridge.v4, bridge.v6
+                )
+            }
         }
     }
 
@@ -95,24 +99,27 @@ impl Link<'_> {
     }
 }
 
-/// Prepares the node's own namespace: it forwards, and has an address to speak from.
-pub fn prepare_node(node: &Netns, bridge: bool) -> Result<()> {
+/// Prepares a node's own namespace: it forwards, and has a bridge when pods want one.
+pub fn prepare_node(node: &Netns, bridge: Option<Addresses>) -> Result<()> {
     for (key, value) in [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")] {
         node.sysctl(key, value)?;
     }
+    node.ip("link set lo up\n")?;
+    let Some(Addresses { v4, v6 }) = bridge else { return Ok(()) };
+    node.ip(&format!(
+        "link add {BRIDGE} type bridge\n\
+         link set {BRIDGE} addrgenmode none\n\
+         addr add {v4}/24 dev {BRIDGE}\n\
+         addr add {v6}/64 dev {BRIDGE} nodad\n\
+         addr add {GATEWAY6}/64 dev {BRIDGE} nodad\n\
+         link set {BRIDGE} up\n"
+    ))
+}
+
+/// Gives a node that is alone an address to speak from.
+pub fn address_alone(node: &Netns) -> Result<()> {
     let Addresses { v4, v6 } = Addresses::NODE;
-    node.ip(&format!("link set lo up\naddr add {v4}/32 dev lo\naddr add {v6}/128 dev lo nodad\n"))?;
-    if bridge {
-        let Addresses { v4, v6 } = Addresses::BRIDGE;
-        node.ip(&format!(
-            "link add {BRIDGE} type bridge\n\
-             link set {BRIDGE} addrgenmode none\n\
-             addr add {v4}/24 dev {BRIDGE}\n\
-             addr add {v6}/64 dev {BRIDGE} nodad\n\
-             link set {BRIDGE} up\n"
-        ))?;
-    }
-    Ok(())
+    node.ip(&format!("addr add {v4}/32 dev lo\naddr add {v6}/128 dev lo nodad\n"))
 }
 
 /// The name of the host side of a pod's link.

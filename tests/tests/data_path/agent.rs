@@ -42,7 +42,7 @@ impl Agent {
         let shutdown = CancellationToken::new();
         let prepared = runtime.block_on(DataPath::prepare(settings.clone(), &registry));
         let mut data_path = prepared.expect("a data path");
-        for listener in data_path.listeners().into_iter().flatten() {
+        for listener in data_path.listeners().into_iter().flat_map(|each| each.captured) {
             serve(listener, data_path.origins());
         }
         let run = data_path.run(receiver, gate, shutdown.clone());
@@ -141,6 +141,7 @@ pub(crate) fn settings(number: u8) -> Settings {
         run_dir: PathBuf::from(format!("/run/wpt-a{number}")),
         link: format!("wpta{number}d"),
         workers: 2,
+        ..Settings::default()
     }
 }
 

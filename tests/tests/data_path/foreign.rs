@@ -7,7 +7,7 @@ use aya::{
     maps::{Array, Map, MapData},
     programs::{LinkOrder, SchedClassifier, TcAttachType, tc::TcAttachOptions},
 };
-use waypoint_common::{map, program, redirect::Config};
+use waypoint_common::{ABI, map, program, redirect::Config};
 
 /// Programs on what an interface receives, in their order.
 pub(crate) fn programs_on(interface: &str) -> Vec<u32> {
@@ -31,7 +31,8 @@ pub(crate) fn attach_ahead(interface: &str) -> Ebpf {
 
 /// Makes the pinned programs look like another build's.
 pub(crate) fn pretend_another_build(pin_dir: &Path) {
-    let pinned = MapData::from_pin(pin_dir.join("v1/maps").join(map::CFG)).expect("a map");
+    let pinned =
+        MapData::from_pin(pin_dir.join(format!("v{ABI}/maps")).join(map::CFG)).expect("a map");
     let mut config: Array<_, Config> = Map::Array(pinned).try_into().expect("an array");
     let written = config.get(&0, 0).expect("an entry");
     config.set(0, Config { programs: !written.programs, ..written }, 0).expect("an entry");

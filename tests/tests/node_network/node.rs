@@ -46,7 +46,7 @@ impl Node {
             pin_dir: self.run_dir.join(agent).join("pins"),
             run_dir: self.run_dir.join(agent),
             link: format!("{agent}0"),
-            workers: 1,
+            ..Settings::default()
         }
     }
 

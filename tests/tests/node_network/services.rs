@@ -15,8 +15,6 @@ use tokio_util::sync::CancellationToken;
 use waypoint_user::{
     kernel::{Progress, service_vips},
     mesh::{
-        binding::{Binding, FailMode},
-        label::Labels,
         object::ObjectName,
         service::{AppProtocol, Endpoint, Service, ServicePort},
         snapshot::{Contents, Snapshot},
@@ -346,17 +344,13 @@ fn service(number: u16, endpoints: &[(u8, bool)]) -> Service {
     let endpoint =
         |address, ready| Endpoint { address, workload: None, ports: vec![(80, 8080)], ready };
     Service {
-        name: ObjectName::new("shop", format!("s{number}")),
-        labels: Labels::default(),
         vips: vips(number).map(|vip| vip.ip()).to_vec(),
         ports: vec![ServicePort { name: String::new(), number: 80, protocol }],
         endpoints: endpoints
             .iter()
             .flat_map(|(pod, ready)| addresses(*pod).map(|address| endpoint(address, *ready)))
             .collect(),
-        binding: Binding::default(),
-        fail_mode: FailMode::default(),
-        fail_closed: false,
+        ..Service::new(ObjectName::new("shop", format!("s{number}")))
     }
 }
 

@@ -42,7 +42,7 @@ impl Loaded {
     pub(crate) fn new() -> Self {
         let object = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ebpf/waypoint.o");
         let mut ebpf = Ebpf::load_file(object).expect("the object loads");
-        for name in [program::FROM_POD, program::FROM_AGENT] {
+        for name in [program::FROM_POD, program::TO_POD, program::FROM_AGENT] {
             classifier(&mut ebpf, name).load().expect("the verifier accepts it");
         }
         let steer: &mut SkLookup =
@@ -72,7 +72,8 @@ impl Loaded {
             flags,
             programs: 0,
             inner_if: 0,
-            reserve: [0; 36],
+            inner_address: INNER_ADDRESS,
+            reserve: [0; 30],
         };
         let mut cfg: Array<_, Config> = self.map(map::CFG).try_into().expect("an array");
         cfg.set(0, config, 0).expect("set");
@@ -96,7 +97,7 @@ impl Loaded {
         pods.insert(LOOPBACK, pod, 0).expect("insert");
         let mut interfaces: HashMap<_, Addr, InterfaceOfPod> =
             self.map(map::POD_IF).try_into().expect("a hash");
-        let interface = InterfaceOfPod { ifindex: LOOPBACK, pod_id: 1, flags, pad: 0 };
+        let interface = InterfaceOfPod { ifindex: LOOPBACK, pod_id: 1, flags, head: HEAD };
         for own in [POD_V4, POD_V6] {
             interfaces.insert(Addr::from(address(own)), interface, 0).expect("insert");
         }
@@ -197,3 +198,11 @@ pub(crate) const SLOT: u16 = 7;
 /// Test runs come from the loopback interface.
 const LOOPBACK: u32 = 1;
 const SK_BUFF_BYTES: usize = 192;
+/// The hardware address of the agent's end of its veth.
+pub(crate) const INNER_ADDRESS: [u8; 6] = [2, 0, 0, 0, 0, 9];
+/// Hardware addresses of frames that the pod sends: its gateway's, its own.
+const HEAD: [u32; 3] = [
+    u32::from_ne_bytes([2, 0, 0, 0]),
+    u32::from_ne_bytes([0, 2, 2, 0]),
+    u32::from_ne_bytes([0, 0, 0, 1]),
+];

@@ -285,3 +285,18 @@ proptest! {
 const POD_V4: &str = "10.1.0.2";
 const POD_V6: &str = "fd00:1::2";
 const ENROLLED: u32 = pod_flag::CLIENT | pod_flag::ANTI_SPOOF;
+
+#[test]
+fn an_entry_for_every_port_leaves_the_tunnel_port_alone() {
+    for (own, vip) in [(POD_V4, "10.1.0.9"), (POD_V6, "fd00:1::9")] {
+        let mut tables = Memory::with(vip, 0, action::CAPTURE, 0);
+        let verdict = |tables: &Memory, port| {
+            let segment = syn(own, vip, port);
+            decide(Packet::Tcp(&segment), &pod(pod_flag::CLIENT), 0, tables)
+        };
+        assert_eq!(verdict(&tables, TUNNEL_PORT), Verdict::Pass(Reason::Miss), "{vip}");
+        assert_eq!(verdict(&tables, TUNNEL_PORT + 1), Verdict::Capture(Reason::Captured));
+        tables.add(vip, TUNNEL_PORT, action::CAPTURE, 0);
+        assert_eq!(verdict(&tables, TUNNEL_PORT), Verdict::Capture(Reason::Captured));
+    }
+}

@@ -1,7 +1,20 @@
 //! The head of a CONNECT: where a stream goes, and what is told of where it comes from.
+//!
+//! It judges nothing: what a peer claims is believed by nobody before the caller said so.
+//!
+//! **Invariant:** a field that is malformed or given twice is as if it were not there; only the
+//! authority must be valid.
+
+mod authority;
+mod baggage;
+mod forwarded;
+mod head;
+pub mod trace;
 
 use std::{net::SocketAddr, sync::Arc};
 
+pub(super) use self::head::{read, write};
+pub use self::{authority::Authority, baggage::Baggage, forwarded::Forwarded};
 use crate::mesh::spiffe::SpiffeId;
 
 /// What opens a stream.
@@ -15,44 +28,35 @@ pub struct Connect {
     pub baggage: Baggage,
     /// `traceparent`, as it came.
     pub traceparent: Option<String>,
-    /// The identity of the client in whose name the stream is opened. Whoever reads it must know
-    /// whether the peer may speak for others.
+    /// `waypoint-client`: the identity of the client in whose name the stream is opened. Whoever
+    /// reads it must know whether the peer may speak for others.
     pub client: Option<Arc<SpiffeId>>,
+    /// `waypoint-source`: who opens it, where no TLS proves that. It means something only where the
+    /// operating system vouches for the peer.
+    pub source: Option<Arc<SpiffeId>>,
+    /// `x-istio-source`: the kind of proxy that opens it, `waypoint` or `gateway`.
+    pub via: Option<String>,
 }
 
-/// The target of a CONNECT.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Authority {
-    /// An address.
-    Address(SocketAddr),
-    /// A Service's host name.
-    Host(String, u16),
+impl Connect {
+    /// To an authority, with nothing else told.
+    pub fn to(authority: Authority) -> Self {
+        Self {
+            authority,
+            forwarded: None,
+            baggage: Baggage::default(),
+            traceparent: None,
+            client: None,
+            source: None,
+            via: None,
+        }
+    }
+
+    /// To an address, with nothing else told.
+    pub fn to_address(address: SocketAddr) -> Self {
+        Self::to(Authority::Address(address))
+    }
 }
 
-/// The field `forwarded` (RFC 7239), as ztunnel writes it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Forwarded {
-    /// `for`: the client.
-    pub client: SocketAddr,
-    /// `host`: the Service that it addressed.
-    pub host: Option<String>,
-}
-
-/// The field `baggage` (W3C), as ztunnel writes it (`src/baggage.rs`).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Baggage {
-    /// `k8s.cluster.name`.
-    pub cluster: Option<String>,
-    /// `k8s.namespace.name`.
-    pub namespace: Option<String>,
-    /// `k8s.<kind>.name`: kind (`deployment`, `cronjob`, `pod`, `job`) and name.
-    pub workload: Option<(String, String)>,
-    /// `service.name`.
-    pub service: Option<String>,
-    /// `service.version`.
-    pub revision: Option<String>,
-    /// `cloud.region`.
-    pub region: Option<String>,
-    /// `cloud.availability_zone`.
-    pub zone: Option<String>,
-}
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,17 @@ pub struct AgentNetns {
     plan: Plan,
     netns: Netns,
     host_ifindex: u32,
+    inner: Inner,
     nsid: i32,
+}
+
+/// The pair's end in the agent's namespace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Inner {
+    /// Its number there.
+    pub ifindex: u32,
+    /// Its hardware address.
+    pub address: [u8; 6],
 }
 
 impl AgentNetns {
@@ -91,6 +101,11 @@ impl AgentNetns {
         self.host_ifindex
     }
 
+    /// The other end.
+    pub fn inner(&self) -> Inner {
+        self.inner
+    }
+
     /// The number by which the host's namespace knows the agent's.
     pub fn nsid(&self) -> i32 {
         self.nsid
@@ -143,7 +158,10 @@ fn establish(plan: Plan, held: Option<Netns>) -> Result<(AgentNetns, Vec<String>
     Addressing { socket: &mut inside, link: inner.index, repairs: &mut repairs }
         .ensure(&outer.hardware_address, with_ipv6)?;
     let nsid = numbered(&mut host, &netns)?;
-    Ok((AgentNetns { plan, netns, host_ifindex: outer.index, nsid }, repairs))
+    let gone = || Error::Malformed { what: format!("reading link {}", inner.name) };
+    let address = inner.hardware_address.try_into().map_err(|_| gone())?;
+    let inner = Inner { ifindex: inner.index, address };
+    Ok((AgentNetns { plan, netns, host_ifindex: outer.index, inner, nsid }, repairs))
 }
 
 fn namespace(path: &Path, held: Option<Netns>, repairs: &mut Vec<String>) -> Result<Netns, Error> {

@@ -27,15 +27,15 @@ pub(super) enum Found {
     Behind,
 }
 
-/// Makes sure that the program runs first on what the interface receives, by a link pinned at
-/// `pin`.
+/// Makes sure that the program runs first on its hook of the interface, by a link pinned at `pin`.
 pub(super) async fn ensure_at_head(
     instances: &mut Instances,
     interface: &str,
     pin: &Path,
 ) -> Result<Found, Error> {
     let own = program_of(pin)?;
-    let attached = programs_on(interface)?;
+    let hook = instances.hook();
+    let attached = programs_on(interface, hook)?;
     let found = match own.and_then(|own| attached.iter().position(|id| *id == own)) {
         Some(0) => return Ok(Found::AtHead),
         Some(_) => Found::Behind,
@@ -45,7 +45,7 @@ pub(super) async fn ensure_at_head(
     pins::remove(&fresh)?;
     let failed = Error::program(interface);
     let program = instances.beside(&attached)?;
-    let id = attach(program, interface).await.map_err(&failed)?;
+    let id = attach(program, interface, hook).await.map_err(&failed)?;
     let link = program.take_link(id).map_err(&failed)?;
     let link = FdLink::try_from(link).map_err(refused(pin))?;
     link.pin(&fresh).map_err(|source| Error::Pin { path: fresh.clone(), source })?;
@@ -72,9 +72,9 @@ fn program_of(pin: &Path) -> Result<Option<u32>, Error> {
     link.info().map(|info| Some(info.program_id())).map_err(refused(pin))
 }
 
-/// The programs on what an interface receives, in the order in which they run.
-fn programs_on(interface: &str) -> Result<Vec<u32>, Error> {
-    let answer = SchedClassifier::query_tcx(interface, TcAttachType::Ingress);
+/// The programs on a hook of an interface, in the order in which they run.
+fn programs_on(interface: &str, hook: TcAttachType) -> Result<Vec<u32>, Error> {
+    let answer = SchedClassifier::query_tcx(interface, hook);
     let (_, programs) = answer.map_err(Error::program(interface))?;
     Ok(programs.iter().map(aya::programs::ProgramInfo::id).collect())
 }
@@ -84,11 +84,12 @@ fn programs_on(interface: &str) -> Result<Vec<u32>, Error> {
 async fn attach(
     program: &mut SchedClassifier,
     interface: &str,
+    hook: TcAttachType,
 ) -> Result<SchedClassifierLinkId, ProgramError> {
     let mut attempt = 1;
     loop {
         let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-        match program.attach_with_options(interface, TcAttachType::Ingress, order) {
+        match program.attach_with_options(interface, hook, order) {
             Err(error) if attempt < ATTEMPTS && is_known(&error) => attempt += 1,
             outcome => return outcome,
         }

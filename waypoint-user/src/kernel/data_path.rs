@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    net::TcpListener,
     sync::{Arc, PoisonError, RwLock, atomic::AtomicU64, atomic::Ordering},
 };
 
@@ -16,7 +15,9 @@ use waypoint_common::{
 use super::{
     Error, Progress, Settings,
     agent_netns::AgentNetns,
-    attachment, bpffs, counters, events, listeners,
+    attachment, bpffs, counters, events,
+    inside::Sockets,
+    listeners::{self, InSlot, Listeners},
     lock::Lock,
     maps::{self, Configuration, Place},
     object,
@@ -47,8 +48,9 @@ pub struct DataPath {
     agent: AgentNetns,
     programs: Programs,
     configuration: Configuration,
-    listeners: Vec<Vec<TcpListener>>,
-    in_slots: Vec<TcpListener>,
+    listeners: Vec<Listeners>,
+    in_slots: Vec<InSlot>,
+    sockets: Sockets,
     origins: Arc<RwLock<std::collections::HashMap<u16, Origin>>>,
     progress: Progress,
     counts: Counts,
@@ -77,9 +79,9 @@ impl DataPath {
         let configuration =
             Configuration::open(&pins)?.ok_or(Error::Object(waypoint_common::map::CFG))?;
         tracing::info!(replaced, pins = %settings.pin_dir.display(), "eBPF programs in place");
-        let listeners = listeners::open(agent.netns(), settings.workers)?;
-        let first = listeners.first().map_or(&[][..], Vec::as_slice);
-        let in_slots = first.iter().map(listeners::duplicate).collect::<Result<_, _>>()?;
+        let listeners = listeners::open(agent.netns(), settings.workers, settings.inbound)?;
+        let in_slots = listeners.first().map_or_else(|| Ok(Vec::new()), Listeners::in_slots)?;
+        let sockets = Sockets::new(agent.netns().duplicate()?);
         let counts = Counts::export(registry);
         counters::export(registry, maps::stats(&pins)?);
         let mut data_path = Self {
@@ -91,6 +93,7 @@ impl DataPath {
             configuration,
             listeners,
             in_slots,
+            sockets,
             origins: Arc::default(),
             progress: Progress::default(),
             counts,
@@ -102,10 +105,14 @@ impl DataPath {
         Ok(data_path)
     }
 
-    /// The listeners of each worker: IPv4, and IPv6 where the kernel has it. They are handed out
-    /// once.
-    pub fn listeners(&mut self) -> Vec<Vec<TcpListener>> {
+    /// The listeners of each worker. They are handed out once.
+    pub fn listeners(&mut self) -> Vec<Listeners> {
         std::mem::take(&mut self.listeners)
+    }
+
+    /// Opens sockets in the namespaces of this node's pods and in the agent's.
+    pub fn sockets(&self) -> Sockets {
+        self.sockets.clone()
     }
 
     /// Where captured connections come from.
@@ -149,10 +156,9 @@ impl DataPath {
         let link = self.settings.link.clone();
         attachment::ensure_at_head(&mut self.programs.from_agent, &link, &pin).await?;
         self.programs.attach_steer(&self.pins, self.agent.netns())?;
-        let inner = self.agent.netns().run(|| nix::net::if_::if_nametoindex(INNER_LINK))?;
         let place = Place {
             agent_if: self.agent.host_ifindex(),
-            inner_if: inner.unwrap_or_default(),
+            inner: self.agent.inner(),
             agent_nsid: self.agent.nsid(),
         };
         self.configuration.place(place, object::fingerprint())
@@ -190,6 +196,3 @@ impl Counts {
         counts
     }
 }
-
-/// The agent's end of its veth.
-const INNER_LINK: &str = "eth0";

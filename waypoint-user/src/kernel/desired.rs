@@ -23,7 +23,7 @@ use crate::{
         snapshot::Snapshot,
         workload::{Enrolment, NetnsRef, Workload},
     },
-    select::{self, Choice},
+    select::{self, Capture},
 };
 
 /// What the kernel should hold.
@@ -45,15 +45,18 @@ pub(super) struct Pod {
 }
 
 impl Desired {
-    /// What the kernel should hold for a Snapshot.
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
+    /// What the kernel of a node should hold for a Snapshot; without a node's name, every pod is on
+    /// it.
+    pub(super) fn of(snapshot: &Snapshot, node: Option<&str>) -> Self {
         let guard = Guard::of(snapshot);
         let services = snapshot.services().values().flat_map(|s| service_entries(snapshot, s));
-        let workloads = snapshot.workloads().values().flat_map(workload_entries);
+        let workloads = snapshot.workloads().values();
+        let workloads = workloads.flat_map(|w| workload_entries(snapshot, w));
         let allowed = services.chain(workloads).filter(|(address, _, _)| guard.allows(*address));
         let destinations = allowed.flat_map(records).collect();
-        let enrolled = |(name, workload): (&ObjectName, &_)| Some((name.clone(), pod(workload)?));
-        let pods = snapshot.workloads().iter().filter_map(|(n, w)| enrolled((n, w))).collect();
+        let here = |workload: &&Arc<Workload>| node.is_none_or(|node| workload.node == node);
+        let workloads = snapshot.workloads().values().filter(here);
+        let pods = workloads.filter_map(|w| Some((w.name.clone(), pod(w)?))).collect();
         Self { destinations, pods }
     }
 }
@@ -93,7 +96,8 @@ fn records((address, port, value): Entry) -> impl Iterator<Item = (DestinationKe
 /// One entry for each virtual address and declared port. A headless Service has none: its clients
 /// dial pods, and a waypoint for services never sees that.
 fn service_entries(snapshot: &Snapshot, service: &Arc<Service>) -> Vec<Entry> {
-    let Some(value) = entry(&select::for_service(service), service.fail_closed) else {
+    let Some(value) = entry(&select::captures_service(snapshot, service), service.fail_closed)
+    else {
         return Vec::new();
     };
     // Where two Services claim an address, only one has it.
@@ -108,21 +112,22 @@ fn service_entries(snapshot: &Snapshot, service: &Arc<Service>) -> Vec<Entry> {
 }
 
 /// A workload that a waypoint takes, or that must not be reached without one, on every port.
-fn workload_entries(workload: &Arc<Workload>) -> Vec<Entry> {
-    let Some(value) = entry(&select::for_workload(workload), workload.fail_closed) else {
+fn workload_entries(snapshot: &Snapshot, workload: &Arc<Workload>) -> Vec<Entry> {
+    let Some(value) = entry(&select::captures_workload(snapshot, workload), workload.fail_closed)
+    else {
         return Vec::new();
     };
     workload.addresses.iter().map(|address| (*address, EVERY_PORT, value)).collect()
 }
 
-/// What the choice for a destination means to the kernel; nothing where connections go direct.
-fn entry(choice: &Choice<'_>, fail_closed: bool) -> Option<Destination> {
-    match choice {
-        Choice::Direct(_) => None,
-        Choice::Waypoint { waypoint, .. } => {
-            Some(destination(action::CAPTURE, fail_closed, waypoint))
+/// What capturing a destination means to the kernel; nothing where connections are left alone.
+fn entry(capture: &Capture<'_>, fail_closed: bool) -> Option<Destination> {
+    match capture {
+        Capture::No => None,
+        Capture::Yes(waypoint) => Some(destination(action::CAPTURE, fail_closed, *waypoint)),
+        Capture::Refuse(refusal) => {
+            Some(destination(action::REFUSE, true, Some(&refusal.waypoint)))
         }
-        Choice::Refuse(refusal) => Some(destination(action::REFUSE, true, &refusal.waypoint)),
     }
 }
 
@@ -135,12 +140,12 @@ fn pod(workload: &Workload) -> Option<Pod> {
     Some(Pod { netns, addresses: workload.addresses.clone() })
 }
 
-fn destination(action: u8, fail_closed: bool, waypoint: &ObjectName) -> Destination {
+fn destination(action: u8, fail_closed: bool, waypoint: Option<&ObjectName>) -> Destination {
     Destination {
         action,
         flags: if fail_closed { FAIL_CLOSED } else { 0 },
         waypoint_slot: 0,
-        waypoint_id: number(waypoint),
+        waypoint_id: waypoint.map(number).unwrap_or_default(),
         target_if: 0,
         reserve: 0,
     }

@@ -1,10 +1,13 @@
-//! The enrolled pods of this node: where they are, which number they have, and `from_pod` on each.
+//! The enrolled pods of this node: where they are, which number they have, and `from_pod` and
+//! `to_pod` on each.
 //!
 //! It does not know what is captured, and writes no map itself: [`Enrolment::tables`] says what the
 //! maps should hold.
 //!
 //! **Invariant:** a pod that is no longer enrolled opens no captured connection from that moment
-//! on, but its captured connections live: `from_pod` stays until the last one ended.
+//! on, but its captured connections live: the programs stay until the last one ended.
+//! **Invariant:** a namespace is not held open when its file is gone, so that a deleted pod goes
+//! entirely.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,6 +20,7 @@ use std::{
 
 use waypoint_common::{
     addr::Addr,
+    program,
     redirect::{InterfaceOfPod, PodOfInterface, pod_flag},
 };
 
@@ -25,6 +29,7 @@ use super::{
     attachment::{self, Found},
     desired::Pod,
     instances::Instances,
+    netns::Netns,
     pins::{self, Pins},
     pods::{self, PodInterface},
     slots::Slots,
@@ -44,19 +49,21 @@ pub(super) struct Tables {
 #[derive(Debug)]
 pub(super) struct Enrolment {
     pins: Pins,
-    from_pod: Instances,
+    programs: Vec<Instances>,
     attached: BTreeMap<ObjectName, Attached>,
     refusals: BTreeMap<ObjectName, String>,
     slots: Slots,
     reattached: Arc<AtomicU64>,
 }
 
-/// A pod that has `from_pod` on its interface.
+/// A pod that has the programs on its interface.
 #[derive(Clone, Debug)]
 pub(super) struct Attached {
     pod: Pod,
     interface: PodInterface,
     slot: u16,
+    /// Its namespace, while it has a file.
+    netns: Option<Arc<Netns>>,
     /// Whether its new connections are captured; otherwise it only waits for the last one to end.
     enrolled: bool,
 }
@@ -64,15 +71,16 @@ pub(super) struct Attached {
 impl Attached {
     /// A pod on an interface, under a number.
     pub(super) fn new(pod: Pod, interface: PodInterface, slot: u16) -> Self {
-        Self { pod, interface, slot, enrolled: true }
+        Self { pod, interface, slot, netns: None, enrolled: true }
     }
 }
 
 impl Enrolment {
-    /// No pods yet; `reattached` counts how often another program got ahead.
-    pub(super) fn new(pins: Pins, from_pod: Instances, reattached: Arc<AtomicU64>) -> Self {
+    /// No pods yet; `programs` belong on each of them, and `reattached` counts how often another
+    /// program got ahead of one.
+    pub(super) fn new(pins: Pins, programs: Vec<Instances>, reattached: Arc<AtomicU64>) -> Self {
         let (attached, refusals, slots) = (BTreeMap::new(), BTreeMap::new(), Slots::default());
-        Self { pins, from_pod, attached, refusals, slots, reattached }
+        Self { pins, programs, attached, refusals, slots, reattached }
     }
 
     /// Follows a change of what is wanted or, with `links_changed`, of the host's links. A pod that
@@ -100,8 +108,12 @@ impl Enrolment {
         }
     }
 
-    /// Makes sure that `from_pod` is still first on every interface.
+    /// Makes sure that the programs are still first on every interface, and lets go of namespaces
+    /// that lost their files.
     pub(super) async fn verify(&mut self) {
+        for attached in self.attached.values_mut() {
+            attached.netns = attached.netns.take().filter(|netns| attached.pod.is_in(netns));
+        }
         let names: Vec<ObjectName> = self.attached.keys().cloned().collect();
         for name in names {
             let Some(attached) = self.attached.get(&name).cloned() else { continue };
@@ -118,39 +130,48 @@ impl Enrolment {
         waiting.map(|(name, attached)| (name.clone(), attached.pod.addresses.clone())).collect()
     }
 
-    /// Takes `from_pod` off a pod's interface.
+    /// Takes the programs off a pod's interface.
     pub(super) fn detach(&mut self, name: &ObjectName) {
         let Some(attached) = self.attached.remove(name) else { return };
-        if let Err(cause) = attachment::detach(&self.pins.pod_link(attached.interface.ifindex)) {
-            tracing::warn!(pod = %name, %cause, "the pod's link stays pinned");
+        for program in PROGRAMS {
+            let pin = self.pins.pod_link(program, attached.interface.ifindex);
+            if let Err(cause) = attachment::detach(&pin) {
+                tracing::warn!(pod = %name, %cause, "the pod's link stays pinned");
+            }
         }
         self.slots.give_back(attached.slot);
         tracing::info!(pod = %name, interface = attached.interface.name, "detached from pod");
     }
 
-    /// Takes `from_pod` off interfaces of which nothing is known: those of an earlier process.
+    /// Takes programs off interfaces of which nothing is known: those of an earlier process.
     pub(super) fn detach_strays(&self, keep: Option<u32>) -> Result<(), Error> {
-        pins::remove(&pins::fresh(&self.pins.pod_link(0)))?;
-        for ifindex in self.pins.pod_links()? {
-            let known = self.attached.values().any(|known| known.interface.ifindex == ifindex);
-            if !known && keep != Some(ifindex) {
-                attachment::detach(&self.pins.pod_link(ifindex))?;
+        let known = |ifindex| {
+            keep == Some(ifindex)
+                || self.attached.values().any(|known| known.interface.ifindex == ifindex)
+        };
+        for name in PROGRAMS {
+            pins::remove(&pins::fresh(&self.pins.pod_link(name, 0)))?;
+            let is_used = self.programs.iter().any(|program| program.name() == name);
+            for ifindex in self.pins.pod_links(name)? {
+                if !is_used || !known(ifindex) {
+                    attachment::detach(&self.pins.pod_link(name, ifindex))?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Attaches `from_pod` to an interface, or makes sure that it is first there.
+    /// Attaches the programs to an interface, or makes sure that they are first there.
     pub(super) async fn attach(&mut self, interface: &PodInterface) -> Result<(), Error> {
-        let pin = self.pins.pod_link(interface.ifindex);
-        match attachment::ensure_at_head(&mut self.from_pod, &interface.name, &pin).await? {
-            Found::AtHead | Found::Absent => {}
-            Found::Behind => {
-                self.reattached.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(
-                    interface = interface.name,
-                    "another program was ahead; re-attached"
-                );
+        for program in &mut self.programs {
+            let pin = self.pins.pod_link(program.name(), interface.ifindex);
+            match attachment::ensure_at_head(program, &interface.name, &pin).await? {
+                Found::AtHead | Found::Absent => {}
+                Found::Behind => {
+                    self.reattached.fetch_add(1, Ordering::Relaxed);
+                    let (interface, program) = (&interface.name, program.name());
+                    tracing::warn!(interface, program, "another program was ahead; re-attached");
+                }
             }
         }
         Ok(())
@@ -172,7 +193,15 @@ impl Enrolment {
         self.attached.iter().map(origin).collect()
     }
 
-    /// How many pods have `from_pod` on their interface.
+    /// The namespaces of pods, by name.
+    pub(super) fn namespaces(&self) -> HashMap<ObjectName, Arc<Netns>> {
+        let open = |(name, attached): (&ObjectName, &Attached)| {
+            Some((name.clone(), Arc::clone(attached.netns.as_ref()?)))
+        };
+        self.attached.iter().filter_map(open).collect()
+    }
+
+    /// How many pods have the programs on their interface.
     pub(super) fn len(&self) -> usize {
         self.attached.len()
     }
@@ -187,8 +216,10 @@ impl Enrolment {
             }
         };
         if let Some(attached) = self.attached.get_mut(name) {
-            if attached.interface == interface {
+            if attached.interface.is(&interface) {
                 attached.pod = pod.clone();
+                attached.interface = interface.clone();
+                attached.netns = attached.netns.take().or_else(|| attached.open_netns());
                 return self.attach(&interface).await.map_err(|cause| cause.to_string());
             }
             // Made again, under the same name: the old interface is gone with its connections.
@@ -200,7 +231,9 @@ impl Enrolment {
             return Err(cause.to_string());
         }
         tracing::info!(pod = %name, interface = interface.name, slot, "attached to pod");
-        self.attached.insert(name.clone(), Attached::new(pod.clone(), interface, slot));
+        let mut attached = Attached::new(pod.clone(), interface, slot);
+        attached.netns = attached.open_netns();
+        self.attached.insert(name.clone(), attached);
         Ok(())
     }
 
@@ -212,9 +245,23 @@ impl Enrolment {
     }
 }
 
+impl Pod {
+    /// Whether this is still the pod's namespace, and no leftover of it.
+    fn is_in(&self, netns: &Netns) -> bool {
+        Netns::open(&self.netns.path()).is_ok_and(|now| now.inode() == netns.inode())
+    }
+}
+
 impl Attached {
+    /// The namespace that the interface leads into.
+    fn open_netns(&self) -> Option<Arc<Netns>> {
+        let netns = Netns::open(&self.pod.netns.path()).ok()?;
+        (netns.inode() == self.interface.netns_inode).then(|| Arc::new(netns))
+    }
+
     fn add_to(&self, tables: &mut Tables) {
         let flags = if self.enrolled { ENROLLED } else { pod_flag::ANTI_SPOOF };
+        let head = head(self.interface.head);
         let (ifindex, slot) = (self.interface.ifindex, self.slot);
         let pod_id = u32::from(slot);
         let (mut v4, mut v6) = ([0; 4], [0; 16]);
@@ -223,11 +270,17 @@ impl Attached {
                 IpAddr::V4(address) => v4 = address.octets(),
                 IpAddr::V6(address) => v6 = address.octets(),
             }
-            let interface = InterfaceOfPod { ifindex, pod_id, flags, pad: 0 };
+            let interface = InterfaceOfPod { ifindex, pod_id, flags, head };
             tables.interfaces.insert(Addr::from(address.to_canonical()), interface);
         }
         tables.pods.insert(ifindex, PodOfInterface { pod_id, flags, v4, v6, slot, pad: 0 });
     }
 }
 
-const ENROLLED: u32 = pod_flag::CLIENT | pod_flag::ANTI_SPOOF;
+/// Hardware addresses, as the record has them.
+fn head([a, b, c, d, e, f, g, h, i, j, k, l]: [u8; 12]) -> [u32; 3] {
+    [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_ne_bytes)
+}
+
+const ENROLLED: u32 = pod_flag::CLIENT | pod_flag::ANTI_SPOOF | pod_flag::INBOUND;
+const PROGRAMS: [&str; 2] = [program::FROM_POD, program::TO_POD];

@@ -7,7 +7,11 @@
 //!
 //! It attaches nothing itself.
 
-use aya::{Ebpf, programs::SchedClassifier};
+use aya::{
+    Ebpf,
+    programs::{SchedClassifier, TcAttachType},
+};
+use waypoint_common::program;
 
 use super::{Error, object, pins::Pins};
 
@@ -24,6 +28,19 @@ impl Instances {
     /// The pinned instance of a program, and the other one in time.
     pub(super) fn new(pins: Pins, name: &'static str, pinned: SchedClassifier) -> Self {
         Self { pins, name, pinned, second: None }
+    }
+
+    /// The program's name.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Where on an interface it belongs.
+    pub(super) fn hook(&self) -> TcAttachType {
+        match self.name {
+            program::TO_POD => TcAttachType::Egress,
+            _ => TcAttachType::Ingress,
+        }
     }
 
     /// The pinned instance.

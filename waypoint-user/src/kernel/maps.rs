@@ -13,7 +13,7 @@ use waypoint_common::{
     redirect::{Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, config_flag},
 };
 
-use super::{Error, pins::Pins};
+use super::{Error, agent_netns::Inner, pins::Pins};
 
 /// Captured destinations.
 pub(super) fn destinations(
@@ -72,10 +72,17 @@ impl Configuration {
 
     /// Says where the agent is, and which programs belong to it.
     pub(super) fn place(&mut self, place: Place, programs: u64) -> Result<(), Error> {
-        let Place { agent_if, inner_if, agent_nsid } = place;
         let flags = self.written.flags;
-        let reserve = [0; 36];
-        self.write(Config { abi: ABI, agent_if, agent_nsid, flags, programs, inner_if, reserve })
+        self.write(Config {
+            abi: ABI,
+            agent_if: place.agent_if,
+            agent_nsid: place.agent_nsid,
+            flags,
+            programs,
+            inner_if: place.inner.ifindex,
+            inner_address: place.inner.address,
+            reserve: [0; 30],
+        })
     }
 
     /// Lets new connections pass the agent by, or not.
@@ -99,8 +106,8 @@ impl Configuration {
 pub(super) struct Place {
     /// The host's end of the agent's veth.
     pub(super) agent_if: u32,
-    /// The other end, as the agent's namespace numbers it.
-    pub(super) inner_if: u32,
+    /// The other end.
+    pub(super) inner: Inner,
     /// The agent's namespace, as the host's numbers it.
     pub(super) agent_nsid: i32,
 }

@@ -4,8 +4,8 @@
 //! <pin_dir>/v<ABI>/maps/<map>
 //! <pin_dir>/v<ABI>/programs/<program>
 //! <pin_dir>/v<ABI>/links/from_agent, steer
-//! <pin_dir>/v<ABI>/links/from_pod/<ifindex>
-//! <pin_dir>/v<ABI>/links/fresh, from_pod/fresh    for a moment, before it takes a place
+//! <pin_dir>/v<ABI>/links/from_pod/<ifindex>, to_pod/<ifindex>
+//! <pin_dir>/v<ABI>/links/.../fresh                for a moment, before it takes a place
 //! ```
 //!
 //! It knows names and directories, not what is behind them.
@@ -34,8 +34,9 @@ impl Pins {
 
     /// Makes the directories.
     pub(super) fn create(&self) -> Result<(), Error> {
-        let links = self.version.join(LINKS).join(program::FROM_POD);
-        for directory in [self.version.join(MAPS), self.version.join(PROGRAMS), links] {
+        let directories = [self.version.join(MAPS), self.version.join(PROGRAMS)];
+        let links = [program::FROM_POD, program::TO_POD].map(|name| self.link(name));
+        for directory in directories.into_iter().chain(links) {
             fs::create_dir_all(&directory).map_err(Error::file(&directory))?;
         }
         Ok(())
@@ -56,14 +57,14 @@ impl Pins {
         self.version.join(LINKS).join(name)
     }
 
-    /// The link of `from_pod` on an interface.
-    pub(super) fn pod_link(&self, ifindex: u32) -> PathBuf {
-        self.link(program::FROM_POD).join(ifindex.to_string())
+    /// The link of a program on a pod's interface.
+    pub(super) fn pod_link(&self, name: &str, ifindex: u32) -> PathBuf {
+        self.link(name).join(ifindex.to_string())
     }
 
-    /// Interfaces for which a link of `from_pod` is pinned.
-    pub(super) fn pod_links(&self) -> Result<Vec<u32>, Error> {
-        let directory = self.link(program::FROM_POD);
+    /// Interfaces of pods for which a link of a program is pinned.
+    pub(super) fn pod_links(&self, name: &str) -> Result<Vec<u32>, Error> {
+        let directory = self.link(name);
         let names = names(&directory).map_err(Error::file(&directory))?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }

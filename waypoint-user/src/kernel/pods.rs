@@ -29,6 +29,15 @@ pub struct PodInterface {
     pub name: String,
     /// What identifies the pod's namespace among all that exist now.
     pub netns_inode: u64,
+    /// Hardware addresses as they stand first in a frame of the pod's: its gateway's, its own.
+    pub head: [u8; 12],
+}
+
+impl PodInterface {
+    /// Whether this is the same veth pair, whatever it is named now.
+    pub fn is(&self, other: &Self) -> bool {
+        (self.ifindex, self.netns_inode) == (other.ifindex, other.netns_inode)
+    }
 }
 
 /// Why a pod's interface was not found.
@@ -101,7 +110,8 @@ impl Search {
         let outer = self
             .named(peer_of(&mut host, &pod, &inner))?
             .ok_or_else(|| Error::NoPeer { netns: self.netns.clone(), link: inner.name.clone() })?;
-        Ok(PodInterface { ifindex: outer.index, name: outer.name, netns_inode: pod.inode() })
+        let head = self.named(head_of(&mut host, &outer, &inner))?;
+        Ok(PodInterface { ifindex: outer.index, name: outer.name, netns_inode: pod.inode(), head })
     }
 
     fn inner_link(&self, inside: &mut RouteSocket) -> Result<Link, Error> {
@@ -135,6 +145,21 @@ fn peer_of(
     let points_back = outer.is_veth && outer.peer_index == Some(inner.index);
     let nsid = host.nsid(pod)?;
     Ok((points_back && nsid.is_some() && outer.peer_nsid == nsid).then_some(outer))
+}
+
+/// What stands first in a frame of the pod's: behind a bridge's port it sends to the bridge, and
+/// elsewhere to the host's end itself.
+fn head_of(host: &mut RouteSocket, outer: &Link, inner: &Link) -> Result<[u8; 12], netlink::Error> {
+    let master = match outer.master {
+        Some(index) => host.link(index)?,
+        None => None,
+    };
+    let gateway = &master.as_ref().unwrap_or(outer).hardware_address;
+    let mut head = [0; 12];
+    for (to, from) in head.iter_mut().zip(gateway.iter().chain(&inner.hardware_address)) {
+        *to = *from;
+    }
+    Ok(head)
 }
 
 fn link_with(

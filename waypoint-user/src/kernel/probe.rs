@@ -47,7 +47,8 @@ impl Probe {
                 Err(_) => Netns::create(&path)?,
             };
             let ifindex = veth::ensure(&netns, &link)?;
-            let interface = PodInterface { ifindex, name: link, netns_inode: netns.inode() };
+            let (name, netns_inode) = (link, netns.inode());
+            let interface = PodInterface { ifindex, name, netns_inode, head: [0; 12] };
             Ok(Self { netns, interface })
         });
         outcome.await.unwrap_or(Err(Error::Interrupted))

@@ -38,7 +38,7 @@ impl Programs {
     pub(super) fn ensure(pins: &Pins, pinned: Option<u64>) -> Result<(Self, bool), Error> {
         if pinned == Some(object::fingerprint())
             && let Ok(programs) = Self::open(pins)
-            && from_pod(pins).is_ok()
+            && of_pods(pins).is_ok()
         {
             return Ok((programs, false));
         }
@@ -58,9 +58,11 @@ impl Programs {
 
     /// Puts the programs into the links that an earlier build made.
     fn take_over(&mut self, pins: &Pins) -> Result<(), Error> {
-        let mut from_pod = from_pod(pins)?;
-        for ifindex in pins.pod_links()? {
-            replace(from_pod.pinned(), &pins.pod_link(ifindex))?;
+        for mut program in of_pods(pins)? {
+            let name = program.name();
+            for ifindex in pins.pod_links(name)? {
+                replace(program.pinned(), &pins.pod_link(name, ifindex))?;
+            }
         }
         replace(self.from_agent.pinned(), &pins.link(program::FROM_AGENT))
     }
@@ -78,9 +80,9 @@ impl Programs {
     }
 }
 
-/// The pinned program of pods' interfaces.
-pub(super) fn from_pod(pins: &Pins) -> Result<Instances, Error> {
-    instances(pins, program::FROM_POD)
+/// The pinned programs of pods' interfaces: on what a pod sends, and on what it is sent.
+pub(super) fn of_pods(pins: &Pins) -> Result<[Instances; 2], Error> {
+    Ok([instances(pins, program::FROM_POD)?, instances(pins, program::TO_POD)?])
 }
 
 fn instances(pins: &Pins, name: &'static str) -> Result<Instances, Error> {
@@ -91,7 +93,7 @@ fn instances(pins: &Pins, name: &'static str) -> Result<Instances, Error> {
 /// Loads this build's programs and pins them in the place of those that are there.
 fn load(pins: &Pins) -> Result<(), Error> {
     let mut object = object::load(pins)?;
-    for name in [program::FROM_POD, program::FROM_AGENT] {
+    for name in CLASSIFIERS {
         let program = object.program_mut(name).ok_or(Error::Object("classifiers"))?;
         let program: &mut SchedClassifier = program.try_into().map_err(Error::program(name))?;
         program.load().map_err(Error::program(name))?;
@@ -99,7 +101,7 @@ fn load(pins: &Pins) -> Result<(), Error> {
     let steer = object.program_mut(program::STEER).ok_or(Error::Object("sk_lookup program"))?;
     let steer: &mut SkLookup = steer.try_into().map_err(Error::program(program::STEER))?;
     steer.load().map_err(Error::program(program::STEER))?;
-    for name in [program::FROM_POD, program::FROM_AGENT, program::STEER] {
+    for name in CLASSIFIERS.into_iter().chain([program::STEER]) {
         let path = pins.program(name);
         pins::remove(&path)?;
         let program = object.program_mut(name).ok_or(Error::Object("program"))?;
@@ -126,4 +128,5 @@ fn replace(program: &mut SchedClassifier, path: &Path) -> Result<(), Error> {
     }
 }
 
+const CLASSIFIERS: [&str; 3] = [program::FROM_POD, program::TO_POD, program::FROM_AGENT];
 const LINK: &str = "of a pinned link";

@@ -116,6 +116,13 @@ pub struct Operation {
     pub paths: AnyNone<PathPattern>,
 }
 
+impl Operation {
+    /// Whether it has an attribute that only HTTP requests have.
+    pub fn asks_http(&self) -> bool {
+        !(self.hosts.is_empty() && self.methods.is_empty() && self.paths.is_empty())
+    }
+}
+
 /// A `when` condition: a key, and values of which any must and none may match.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Condition {
@@ -135,6 +142,13 @@ pub enum Condition {
     DestinationPort(AnyNone<u16>),
     /// `request.headers[name]`, the name in lower case.
     RequestHeader(String, AnyNone<StringMatch>),
+}
+
+impl Condition {
+    /// Whether it is of something that only HTTP requests have.
+    pub const fn asks_http(&self) -> bool {
+        matches!(self, Self::RequestHeader(..))
+    }
 }
 
 #[cfg(test)]

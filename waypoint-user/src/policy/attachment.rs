@@ -26,6 +26,21 @@ pub(super) fn of_workload(snapshot: &Snapshot, workload: &Workload) -> Vec<Attac
     behind(snapshot, waypoint, &workload.name.namespace, &[])
 }
 
+/// The policies of whatever reaches a workload, judged where the workload is: of its own namespace
+/// and of the root namespace, by its labels.
+pub(super) fn at_destination(snapshot: &Snapshot, workload: &Workload) -> Vec<Attached> {
+    let (home, root) = (&workload.name.namespace, &snapshot.settings().root_namespace);
+    let own = snapshot.pod_policies_of(home);
+    let shared = if root == home { &[] } else { snapshot.pod_policies_of(root) };
+    let applies = |policy: &&Attached| {
+        policy.targets.iter().any(|target| match target {
+            PolicyTarget::Pods(selector) => selector.matches(&workload.labels),
+            _ => false,
+        })
+    };
+    own.iter().chain(shared).filter(applies).cloned().collect()
+}
+
 /// The policies of an object of its own and of its waypoint, each once.
 fn behind(
     snapshot: &Snapshot,

@@ -40,6 +40,27 @@ impl<'a> Facts<'a> {
             && when.iter().all(|condition| self.match_condition(condition))
     }
 
+    /// Whether a rule matches by what a connection can tell. Its alternatives, each of a source and
+    /// an operation, are judged by themselves: one of which nothing is left matches nothing.
+    pub(super) fn match_rest(&self, rule: &PolicyRule) -> bool {
+        let opaque = |name: &String| !is_of_http(name);
+        let conditions = rule.when.iter().any(|condition| !condition.asks_http())
+            || rule.unsupported.iter().any(opaque);
+        let sources = Matches::of(
+            &rule.from,
+            |source| self.match_source(source),
+            |source| *source != Source::default(),
+        );
+        let operations = Matches::of(
+            &rule.to,
+            |operation| self.match_operation(operation),
+            |operation| !operation.ports.is_empty(),
+        );
+        let any = sources.any && operations.any;
+        let left = conditions || sources.with_rest || operations.with_rest;
+        any && left && rule.when.iter().all(|condition| self.match_condition(condition))
+    }
+
     fn match_source(&self, source: &Source) -> bool {
         let address = self.subject.peer.address.ip();
         source.ip_blocks.holds(|block| block.contains(address))
@@ -100,6 +121,31 @@ impl<'a> Facts<'a> {
             })
         })
     }
+}
+
+/// Which alternatives of a section match.
+struct Matches {
+    /// Any of them.
+    any: bool,
+    /// One of which something is left without HTTP attributes.
+    with_rest: bool,
+}
+
+impl Matches {
+    fn of<T>(all: &[T], matches: impl Fn(&T) -> bool, has_rest: impl Fn(&T) -> bool) -> Self {
+        let mut found = Self { any: all.is_empty(), with_rest: false };
+        for one in all.iter().filter(|one| matches(one)) {
+            found.any = true;
+            found.with_rest |= has_rest(one);
+        }
+        found
+    }
+}
+
+/// Whether an attribute that is not supported is one that only requests have.
+fn is_of_http(attribute: &str) -> bool {
+    let opaque = ["serviceAccount", "ServiceAccount", "trustDomain", "TrustDomain"];
+    !opaque.iter().any(|word| attribute.contains(word))
 }
 
 /// Matches a principal; a pattern may, but need not, begin with the scheme.

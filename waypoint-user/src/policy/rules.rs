@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::mesh::policy::{Action, AuthorizationPolicy, Condition, PolicyRule};
+use crate::mesh::policy::{Action, AuthorizationPolicy, Condition, Operation, PolicyRule};
 
 use super::{Verdict, facts::Facts};
 
@@ -15,13 +15,25 @@ pub(super) struct RuleSet {
     must_be_allowed: bool,
 }
 
+/// Where rules are judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Layer {
+    /// At a waypoint, which understands requests.
+    Waypoint,
+    /// At the destination's agent, which sees connections only.
+    Destination,
+}
+
 impl RuleSet {
     /// Takes the rules of policies apart.
-    pub(super) fn new(policies: Vec<Arc<AuthorizationPolicy>>) -> Self {
+    pub(super) fn new(policies: Vec<Arc<AuthorizationPolicy>>, layer: Layer) -> Self {
         let mut set = Self::default();
         for policy in policies {
             match policy.action {
-                Action::Deny => set.deny.extend(Rule::of(&policy)),
+                Action::Deny => set.deny.extend(Rule::of(&policy).map(|rule| Rule {
+                    only_rest: layer == Layer::Destination && rule.asks_more(),
+                    ..rule
+                })),
                 Action::Allow => {
                     set.must_be_allowed = true;
                     let rules = Rule::of(&policy).filter(|rule| !rule.asks_unsupported);
@@ -55,6 +67,8 @@ struct Rule {
     index: usize,
     asks_http: bool,
     asks_unsupported: bool,
+    /// Whether it matches only by what is left without HTTP attributes.
+    only_rest: bool,
 }
 
 impl Rule {
@@ -64,11 +78,19 @@ impl Rule {
             index,
             asks_http: asks_http(rule),
             asks_unsupported: !rule.unsupported.is_empty(),
+            only_rest: false,
         })
     }
 
+    /// Whether it asks for more than a connection can tell.
+    fn asks_more(&self) -> bool {
+        self.asks_http || self.asks_unsupported
+    }
+
     fn matches(&self, facts: &Facts<'_>) -> bool {
-        self.policy.rules.get(self.index).is_some_and(|rule| facts.match_rule(rule))
+        self.policy.rules.get(self.index).is_some_and(|rule| {
+            if self.only_rest { facts.match_rest(rule) } else { facts.match_rule(rule) }
+        })
     }
 
     fn name(&self) -> String {
@@ -79,10 +101,5 @@ impl Rule {
 
 /// Whether the rule has an attribute that only HTTP requests have.
 fn asks_http(rule: &PolicyRule) -> bool {
-    let of_operation = rule.to.iter().any(|operation| {
-        let (hosts, methods, paths) = (&operation.hosts, &operation.methods, &operation.paths);
-        !(hosts.is_empty() && methods.is_empty() && paths.is_empty())
-    });
-    let of_header = |condition: &Condition| matches!(condition, Condition::RequestHeader(..));
-    of_operation || rule.when.iter().any(of_header)
+    rule.to.iter().any(Operation::asks_http) || rule.when.iter().any(Condition::asks_http)
 }

@@ -55,7 +55,7 @@ impl Mesh<'_> {
     }
 
     /// The labels of a namespace.
-    fn labels_of(&self, namespace: &str) -> &Labels {
+    pub(super) fn labels_of(&self, namespace: &str) -> &Labels {
         static NONE: Labels = Labels::new();
         self.namespaces.get(namespace).unwrap_or(&NONE)
     }
@@ -66,13 +66,25 @@ impl Mesh<'_> {
         let own = labels.contains_key(USE_WAYPOINT);
         let asking = if own { labels } else { namespace_labels };
         let Some(name) = asked_for(namespace, asking) else { return Resolved::NotAsked };
-        let Some(waypoint) = self.waypoints.get(&name).filter(|waypoint| waypoint.ready) else {
-            return Resolved::Refused(name, RefusalReason::WaypointIsNotReady);
-        };
-        if !waypoint.allowed.allow(&name.namespace, namespace, namespace_labels) {
-            return Resolved::Refused(name, RefusalReason::AttachmentDenied);
+        match self.usable(&name, namespace) {
+            Ok(waypoint) => Resolved::Usable { waypoint, own },
+            Err(reason) => Resolved::Refused(name, reason),
         }
-        Resolved::Usable { waypoint, own }
+    }
+
+    /// The waypoint of this name, if it is there and admits objects of the namespace.
+    pub(super) fn usable(
+        &self,
+        name: &ObjectName,
+        namespace: &str,
+    ) -> Result<&Waypoint, RefusalReason> {
+        let Some(waypoint) = self.waypoints.get(name).filter(|waypoint| waypoint.ready) else {
+            return Err(RefusalReason::WaypointIsNotReady);
+        };
+        if !waypoint.allowed.allow(&name.namespace, namespace, self.labels_of(namespace)) {
+            return Err(RefusalReason::AttachmentDenied);
+        }
+        Ok(waypoint)
     }
 }
 

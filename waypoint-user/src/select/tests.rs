@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use super::*;
 use crate::mesh::{
-    binding::{Binding, FailMode, RefusalReason},
+    binding::{Binding, FailMode, Refusal, RefusalReason},
     label::{
         DATAPLANE_MODE, Labels, MANAGED, Requirement, Selector, USE_WAYPOINT,
         USE_WAYPOINT_NAMESPACE,
@@ -14,6 +14,9 @@ use crate::mesh::{
     workload::{Enrolment, Workload},
 };
 
+mod canary;
+mod inbound;
+mod outbound;
 mod properties;
 mod table;
 
@@ -209,7 +212,7 @@ fn the_nearest_fail_mode_that_is_set_counts() {
 #[test]
 fn without_a_fail_mode_only_a_bound_destination_with_a_policy_is_closed() {
     let bound = Binding::Bound(ObjectName::new("a", "w"));
-    let refused = Binding::Refused(crate::mesh::binding::Refusal {
+    let refused = Binding::Refused(Refusal {
         waypoint: ObjectName::new("a", "w"),
         reason: RefusalReason::WaypointIsNotReady,
     });

@@ -17,7 +17,7 @@ use crate::mesh::{
 use super::{
     authorization::TargetRef,
     finding::{error, notice},
-    objects::{Object, Policy, Targets},
+    objects::{Object, PeerAuthentication, Policy, Targets},
     translate::check,
 };
 
@@ -77,9 +77,12 @@ fn is_read(version: &str, kind: &str) -> bool {
             | ("discovery.k8s.io/v1", "EndpointSlice")
             | (
                 "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1",
-                "GatewayClass" | "Gateway" | "HTTPRoute"
+                "GatewayClass" | "Gateway" | "HTTPRoute" | "ReferenceGrant"
             )
-            | ("security.istio.io/v1" | "security.istio.io/v1beta1", "AuthorizationPolicy")
+            | (
+                "security.istio.io/v1" | "security.istio.io/v1beta1",
+                "AuthorizationPolicy" | "PeerAuthentication"
+            )
     )
 }
 
@@ -107,6 +110,11 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "GatewayClass" => Object::GatewayClass(typed(document)?),
         "Gateway" => Object::Gateway(checked(document, check::gateway)?),
         "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
+        "ReferenceGrant" => Object::ReferenceGrant(typed(document)?),
+        "PeerAuthentication" => {
+            let object = checked(document, check::peer_authentication)?;
+            Object::PeerAuthentication(PeerAuthentication::Read(object))
+        }
         _ => Object::Policy(Policy::Read(checked(document, check::policy)?)),
     })
 }
@@ -126,22 +134,33 @@ fn typed<T: DeserializeOwned>(document: Value) -> Result<Arc<T>, String> {
     serde_json::from_value(document).map(Arc::new).map_err(|error| error.to_string())
 }
 
-/// What stands in for a policy that is not understood: a denial of whatever it is attached to. One
-/// that has no targets is not a waypoint's business, understood or not.
+/// What stands in for a policy that is not understood: a denial of whatever it is attached to.
 fn unread_policy(object: &ObjectRef, document: &Value) -> Option<Object> {
+    if object.kind == PEER_AUTHENTICATION {
+        let selector = document.get("spec").and_then(|spec| spec.get("selector"));
+        let unread = PeerAuthentication::Unread(selector.cloned());
+        return Some(Object::PeerAuthentication(unread));
+    }
     if object.kind != POLICY {
         return None;
     }
     let targets = match document.get("spec") {
         Some(Value::Object(spec)) => match (spec.get("targetRefs"), spec.get("targetRef")) {
-            (Some(refs), _) => known(refs.as_array().map_or(&[], Vec::as_slice)),
-            (None, Some(one)) => known(std::slice::from_ref(one)),
-            (None, None) => return None,
+            (Some(refs), _) if !is_nothing(refs) => {
+                known(refs.as_array().map_or(&[], Vec::as_slice))
+            }
+            (_, Some(one)) if !one.is_null() => known(std::slice::from_ref(one)),
+            _ => Targets::Pods(spec.get("selector").cloned()),
         },
-        None | Some(Value::Null) => return None,
-        Some(_) => Targets::Unknown,
+        None | Some(Value::Null) => Targets::Pods(None),
+        Some(_) => Targets::Everything,
     };
     Some(Object::Policy(Policy::Unread(targets)))
+}
+
+/// Whether a list is not there or has nothing in it.
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// The targets among these that can be read.
@@ -164,3 +183,5 @@ fn text(value: &Value, key: &str) -> Option<String> {
 const DEFAULT_NAMESPACE: &str = "default";
 /// The kind of security policies.
 const POLICY: &str = "AuthorizationPolicy";
+/// The kind that says where mutual TLS is asked for.
+const PEER_AUTHENTICATION: &str = "PeerAuthentication";

@@ -128,6 +128,7 @@ impl File {
                 let good = last.remove(&object).filter(Object::is_read);
                 finding.message.push_str(match (&good, &instead) {
                     (Some(_), _) => "; its last good version stays in force",
+                    (None, Some(Object::PeerAuthentication(_))) => "; it counts as STRICT",
                     (None, Some(_)) => "; it denies everything to its targets",
                     (None, None) => "; it is left out",
                 });

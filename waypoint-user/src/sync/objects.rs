@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use gateway_api::experimental::{
     gatewayclasses::GatewayClass, gateways::Gateway, httproutes::HttpRoute,
+    referencegrants::ReferenceGrant,
 };
 use k8s_openapi::api::{
     core::v1::{Namespace, Node, Pod, Service},
@@ -17,7 +18,10 @@ use k8s_openapi::api::{
 
 use crate::mesh::object::ObjectName;
 
-use super::authorization::{AuthorizationPolicy, TargetRef};
+use super::{
+    authorization::{AuthorizationPolicy, TargetRef},
+    peer_authentication,
+};
 
 /// One object.
 #[derive(Clone, Debug)]
@@ -32,12 +36,18 @@ pub enum Object {
     Gateway(Arc<Gateway>),
     HttpRoute(Arc<HttpRoute>),
     Policy(Policy),
+    PeerAuthentication(PeerAuthentication),
+    ReferenceGrant(Arc<ReferenceGrant>),
 }
 
 impl Object {
     /// Whether it was understood.
     pub fn is_read(&self) -> bool {
-        !matches!(self, Self::Policy(Policy::Unread(_)))
+        !matches!(
+            self,
+            Self::Policy(Policy::Unread(_))
+                | Self::PeerAuthentication(PeerAuthentication::Unread(_))
+        )
     }
 }
 
@@ -57,6 +67,19 @@ pub enum Targets {
     Known(Vec<TargetRef>),
     /// One of them at least could not be read.
     Unknown,
+    /// It has none: it is for pods, by this selector.
+    Pods(Option<serde_json::Value>),
+    /// Nobody knows whether it has any.
+    Everything,
+}
+
+/// A PeerAuthentication, read or not.
+#[derive(Clone, Debug)]
+pub enum PeerAuthentication {
+    /// It was understood.
+    Read(Arc<peer_authentication::PeerAuthentication>),
+    /// It was not, and there is no good version of it; its selector, as far as it has one.
+    Unread(Option<serde_json::Value>),
 }
 
 /// All objects of a source, by kind and name.
@@ -72,6 +95,8 @@ pub struct Objects {
     pub gateways: BTreeMap<ObjectName, Arc<Gateway>>,
     pub http_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
     pub policies: BTreeMap<ObjectName, Policy>,
+    pub peer_authentications: BTreeMap<ObjectName, PeerAuthentication>,
+    pub reference_grants: BTreeMap<ObjectName, Arc<ReferenceGrant>>,
 }
 
 impl Objects {
@@ -87,6 +112,10 @@ impl Objects {
             Object::Gateway(object) => drop(self.gateways.insert(name, object)),
             Object::HttpRoute(object) => drop(self.http_routes.insert(name, object)),
             Object::Policy(object) => drop(self.policies.insert(name, object)),
+            Object::PeerAuthentication(object) => {
+                drop(self.peer_authentications.insert(name, object));
+            }
+            Object::ReferenceGrant(object) => drop(self.reference_grants.insert(name, object)),
         }
     }
 }

@@ -2,16 +2,20 @@
 //!
 //! It does no I/O; what a single object must fulfil was checked when it was admitted.
 
+mod admissions;
 pub(super) mod check;
 mod closed;
 mod endpoints;
 mod gateways;
+mod grants;
 mod invalid;
 mod listeners;
 mod meta;
 mod nodes;
 mod operations;
+mod peer_authentications;
 mod placements;
+mod pod_policies;
 mod pods;
 mod policies;
 mod policy_targets;
@@ -49,6 +53,8 @@ pub fn translate(
     let mut services = services::translate(&scene, &workloads, &mut report);
     let routes = routes::translate(&scene, &services, &mut report);
     let policies = policies::translate(&scene, &services, &mut report);
+    peer_authentications::apply(&scene, &mut workloads, &mut report);
+    admissions::apply(&scene, &services, &mut workloads, &mut report);
     closed::apply(&scene, &policies, &mut services, &mut workloads, &mut report);
     let snapshot = Snapshot::new(Contents {
         settings: settings.clone(),

@@ -101,8 +101,8 @@ impl Default for Registry {
     }
 }
 
-/// The counter of one limit.
-#[derive(Clone, Debug)]
+/// The counter of one limit; the default counts nothing.
+#[derive(Clone, Debug, Default)]
 pub struct Limit(Option<IntCounter>);
 
 impl Limit {

@@ -129,7 +129,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("bytes", &["hbone", "proxy", "telemetry"]),
     ("clap", &["bin", "cli"]),
     ("clap_complete", &["bin", "cli"]),
-    ("fastrand", &["identity", "proxy"]),
+    ("fastrand", &["identity", "hbone", "proxy"]),
     ("futures_util", &["sync", "identity", "hbone", "kernel", "proxy", "telemetry"]),
     ("gateway_api", &["sync", "cli"]),
     ("h2", &["hbone"]),

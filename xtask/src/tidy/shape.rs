@@ -13,8 +13,12 @@ pub(crate) fn check(source: &Source) -> Vec<Complaint> {
     if source.is_table() {
         return Vec::new();
     }
-    let mut shape =
-        Shape { source, quoted: quoted_lines(source.tokens.clone()), complaints: vec![] };
+    let mut shape = Shape {
+        source,
+        quoted: quoted_lines(source.tokens.clone()),
+        of_trait: false,
+        complaints: vec![],
+    };
     let lines = source.text.lines().count();
     if lines > FILE_LINES_MAX {
         shape.complain(1, format!("{lines} lines; split the file at {FILE_LINES_MAX}"));
@@ -33,6 +37,8 @@ struct Shape<'s> {
     source: &'s Source,
     /// Lines that continue a string literal; their indentation is content.
     quoted: BTreeSet<usize>,
+    /// Inside an implementation of a trait, whose signatures are not its own to choose.
+    of_trait: bool,
     complaints: Vec<Complaint>,
 }
 
@@ -49,19 +55,15 @@ impl Shape<'_> {
             let what = format!("`{name}` has {lines} lines; split it at {FUNCTION_LINES_MAX}");
             self.complain(first, what);
         }
+        if signature.inputs.len() > PARAMETERS_MAX && !self.of_trait {
+            let what = format!("`{name}` has {} parameters", signature.inputs.len());
+            self.complain(first, format!("{what}; put those that belong together into a type"));
+        }
         if let Some((line, levels)) = self.deepest(first, last)
             && levels > LEVELS_MAX
         {
             let what = format!("`{name}` is {levels} levels deep; return early or name a part");
             self.complain(line, what);
-        }
-    }
-
-    fn judge_parameters(&mut self, signature: &syn::Signature) {
-        let (name, first) = (&signature.ident, signature.fn_token.span.start().line);
-        if signature.inputs.len() > PARAMETERS_MAX {
-            let what = format!("`{name}` has {} parameters", signature.inputs.len());
-            self.complain(first, format!("{what}; put those that belong together into a type"));
         }
     }
 
@@ -80,21 +82,14 @@ impl Shape<'_> {
 
 impl<'s> Visit<'s> for Shape<'_> {
     fn visit_item_fn(&mut self, item: &'s syn::ItemFn) {
-        self.judge_parameters(&item.sig);
         self.judge(&item.sig, &item.block);
         visit::visit_item_fn(self, item);
     }
 
     fn visit_item_impl(&mut self, item: &'s syn::ItemImpl) {
-        // What a trait asks for is judged where the trait is.
-        if item.trait_.is_none() {
-            let own = item.items.iter().filter_map(|item| match item {
-                syn::ImplItem::Fn(item) => Some(&item.sig),
-                _ => None,
-            });
-            own.for_each(|signature| self.judge_parameters(signature));
-        }
+        let outer = std::mem::replace(&mut self.of_trait, item.trait_.is_some());
         visit::visit_item_impl(self, item);
+        self.of_trait = outer;
     }
 
     fn visit_impl_item_fn(&mut self, item: &'s syn::ImplItemFn) {
@@ -103,7 +98,6 @@ impl<'s> Visit<'s> for Shape<'_> {
     }
 
     fn visit_trait_item_fn(&mut self, item: &'s syn::TraitItemFn) {
-        self.judge_parameters(&item.sig);
         if let Some(body) = &item.default {
             self.judge(&item.sig, body);
         }

@@ -2,14 +2,17 @@
 
 use clap::{Parser, Subcommand};
 
+mod authority;
 mod controller;
 mod log;
 mod node;
+mod proxy;
 mod standalone;
 mod token;
 
 pub(crate) use self::{
-    controller::Controller, log::Log, node::Node, standalone::Standalone, token::Token,
+    authority::Authority, controller::Controller, log::Log, node::Node, proxy::Proxy,
+    standalone::Standalone, token::Token,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
@@ -24,6 +27,8 @@ pub(crate) struct Command {
 pub(crate) enum Role {
     /// Everything in one process on one Linux host, from manifests in a directory.
     Standalone(Box<Standalone>),
+    /// A waypoint in a pod of its own: HBONE in; HBONE or plain TCP to the endpoints.
+    Proxy(Box<Proxy>),
     /// The control plane of a mesh: for now its certificate authority.
     Controller(Box<Controller>),
     /// Sign a token by which an agent or a waypoint asks for certificates, and print it.

@@ -76,6 +76,12 @@ const NAMESPACE: &[(&str, &str)] = &[
     ("ipv4/tcp_syncookies", "0"),
     ("ipv4/tcp_max_syn_backlog", "4096"),
     ("core/somaxconn", "4096"),
+    // What is dialled from here in somebody's name must not meet what he dials himself: his ports
+    // begin above. Nor may it look like a tunnel.
+    ("ipv4/ip_local_port_range", "1024\t32767"),
+    ("ipv4/ip_local_reserved_ports", "15008"),
+    // Of a path that takes less than the veth nobody is told here.
+    ("ipv4/tcp_mtu_probing", "1"),
     // A host may switch IPv6 off by default and still have pods that use it.
     ("ipv6/conf/all/disable_ipv6", "0"),
     ("ipv6/conf/default/disable_ipv6", "0"),

@@ -25,10 +25,5 @@ fn agents_with_different_run_directories_have_different_namespaces() {
 }
 
 fn settings(link: &str) -> Settings {
-    Settings {
-        pin_dir: PathBuf::from("/sys/fs/bpf/waypoint"),
-        run_dir: PathBuf::from("/run/waypoint"),
-        link: link.to_owned(),
-        workers: 1,
-    }
+    Settings { link: link.to_owned(), ..Settings::default() }
 }

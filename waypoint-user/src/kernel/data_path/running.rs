@@ -3,7 +3,8 @@
 //! **Invariant:** the gate is open only while the last self-probe succeeded.
 
 use std::{
-    collections::BTreeSet, sync::Arc, sync::PoisonError, sync::atomic::Ordering, time::Duration,
+    collections::BTreeSet, iter, sync::Arc, sync::PoisonError, sync::atomic::Ordering,
+    time::Duration,
 };
 
 use tokio::{
@@ -14,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Error, blocking, desired::Desired, enrolment::Enrolment, links, maps, probe::Probe,
-        programs, sockets,
+        Error, blocking, desired::Desired, enrolment::Enrolment, links, listeners::InSlot, maps,
+        probe::Probe, programs, sockets,
     },
     DataPath, Mirrors,
 };
@@ -73,9 +74,11 @@ struct Running {
 
 impl Running {
     async fn start(data_path: DataPath, gate: Gate) -> Result<Self, Error> {
-        let from_pod = programs::from_pod(&data_path.pins)?;
+        let [from_pod, to_pod] = programs::of_pods(&data_path.pins)?;
+        let inbound = data_path.settings.inbound.then_some(to_pod);
+        let programs = iter::once(from_pod).chain(inbound).collect();
         let reattached = Arc::clone(&data_path.counts.reattached);
-        let enrolment = Enrolment::new(data_path.pins.clone(), from_pod, reattached);
+        let enrolment = Enrolment::new(data_path.pins.clone(), programs, reattached);
         let mirrors = Mirrors::open(&data_path.pins)?;
         let probe = Probe::ensure(&data_path.settings).await?;
         Ok(Self { data_path, gate, enrolment, mirrors, probe, complaint: None })
@@ -83,7 +86,7 @@ impl Running {
 
     /// Makes the kernel follow a Snapshot, and the host's links as they are now.
     async fn follow(&mut self, snapshot: &Arc<Snapshot>, links_changed: bool) {
-        let desired = Desired::of(snapshot);
+        let desired = Desired::of(snapshot, self.data_path.settings.node.as_deref());
         self.enrolment.reconcile(&desired.pods, links_changed).await;
         let outcome = self.attach_probe().await;
         let outcome = outcome.and(self.mirror_pods());
@@ -117,6 +120,7 @@ impl Running {
         let mut origins = self.data_path.origins.write().unwrap_or_else(PoisonError::into_inner);
         *origins = self.enrolment.origins();
         drop(origins);
+        self.data_path.sockets.know(self.enrolment.namespaces());
         self.mirrors.apply_pods(&self.enrolment.tables(Some(&self.probe.pod())))
     }
 
@@ -143,11 +147,11 @@ impl Running {
     fn listen(&mut self, listen: bool) -> Result<(), Error> {
         let name = waypoint_common::map::LSN;
         let mut slots = maps::slots(&self.data_path.pins)?;
-        for (slot, listener) in (0..).zip(&self.data_path.in_slots) {
+        for InSlot { slot, listener } in &self.data_path.in_slots {
             if listen {
-                slots.set(slot, listener, 0).map_err(Error::map(name))?;
+                slots.set(*slot, listener, 0).map_err(Error::map(name))?;
             } else {
-                slots.clear_index(&slot).map_err(Error::map(name))?;
+                slots.clear_index(slot).map_err(Error::map(name))?;
             }
         }
         Ok(())
@@ -179,6 +183,7 @@ impl Running {
         self.data_path.configuration.bypass(true)?;
         let repairs = self.data_path.agent.verify_or_repair().await?;
         tracing::warn!(?repairs, "the data path failed its self-probe; repaired");
+        self.data_path.sockets.agent_is(self.data_path.agent.netns().duplicate()?);
         self.data_path.attach_to_agent().await?;
         self.probe = Probe::ensure(&self.data_path.settings).await?;
         self.attach_probe().await?;

@@ -4,7 +4,8 @@ use super::*;
 use crate::mesh::{
     binding::{Binding, FailMode, Refusal, RefusalReason},
     service::{AppProtocol, ServicePort},
-    snapshot::Contents,
+    snapshot::{CaptureMode, Contents, Settings},
+    workload::Transport,
 };
 
 fn name(name: &str) -> ObjectName {
@@ -40,12 +41,17 @@ fn workload(addresses: &[&str]) -> Workload {
 }
 
 fn desired(services: Vec<Service>, workloads: Vec<Workload>) -> Desired {
+    desired_in(CaptureMode::Waypoint, services, workloads)
+}
+
+fn desired_in(capture: CaptureMode, services: Vec<Service>, workloads: Vec<Workload>) -> Desired {
     let contents = Contents {
+        settings: Settings { capture, ..Settings::default() },
         services: services.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect(),
         workloads: workloads.into_iter().map(|w| (w.name.clone(), Arc::new(w))).collect(),
         ..Contents::default()
     };
-    Desired::of(&Snapshot::new(contents))
+    Desired::of(&Snapshot::new(contents), None)
 }
 
 fn key(address: &str, port: u16) -> DestinationKey {
@@ -163,5 +169,46 @@ fn only_enrolled_pods_of_this_node_are_captured() {
 fn of_two_services_with_one_address_the_one_that_has_it_counts() {
     let other = Service { name: name("zebra"), ..service(&["10.96.0.10"], bound()) };
     let desired = desired(vec![service(&["10.96.0.10"], Binding::Direct), other], Vec::new());
+    assert!(desired.destinations.is_empty());
+}
+
+#[test]
+fn in_mesh_mode_every_service_and_every_enrolled_workload_is_captured_and_fails_open() {
+    let plain = service(&["10.96.0.10"], Binding::Direct);
+    let refused = Service { name: name("z"), ..service(&["10.96.0.11"], refused()) };
+    let enrolled = Workload { transport: Transport::Hbone, ..workload(&["10.1.0.2"]) };
+    let outside = Workload {
+        name: name("out"),
+        enrolment: Enrolment::NotLabelled,
+        ..workload(&["10.1.0.3"])
+    };
+    let desired = desired_in(CaptureMode::Mesh, vec![plain, refused], vec![enrolled, outside]);
+    for (address, port) in [("10.96.0.10", 80), ("10.96.0.11", 9080), ("10.1.0.2", 0)] {
+        let entry = desired.destinations.get(&key(address, port)).unwrap();
+        assert_eq!((entry.action, entry.flags, entry.waypoint_id), (action::CAPTURE, 0, 0));
+    }
+    assert_eq!(desired.destinations.len(), 5);
+}
+
+#[test]
+fn in_mesh_mode_what_fails_closed_still_does() {
+    let closed = Service { fail_mode: FailMode::Closed, ..service(&["10.96.0.11"], refused()) };
+    let bound =
+        Service { name: name("bound"), fail_closed: true, ..service(&["10.96.0.10"], bound()) };
+    let desired = desired_in(CaptureMode::Mesh, vec![closed, bound], Vec::new());
+    let entry = |address| desired.destinations.get(&key(address, 80)).unwrap();
+    assert_eq!(entry("10.96.0.11").action, action::REFUSE);
+    assert_eq!(entry("10.96.0.10").flags, FAIL_CLOSED);
+}
+
+#[test]
+fn in_mesh_mode_too_a_waypoints_own_addresses_are_left_alone() {
+    let waypoint = Workload {
+        instance_of: Some(name("waypoint")),
+        enrolment: Enrolment::Waypoint,
+        transport: Transport::Hbone,
+        ..workload(&["10.1.0.9"])
+    };
+    let desired = desired_in(CaptureMode::Mesh, Vec::new(), vec![waypoint]);
     assert!(desired.destinations.is_empty());
 }

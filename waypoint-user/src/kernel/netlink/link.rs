@@ -28,6 +28,8 @@ pub struct Link {
     pub peer_index: Option<u32>,
     /// The number of the other end's namespace; none when that is the same one.
     pub peer_nsid: Option<i32>,
+    /// The bridge that it is a port of, or another link that it is a part of.
+    pub master: Option<u32>,
 }
 
 impl RouteSocket {
@@ -108,6 +110,7 @@ fn link_of(message: RouteNetlinkMessage) -> Option<Link> {
             LinkAttribute::Address(address) => link.hardware_address = address,
             LinkAttribute::Link(index) => link.peer_index = Some(index),
             LinkAttribute::LinkNetNsId(id) => link.peer_nsid = Some(id),
+            LinkAttribute::Controller(index) => link.master = Some(index),
             LinkAttribute::LinkInfo(parts) => {
                 link.is_veth = parts.contains(&LinkInfo::Kind(InfoKind::Veth));
             }

@@ -28,9 +28,12 @@ fn removing_everything_removes_links_before_maps_and_then_the_directory() {
     let pins = Pins::new(&root);
     pins.create().unwrap();
     fs::write(pins.map("cfg"), "").unwrap();
-    fs::write(pins.pod_link(7), "").unwrap();
-    assert_eq!(pins.pod_links().unwrap(), [7]);
-    assert_eq!(pins.remove_all().unwrap(), [pins.pod_link(7), pins.map("cfg"), root.clone()]);
+    fs::write(pins.pod_link(program::TO_POD, 7), "").unwrap();
+    assert_eq!(pins.pod_links(program::TO_POD).unwrap(), [7]);
+    assert_eq!(
+        pins.remove_all().unwrap(),
+        [pins.pod_link(program::TO_POD, 7), pins.map("cfg"), root.clone()]
+    );
     assert!(pins.remove_all().unwrap().is_empty());
     assert!(!root.exists());
 }

@@ -11,9 +11,12 @@ use k8s_openapi::api::{
 };
 use serde_json::Value;
 
-use crate::sync::authorization::AuthorizationPolicy;
+use crate::sync::{authorization::AuthorizationPolicy, peer_authentication::PeerAuthentication};
 
-use super::{invalid::Invalid, listeners, meta, nodes, pods, policies, ports, rules, services};
+use super::{
+    invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies, ports, rules,
+    services,
+};
 
 /// Names, and labels' values.
 pub(in crate::sync) fn metadata(document: &Value) -> Result<(), String> {
@@ -86,6 +89,11 @@ pub(in crate::sync) fn http_route(route: &HttpRoute) -> Result<(), Invalid> {
 /// Rules.
 pub(in crate::sync) fn policy(policy: &AuthorizationPolicy) -> Result<(), Invalid> {
     policies::rules(&policy.spec).map(drop)
+}
+
+/// Selector and ports.
+pub(in crate::sync) fn peer_authentication(declared: &PeerAuthentication) -> Result<(), Invalid> {
+    peer_authentications::check(declared)
 }
 
 /// A DNS subdomain, which every name is (RFC 1123).

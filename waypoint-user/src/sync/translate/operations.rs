@@ -99,6 +99,10 @@ fn condition(when: &declared::When) -> Result<Option<Condition>, Invalid> {
         "source.ip" => Condition::SourceIp(values(any, none, block)?),
         "source.namespace" => Condition::SourceNamespace(values(any, none, string)?),
         "source.principal" => Condition::SourcePrincipal(values(any, none, principal)?),
+        "waypoint.dev/client.namespace" => Condition::ClientNamespace(values(any, none, string)?),
+        "waypoint.dev/client.principal" => {
+            Condition::ClientPrincipal(values(any, none, principal)?)
+        }
         "destination.ip" => Condition::DestinationIp(values(any, none, block)?),
         "destination.port" => Condition::DestinationPort(values(any, none, port)?),
         key => {

@@ -20,7 +20,10 @@ use crate::{
     },
 };
 
-use super::{invalid::Invalid, meta, operations, policy_targets, routes::Services, scene::Scene};
+use super::{
+    invalid::Invalid, meta, operations, pod_policies, policy_targets, routes::Services,
+    scene::Scene,
+};
 
 /// The policies that are attached to something.
 pub(super) fn translate(
@@ -47,6 +50,7 @@ pub(super) fn rules(spec: &Spec) -> Result<Vec<PolicyRule>, Invalid> {
     if spec.selector.is_some() && !targets(spec).is_empty() {
         return Err(Invalid::new("selector and targetRefs exclude each other"));
     }
+    pod_policies::selector(spec.selector.as_ref())?;
     spec.rules.iter().enumerate().map(|(at, rule)| operations::rule(at, rule)).collect()
 }
 
@@ -60,9 +64,7 @@ fn read(
     let spec = &declared.spec;
     let references = targets(spec);
     if references.is_empty() {
-        let message = "it has no targetRefs, so no waypoint enforces it";
-        report.add(object.clone(), notice("NoTargetRefs", message));
-        return None;
+        return pod_policies::read(object, declared, report);
     }
     let action = match spec.action {
         Declared::Allow => Action::Allow,
@@ -102,6 +104,7 @@ fn unread(
     targets: &Targets,
     report: &mut Report,
 ) -> AuthorizationPolicy {
+    let namespace = PolicyTarget::Namespace(object.name.namespace.clone());
     let targets = match targets {
         Targets::Known(references) => {
             let mut found = Report::default();
@@ -111,7 +114,9 @@ fn unread(
             }
             targets
         }
-        Targets::Unknown => vec![PolicyTarget::Namespace(object.name.namespace.clone())],
+        Targets::Unknown => vec![namespace],
+        Targets::Pods(selector) => vec![pod_policies::unread(selector.as_ref())],
+        Targets::Everything => vec![namespace, pod_policies::unread(None)],
     };
     AuthorizationPolicy {
         name: object.name.clone(),
@@ -149,6 +154,6 @@ fn is_accepted(finding: &Finding) -> bool {
 }
 
 /// One rule that every request matches.
-fn everything() -> Vec<PolicyRule> {
+pub(super) fn everything() -> Vec<PolicyRule> {
     vec![PolicyRule::default()]
 }

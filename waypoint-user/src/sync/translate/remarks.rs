@@ -10,7 +10,8 @@ use crate::{
     mesh::{
         binding::Binding,
         label::{
-            DATAPLANE_MODE, Labels, NO_WAYPOINT, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
+            CANARY, CANARY_NAMESPACE, DATAPLANE_MODE, Labels, NO_WAYPOINT, USE_WAYPOINT,
+            USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
         },
         object::ObjectRef,
         report::{Finding, Report},
@@ -60,7 +61,7 @@ pub(super) fn labels(
             format!("{DATAPLANE_MODE}: {value} is neither ambient nor none"),
         );
     }
-    for key in [DATAPLANE_MODE, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR] {
+    for key in LABELS {
         if meta::annotations(metadata).contains_key(key) {
             warn("AnnotationIgnored", format!("{key} is a label; as an annotation it is ignored"));
         }
@@ -95,9 +96,8 @@ pub(super) fn tell(object: &ObjectRef, reason: &str, message: String, report: &m
     report.add(object.clone(), notice(reason, message));
 }
 
+/// Labels that people write as annotations.
+const LABELS: [&str; 6] =
+    [DATAPLANE_MODE, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, CANARY, CANARY_NAMESPACE, WAYPOINT_FOR];
 /// Labels that Istio reads and we do not yet.
-const UNSUPPORTED: [&str; 3] = [
-    "istio.io/use-waypoint-canary",
-    "istio.io/use-waypoint-canary-namespace",
-    "istio.io/ingress-use-waypoint",
-];
+const UNSUPPORTED: [&str; 1] = ["istio.io/ingress-use-waypoint"];

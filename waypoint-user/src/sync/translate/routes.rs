@@ -19,6 +19,7 @@ use crate::{
 };
 
 use super::{
+    grants,
     route_filters::Filtered,
     route_parents,
     rules::{self, Backend, Rule},
@@ -138,6 +139,13 @@ impl Scope<'_> {
         };
         let home = &self.object.name.namespace;
         let name = ObjectName::new(reference.namespace.as_deref().unwrap_or(home), &reference.name);
+        if !grants::permit(self.scene.objects, &self.object.name, &name) {
+            let message = format!(
+                "backendRef {name} not accessible to a HTTPRoute in namespace \"{home}\" \
+                 (missing a ReferenceGrant?)"
+            );
+            return Err(("RefNotPermitted", message));
+        }
         let Some(service) = self.services.get(&name) else {
             let domain = &self.scene.settings.cluster_domain;
             let host = format!("{}.{}.svc.{domain}", name.name, name.namespace);

@@ -66,6 +66,12 @@ impl<'a> Scene<'a> {
         self.namespaces.get(namespace).cloned().unwrap_or_default()
     }
 
+    /// The annotations of a namespace.
+    pub(super) fn namespace_annotations(&self, namespace: &str) -> &Labels {
+        let known = self.objects.namespaces.get(&ObjectName::cluster(namespace));
+        known.map_or(&NONE, |namespace| meta::annotations(&namespace.metadata))
+    }
+
     /// The fail modes that bear on a destination of the namespace.
     pub(super) fn modes(&self, own: FailMode, namespace: &str, binding: &Binding) -> FailModes {
         let asked = match binding {
@@ -91,6 +97,8 @@ pub(super) fn fail_mode(object: &ObjectRef, annotations: &Labels, report: &mut R
         FailMode::Unset
     })
 }
+
+static NONE: Labels = Labels::new();
 
 /// The label that Kubernetes gives every namespace: its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";

@@ -11,12 +11,14 @@ use k8s_openapi::api::core::v1::{Service as Declared, ServiceSpec};
 
 use crate::{
     mesh::{
+        binding::{Binding, Canary},
         label::Labels,
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Service, ServicePort},
         workload::Workload,
     },
+    select::Asking,
     sync::finding::{notice, warning},
 };
 
@@ -91,6 +93,7 @@ fn service(
         report.add(object.clone(), warning("NoClusterIP", message));
     }
     let binding = scene.mesh().for_service(&name.namespace, labels);
+    let canary = canary(scene, object, declared, &binding, report);
     if vips.is_empty() && binding.waypoint().is_some() {
         let message = "it is headless: its clients dial its pods, whose own waypoints count";
         report.add(object.clone(), notice("Headless", message));
@@ -102,9 +105,30 @@ fn service(
         ports: ports(object, &spec, report),
         endpoints: Vec::new(),
         binding,
-        canary: None,
+        canary,
         fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
         fail_closed: false,
+    })
+}
+
+/// The second waypoint, if one is asked for and can be used.
+fn canary(
+    scene: &Scene<'_>,
+    object: &ObjectRef,
+    declared: &Declared,
+    binding: &Binding,
+    report: &mut Report,
+) -> Option<Canary> {
+    let asking = Asking {
+        namespace: &object.name.namespace,
+        labels: meta::labels(&declared.metadata),
+        annotations: meta::annotations(&declared.metadata),
+        namespace_annotations: scene.namespace_annotations(&object.name.namespace),
+    };
+    scene.mesh().canary(&asking, binding.waypoint()?).unwrap_or_else(|refusal| {
+        let message = format!("Canary waypoint not attached: {}", refusal.message());
+        report.add(object.clone(), warning(refusal.reason(), message));
+        None
     })
 }
 

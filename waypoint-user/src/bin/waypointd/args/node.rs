@@ -30,7 +30,7 @@ impl Node {
             pin_dir: self.pin_dir.clone(),
             run_dir: self.run_dir.clone(),
             link: self.link.clone(),
-            workers: 1,
+            ..kernel::Settings::default()
         }
     }
 

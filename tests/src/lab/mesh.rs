@@ -1,0 +1,156 @@
+//! What a lab of several nodes has besides its agents: the certificate authority, and a process in
+//! each waypoint's pod; and stopping and starting any of them.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+use anyhow::{Context, Result};
+
+use super::{
+    Inhabitant, Lab,
+    agent::{Agent, Membership, Settings},
+    authority::Authority,
+    daemon::{self, Daemon},
+    name::Name,
+    underlay::Underlay,
+};
+
+/// The processes that no node has.
+#[derive(Debug)]
+pub(super) struct Mesh {
+    /// By the pod's name.
+    waypoints: BTreeMap<String, Daemon>,
+    authority: Authority,
+}
+
+impl Lab {
+    /// The agent of a node.
+    pub fn agent_on(&self, node: &str) -> Result<&Agent> {
+        let agent = self.nodes.named(node)?.agent.as_ref();
+        agent.with_context(|| format!("no agent on {node}"))
+    }
+
+    /// The same, to stop it or to ask for its process.
+    pub fn agent_on_mut(&mut self, node: &str) -> Result<&mut Agent> {
+        let agent = self.nodes.named_mut(node)?.agent.as_mut();
+        agent.with_context(|| format!("no agent on {node}"))
+    }
+
+    /// Starts a node's agent again.
+    pub fn resume_agent_on(&mut self, node: &str) -> Result<()> {
+        let node = self.nodes.named_mut(node)?;
+        node.agent.as_mut().context("no agent to start again")?.resume(&node.netns)
+    }
+
+    /// The waypoint in a pod.
+    pub fn waypoint(&self, pod: &str) -> Result<&Daemon> {
+        let waypoint = self.mesh.as_ref().and_then(|mesh| mesh.waypoints.get(pod));
+        waypoint.with_context(|| format!("no waypoint runs in {pod}"))
+    }
+
+    /// The same, to stop it or to ask for its process.
+    pub fn waypoint_mut(&mut self, pod: &str) -> Result<&mut Daemon> {
+        let waypoint = self.mesh.as_mut().and_then(|mesh| mesh.waypoints.get_mut(pod));
+        waypoint.with_context(|| format!("no waypoint runs in {pod}"))
+    }
+
+    /// Starts the waypoint in a pod again.
+    pub fn resume_waypoint(&mut self, pod: &str) -> Result<()> {
+        self.launch_waypoint(pod)?;
+        self.waypoint_mut(pod)?.wait_until_ready()
+    }
+
+    /// The certificate authority.
+    pub fn authority(&self) -> Result<&Authority> {
+        Ok(&self.mesh.as_ref().context("a lab of one node has no authority")?.authority)
+    }
+
+    /// The same, to stop it and start it again.
+    pub fn authority_mut(&mut self) -> Result<&mut Authority> {
+        Ok(&mut self.mesh.as_mut().context("a lab of one node has no authority")?.authority)
+    }
+
+    /// The link between the nodes.
+    pub fn underlay(&self) -> Result<&Underlay> {
+        self.underlay.as_ref().context("a lab of one node has no underlay")
+    }
+
+    /// The arguments of a waypoint, as a person would type them.
+    pub fn waypoint_arguments(&self, pod: &str) -> Result<Vec<OsString>> {
+        let Inhabitant { pod, .. } = self.inhabitant(pod)?;
+        let namespace = &pod.meta.namespace;
+        let gateway = pod.gateway.as_ref().context("the pod is no waypoint's")?;
+        let account = format!("{namespace}/{}", pod.account);
+        let admittance = self.authority()?.admit_account(&account)?;
+        let mut arguments: Vec<OsString> = vec![
+            "proxy".into(),
+            "--manifests".into(),
+            self.manifests.directory().into(),
+            "--gateway".into(),
+            format!("{namespace}/{gateway}").into(),
+            "--pod".into(),
+            format!("{namespace}/{}", pod.meta.name).into(),
+        ];
+        arguments.extend(admittance.arguments());
+        arguments.extend(daemon::admin_arguments(&self.name_of_waypoint(&pod.meta.name)));
+        Ok(arguments)
+    }
+
+    /// Starts the authority, then all agents and waypoints, and waits until they are ready.
+    pub(super) fn start_mesh(&mut self) -> Result<()> {
+        let numbers: Vec<_> = self.nodes.all().map(|node| node.number).collect();
+        let manifests = self.manifests.directory().to_owned();
+        let authority =
+            Authority::start(&self.name, self.underlay()?, &numbers, manifests, self.family)?;
+        self.mesh = Some(Mesh { waypoints: BTreeMap::new(), authority });
+        let pods = self.pods.iter().filter(|(_, one)| one.pod.gateway.is_some());
+        for pod in pods.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.launch_waypoint(&pod)?;
+        }
+        for name in self.nodes.all().map(|node| node.name.clone()).collect::<Vec<_>>() {
+            let settings = self.settings_of_member(&name)?;
+            let node = self.nodes.named_mut(&name)?;
+            node.agent = Some(Agent::launch(&node.netns, settings)?);
+        }
+        for daemon in self.daemons_mut() {
+            daemon.wait_until_ready()?;
+        }
+        Ok(())
+    }
+
+    /// Every process that follows manifests and was started: agents and waypoints.
+    pub(super) fn daemons(&self) -> impl Iterator<Item = &Daemon> {
+        let waypoints = self.mesh.iter().flat_map(|mesh| mesh.waypoints.values());
+        self.nodes.all().filter_map(|node| node.agent.as_deref()).chain(waypoints)
+    }
+
+    fn daemons_mut(&mut self) -> impl Iterator<Item = &mut Daemon> {
+        let waypoints = self.mesh.iter_mut().flat_map(|mesh| mesh.waypoints.values_mut());
+        self.nodes.all_mut().filter_map(|node| node.agent.as_deref_mut()).chain(waypoints)
+    }
+
+    fn launch_waypoint(&mut self, pod: &str) -> Result<()> {
+        let arguments = self.waypoint_arguments(pod)?;
+        let name = self.name_of_waypoint(pod);
+        let netns = &self.pods.get(pod).with_context(|| format!("no pod {pod}"))?.netns;
+        let mesh = self.mesh.as_mut().context("a lab of one node has no waypoints")?;
+        if !mesh.waypoints.contains_key(pod) {
+            mesh.waypoints.insert(pod.to_owned(), Daemon::new(name)?);
+        }
+        let waypoint = mesh.waypoints.get_mut(pod).context("it was inserted")?;
+        waypoint.launch(netns, &arguments)
+    }
+
+    fn name_of_waypoint(&self, pod: &str) -> Name {
+        self.name.part(format!("pod-{pod}"))
+    }
+
+    fn settings_of_member(&self, node: &str) -> Result<Settings> {
+        let admittance = self.authority()?.admit_node(node)?;
+        let further = self.agent_arguments.clone();
+        Ok(Settings {
+            name: self.name.part(format!("agent-{node}")),
+            membership: Some(Membership { node: node.to_owned(), admittance, further }),
+            ..self.agent_settings()
+        })
+    }
+}

@@ -1,0 +1,4 @@
+mod end_to_end;
+mod fixture;
+mod pooling;
+mod refusals;

@@ -1,0 +1,23 @@
+//! Unit tests of what needs no namespace of its own; the rest is in the data path's tests.
+
+use std::{io::ErrorKind, path::PathBuf};
+
+use super::*;
+
+fn sockets() -> Sockets {
+    Sockets::new(Netns::current().unwrap())
+}
+
+#[test]
+fn a_pod_of_which_nothing_is_known_is_named() {
+    let error = sockets().in_pod(&ObjectName::new("shop", "web"), true).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("shop/web"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_namespace_is_named() {
+    let netns = NetnsRef::Path(PathBuf::from("/etc/hostname"));
+    let error = sockets().unix_in(&netns).unwrap_err();
+    assert!(error.to_string().contains("/etc/hostname"), "{error}");
+}
