@@ -2,8 +2,9 @@
 //!
 //! Each reads its packet ([`parse`]), asks a decision that userspace tests
 //! ([`waypoint_common::redirect::decide`] about what a pod sends,
-//! [`waypoint_common::arrival::receive`] about what it is sent) over the maps ([`maps`]), acts on it
-//! ([`act`], [`inward`]) and says so ([`tell`]). None keeps state of its own: connections live in the kernel's socket tables.
+//! [`waypoint_common::arrival::receive`] about what it is sent) over the maps ([`maps`]), acts on
+//! it ([`act`], [`inward`]) and says so ([`tell`]). None keeps state of its own: connections live
+//! in the kernel's socket tables.
 //!
 //! **Invariant:** what is not captured, refused or spoofed goes on to the next program unchanged.
 #![no_std]

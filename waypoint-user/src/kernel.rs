@@ -1,15 +1,14 @@
 //! The node's data path: programs and maps in the kernel, and the namespace that captured
 //! connections are led into.
 //!
-//! [`DataPath`] mirrors Snapshots into BPF maps, keeps `from_pod` and `to_pod` attached to every enrolled
-//! pod,
-//! and proves again and again that a captured connection arrives. It decides nothing about
-//! waypoints (a Snapshot says which destination has one) and serves no connection: the listeners
-//! are handed out.
+//! [`DataPath`] mirrors Snapshots into BPF maps, keeps `from_pod` and `to_pod` attached to every
+//! enrolled pod, and proves again and again that a captured connection arrives. It decides nothing
+//! about waypoints (a Snapshot says which destination has one) and serves no connection: the
+//! listeners are handed out, and so are sockets in pods' namespaces.
 //!
 //! ```text
 //!  Snapshot ─▶ desired ─▶ mirror ──────▶ wp_dst, if_pod, pod_if
-//!              desired ─▶ enrolment ──▶ from_pod on the host side of each pod's veth
+//!              desired ─▶ enrolment ──▶ from_pod, to_pod on the host side of each pod's veth
 //!  agent_netns ─▶ listeners ──────────▶ lsn
 //!  stats, events ─▶ counters, events ─▶ telemetry
 //! ```

@@ -38,9 +38,12 @@ use self::{
 
 mod accept;
 mod connection;
+mod failure;
+mod flow;
 mod gauges;
 mod head;
 mod http;
+mod inbound;
 mod lease;
 pub mod limits;
 pub mod listen;
@@ -55,6 +58,7 @@ mod socket;
 mod stream;
 mod tcp;
 mod terminate;
+mod tunnel;
 mod upstream;
 mod view;
 mod way;
@@ -108,7 +112,26 @@ pub enum Duty {
     Waypoint(ObjectName),
     /// A node: what its pods open is carried to waypoints, and what arrives for them by HBONE is
     /// delivered.
-    Node,
+    Node(Node),
+}
+
+/// The node that an engine is there for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// How waypoints of this node are reached.
+    pub local_hop: LocalHop,
+}
+
+/// How a waypoint on the client's own node is reached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LocalHop {
+    /// By a socket in its network namespace, without TLS; by HBONE where that fails.
+    #[default]
+    Unix,
+    /// By HBONE, as from any other node.
+    Hbone,
 }
 
 /// What the engine works with.

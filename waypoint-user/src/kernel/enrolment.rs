@@ -6,8 +6,8 @@
 //!
 //! **Invariant:** a pod that is no longer enrolled opens no captured connection from that moment
 //! on, but its captured connections live: the programs stay until the last one ended.
-//! **Invariant:** a namespace is not held open when its file is gone, so that a pod that was deleted
-//! goes entirely.
+//! **Invariant:** a namespace is not held open when its file is gone, so that a deleted pod goes
+//! entirely.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{mesh::request::Origin, telemetry::task};
 
 use super::{
-    connection::Connection, limits::ACCEPT_PAUSE, socket, socket::reset_on_drop, stream::Stream,
-    worker::Worker,
+    Duty, connection::Connection, limits::ACCEPT_PAUSE, socket, socket::reset_on_drop,
+    stream::Stream, tunnel, worker::Worker,
 };
 
 /// What is done with a connection that was accepted.
@@ -86,7 +86,12 @@ pub(super) fn captured(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAdd
         return;
     }
     let connection = Connection::new(place, canonical(remote), canonical(local), origin);
-    task::spawn_local("connection", connection.serve(Stream::Tcp(stream)));
+    let stream = Stream::Tcp(stream);
+    if matches!(worker.settings.duty, Duty::Node(_)) {
+        task::spawn_local("connection", tunnel::serve(connection, stream));
+    } else {
+        task::spawn_local("connection", connection.serve(stream));
+    }
 }
 
 /// An address without IPv4 mapped into IPv6.

@@ -54,6 +54,9 @@ pub const IDLE_MAX: usize = 1024;
 /// How long a connection to an endpoint may be idle; then it is closed.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
+/// Pods of a waypoint that are tried for one connection before it is refused.
+pub const INSTANCES_TRIED_MAX: usize = 3;
+
 /// First bytes of a connection that are looked at to tell its protocol.
 pub const SNIFF_BYTES_MAX: usize = 1024;
 
@@ -101,6 +104,8 @@ pub(super) struct Limits {
     pub(super) header_timeout: Limit,
     /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
     pub(super) header_bytes: Limit,
+    /// A waypoint of which no pod could be reached, and that may be passed by then.
+    pub(super) waypoint_passed_by: Limit,
 }
 
 impl Limits {
@@ -114,6 +119,7 @@ impl Limits {
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
+            waypoint_passed_by: registry.limit("waypoint_passed_by"),
         }
     }
 }

@@ -4,8 +4,11 @@
 mod endpoints;
 mod http1;
 mod http2;
+mod inbound;
 mod lab;
 mod limits;
+mod node;
+mod outbound;
 mod peers;
 mod refusals;
 mod routes;

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::{
     hbone::{self, Connect, Io},
     identity::Identities,
-    mesh::{snapshot::Snapshot, spiffe::SpiffeId, workload::Transport},
+    mesh::{request::Peer, snapshot::Snapshot, spiffe::SpiffeId, workload::Transport},
 };
 
 use super::{
@@ -80,6 +80,20 @@ impl Way {
         }))
     }
 
+    /// The way to an endpoint as the client itself, a pod of this node: from its network, in its
+    /// own name.
+    pub(super) fn of_client(endpoint: &Endpoint, peer: &Peer) -> Self {
+        match (Self::to(endpoint, peer.identity.as_ref(), None), &peer.workload) {
+            (Self::Tunnel(tunnel), Some(pod)) => {
+                let mut tunnel = Arc::unwrap_or_clone(tunnel);
+                tunnel.key.from = Some(peer.address.ip());
+                tunnel.vantage = Vantage::Pod(pod.name.clone());
+                Self::Tunnel(Arc::new(tunnel))
+            }
+            _ => Self::Plain(endpoint.address),
+        }
+    }
+
     /// Connects.
     pub(super) async fn dial(&self, worker: &Worker) -> Result<Stream, Fault> {
         match self {
@@ -137,7 +151,7 @@ pub(super) fn holds(key: &hbone::Key, before: &Snapshot, now: &Snapshot) -> bool
 }
 
 /// Dials the connection below HTTP/2, and agrees on TLS.
-async fn secure(
+pub(super) async fn secure(
     identities: Identities,
     key: hbone::Key,
     vantage: Vantage,
@@ -156,7 +170,8 @@ async fn secure(
 }
 
 /// What a timeout of HBONE's port usually means, in ztunnel's words.
-const BLOCKED: &str = "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008";
+pub(super) const BLOCKED: &str =
+    "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008";
 
 /// How a waypoint says what it is (Istio, `x-istio-source`).
 const WAYPOINT: &str = "waypoint";

@@ -29,8 +29,10 @@ use crate::{
 };
 
 use super::{
-    Doors, Drained, Network, Origins, Settings, Telemetry, accept,
+    Doors, Drained, Duty, Network, Origins, Settings, Telemetry,
+    accept::{self, Admit},
     gauges::Gauges,
+    inbound,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
     seats::Seats,
@@ -92,9 +94,11 @@ impl Worker {
         runtime.block_on(async {
             let worker = Rc::new(Self::new(equipment, (gauges, seats)));
             let mut accepting = Vec::new();
-            for listener in doors.captured {
+            let captured = doors.captured.into_iter().map(|one| (one, accept::captured as Admit));
+            let inbound = doors.inbound.into_iter().map(|one| (one, inbound::admit as Admit));
+            for (listener, admit) in captured.chain(inbound) {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let accept = accept::accept(Rc::clone(&worker), listener, accept::captured);
+                let accept = accept::accept(Rc::clone(&worker), listener, admit);
                 accepting.push(task::spawn_local("accept", accept));
             }
             accepting.extend(terminate::open(&worker, doors.hbone, doors.local)?);
@@ -158,8 +162,13 @@ impl Worker {
 
     /// The way to an endpoint, for what a peer asks.
     pub(super) fn way(&self, endpoint: &Endpoint, peer: &Peer) -> Way {
-        let source = self.identities.as_ref().and(self.settings.identity.as_ref());
-        self.ways.to(endpoint, source, peer)
+        match &self.settings.duty {
+            Duty::Node(_) => Way::of_client(endpoint, peer),
+            Duty::Everything | Duty::Waypoint(_) => {
+                let source = self.identities.as_ref().and(self.settings.identity.as_ref());
+                self.ways.to(endpoint, source, peer)
+            }
+        }
     }
 
     /// A number below `bound`, each with the same chance.

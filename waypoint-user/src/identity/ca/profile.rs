@@ -19,7 +19,6 @@ use crate::mesh::spiffe::SpiffeId;
 pub(super) struct Signing {
     pub(super) certificate: CertificateDer<'static>,
     pub(super) key: KeyPair,
-    params: CertificateParams,
 }
 
 /// What a leaf names.
@@ -35,18 +34,20 @@ pub(super) fn root(trust_domain: &str) -> Result<Signing, Error> {
     let params = authority("Waypoint root", trust_domain, BasicConstraints::Unconstrained, ROOT)?;
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let certificate = params.self_signed(&key)?.into();
-    Ok(Signing { certificate, key, params })
+    Ok(Signing { certificate, key })
 }
 
 /// A new intermediate below a root: it signs leaves and nothing else.
-pub(super) fn intermediate(trust_domain: &str, root: &Signing) -> Result<Signing, Error> {
+pub(super) fn intermediate(
+    trust_domain: &str,
+    root: &Issuer<'_, KeyPair>,
+) -> Result<Signing, Error> {
     let leaves_only = BasicConstraints::Constrained(0);
     let mut params = authority("Waypoint intermediate", trust_domain, leaves_only, INTERMEDIATE)?;
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-    let signer = Issuer::from_params(&root.params, &root.key);
-    let certificate = params.signed_by(&key, &signer)?.into();
-    Ok(Signing { certificate, key, params })
+    let certificate = params.signed_by(&key, root)?.into();
+    Ok(Signing { certificate, key })
 }
 
 /// A certificate that signs certificates and revocation lists.
@@ -126,6 +127,9 @@ fn serial() -> Result<[u8; 16], Error> {
     }
     Ok(serial)
 }
+
+/// How long a certificate holds that only tries the authority.
+pub(super) const PROBE: Duration = Duration::from_secs(60);
 
 /// How long a root holds.
 const ROOT: Duration = Duration::from_secs(3650 * 24 * 3600);

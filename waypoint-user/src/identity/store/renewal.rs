@@ -24,7 +24,6 @@ use crate::{
         Credentials, Issuer, Revocations, SigningRequest,
         credentials::Unusable,
         issuer::{FreshKey, Refusal},
-        revocation::Lists,
         trust::Trusts,
     },
     mesh::spiffe::SpiffeId,
@@ -40,12 +39,10 @@ pub(super) struct Shared {
     wake: Notify,
     trusts: Trusts,
     revocations: Revocations,
-    pub(super) lists: watch::Sender<Arc<Lists>>,
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings) -> Self {
-        let (lists, revocations) = Revocations::new();
+    pub(super) fn new(settings: Settings, revocations: Revocations) -> Self {
         Self {
             settings,
             counts: Counts::default(),
@@ -54,7 +51,6 @@ impl Shared {
             wake: Notify::new(),
             trusts: Trusts::new(revocations.clone()),
             revocations,
-            lists,
         }
     }
 
@@ -87,7 +83,7 @@ impl Shared {
     }
 
     pub(super) fn revocations(&self) -> Revocations {
-        self.revocations.clone()
+        self.revocations.share()
     }
 
     /// How many certificates are held, and the time until the first of them ends.

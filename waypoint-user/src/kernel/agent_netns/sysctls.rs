@@ -76,8 +76,8 @@ const NAMESPACE: &[(&str, &str)] = &[
     ("ipv4/tcp_syncookies", "0"),
     ("ipv4/tcp_max_syn_backlog", "4096"),
     ("core/somaxconn", "4096"),
-    // What is dialled from here in somebody's name must not meet a connection that he dials himself:
-    // his ports begin above. Nor may it look like a tunnel.
+    // What is dialled from here in somebody's name must not meet what he dials himself: his ports
+    // begin above. Nor may it look like a tunnel.
     ("ipv4/ip_local_port_range", "1024\t32767"),
     ("ipv4/ip_local_reserved_ports", "15008"),
     // Of a path that takes less than the veth nobody is told here.

@@ -3,17 +3,17 @@
 //! The modules are `cfg(test)`, as all of this file is, for clippy to know that they may unwrap.
 
 #[cfg(test)]
-#[path = "data_path_inbound/agent.rs"]
+#[path = "inbound/agent.rs"]
 mod agent;
 #[cfg(test)]
-#[path = "data_path_inbound/mesh.rs"]
+#[path = "inbound/mesh.rs"]
 mod mesh;
 #[cfg(test)]
 #[path = "node_network/node.rs"]
 mod node;
 #[cfg(test)]
-#[path = "data_path_inbound/sockets.rs"]
+#[path = "inbound/sockets.rs"]
 mod sockets;
 #[cfg(test)]
-#[path = "data_path_inbound/tunnels.rs"]
+#[path = "inbound/tunnels.rs"]
 mod tunnels;
