@@ -4,8 +4,8 @@
 
 pub mod agent;
 mod applied;
-mod parts;
 pub mod controller;
+mod parts;
 mod parts;
 pub mod proxy;
 pub mod standalone;
