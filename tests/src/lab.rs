@@ -107,7 +107,9 @@ struct Inhabitant {
 
 impl Inhabitant {
     fn manifest(&self) -> Manifest {
-        let Self { addresses, node, netns, .. } = self;
+        let Self { addresses, netns, .. } = self;
+        // A story may say that a pod is on a node which is not there.
+        let node = self.pod.node.as_ref().unwrap_or(&self.node);
         self.pod.manifest(object::Place { netns: netns.name(), addresses: *addresses, node })
     }
 }

@@ -16,7 +16,7 @@ use waypoint_tests::lab::command::{output, product};
 use waypoint_user::{
     cli::{Cli, Command, analyze, run},
     mesh::snapshot::Snapshot,
-    sync::{Settings, directory},
+    sync::{Served, Settings, directory},
 };
 
 #[test]
@@ -79,7 +79,9 @@ fn every_shell_gets_a_completion_script() -> Result<()> {
 fn json_says_what_the_table_says() -> Result<()> {
     let case = data().join("selection/row-06-missing-waypoint");
     let output = analyze::Output::Json;
-    let outcome = analyze::run(&analyze::Arguments { manifests: case, all: false, output })?;
+    let waypoints = analyze::Waypoints::Here;
+    let arguments = analyze::Arguments { manifests: case, all: false, waypoints, output };
+    let outcome = analyze::run(&arguments)?;
     ensure!(!outcome.good);
     let said: serde_json::Value = serde_json::from_str(&outcome.text)?;
     let finding = said.pointer("/findings/0").context("no finding")?;
@@ -95,14 +97,23 @@ fn json_says_what_the_table_says() -> Result<()> {
 /// What `waypointctl analyze --all` prints, and its exit code.
 fn analyzed(case: &Path) -> Result<String> {
     let output = analyze::Output::Table;
-    let outcome = analyze::run(&analyze::Arguments { manifests: input(case), all: true, output })?;
+    let waypoints =
+        if is_by_status(case) { analyze::Waypoints::ByStatus } else { analyze::Waypoints::Here };
+    let arguments = analyze::Arguments { manifests: input(case), all: true, waypoints, output };
+    let outcome = analyze::run(&arguments)?;
     Ok(format!("{}exit code {}\n", outcome.text, i32::from(!outcome.good)))
 }
 
 /// What the Snapshot holds.
 fn held(case: &Path) -> Result<String> {
-    let (snapshot, _) = directory::read(&Settings::new(input(case)))?;
+    let waypoints = if is_by_status(case) { Served::ByStatus } else { Served::Here };
+    let (snapshot, _) = directory::read(&Settings { waypoints, ..Settings::new(input(case)) })?;
     Ok(format!("{:#?}\n", Held(&snapshot)))
+}
+
+/// Whether the case is of waypoints that are processes of their own.
+fn is_by_status(case: &Path) -> bool {
+    case.parent().is_some_and(|story| story.ends_with("by-status"))
 }
 
 /// Shows a Snapshot's contents without its indexes.
@@ -114,6 +125,7 @@ impl fmt::Debug for Held<'_> {
         f.debug_struct("Snapshot")
             .field("services", &snapshot.services().values())
             .field("workloads", &snapshot.workloads().values())
+            .field("nodes", &snapshot.nodes().values())
             .field("waypoints", &snapshot.waypoints().values())
             .field("routes", &snapshot.routes().values())
             .field("policies", &snapshot.policies().values())

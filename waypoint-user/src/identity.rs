@@ -16,14 +16,19 @@
 
 pub mod ca;
 mod certificate;
+pub mod client;
 mod credentials;
 mod crypto;
+mod files;
 mod issuer;
 mod peer;
 mod revocation;
+pub mod service;
 mod store;
+pub mod token;
 mod trust;
 mod verifier;
+mod wire;
 
 pub use self::{
     credentials::{Credentials, dialled_name},

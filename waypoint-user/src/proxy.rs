@@ -23,36 +23,46 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    hbone,
     identity::Identities,
     mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
     telemetry::{access::AccessLog, metrics::Registry},
 };
 
-pub use self::network::{Doors, Network, OwnNetwork, Vantage};
+pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,
+    seats::Seats,
     worker::{Equipment, Worker, pin},
 };
 
 mod accept;
 mod connection;
+mod failure;
+mod flow;
 mod gauges;
 mod head;
 mod http;
+mod inbound;
 mod lease;
 pub mod limits;
+pub mod listen;
 mod network;
 mod peer;
 mod record;
 mod respond;
+mod seats;
 mod silence;
 mod sniff;
 mod socket;
 mod stream;
 mod tcp;
+mod terminate;
+mod tunnel;
 mod upstream;
 mod view;
 mod way;
+mod ways;
 mod worker;
 
 /// What the engine is told once.
@@ -73,6 +83,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Connections from clients that one worker keeps at a time; more are reset.
     pub connections_max: usize,
+    /// Connections of HBONE from peers that one worker keeps at a time; more are reset.
+    pub tunnels_max: usize,
 }
 
 impl Default for Settings {
@@ -85,6 +97,7 @@ impl Default for Settings {
             identity: None,
             connect_timeout: Duration::from_secs(5),
             connections_max: 16 * 1024,
+            tunnels_max: 4096,
         }
     }
 }
@@ -99,7 +112,26 @@ pub enum Duty {
     Waypoint(ObjectName),
     /// A node: what its pods open is carried to waypoints, and what arrives for them by HBONE is
     /// delivered.
-    Node,
+    Node(Node),
+}
+
+/// The node that an engine is there for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// How waypoints of this node are reached.
+    pub local_hop: LocalHop,
+}
+
+/// How a waypoint on the client's own node is reached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LocalHop {
+    /// By a socket in its network namespace, without TLS; by HBONE where that fails.
+    #[default]
+    Unix,
+    /// By HBONE, as from any other node.
+    Hbone,
 }
 
 /// What the engine works with.
@@ -156,13 +188,24 @@ impl Engine {
         }
         let drain = CancellationToken::new();
         let gauges = Gauges::register(&telemetry.registry, settings.workers);
+        let seats = Seats::for_each(settings.workers, &telemetry.registry);
         let drain_all = drain.clone();
-        let equipment =
-            Equipment { settings, snapshots, origins, network, identities, telemetry, drain };
+        let hbone = hbone::Settings::new(&telemetry.registry);
+        let equipment = Equipment {
+            settings,
+            snapshots,
+            origins,
+            network,
+            identities,
+            hbone,
+            telemetry,
+            drain,
+        };
         let mut workers = Vec::with_capacity(doors.len());
-        for (number, (doors, gauges)) in doors.into_iter().zip(gauges).enumerate() {
+        let counts = gauges.into_iter().zip(seats);
+        for (number, (doors, counts)) in doors.into_iter().zip(counts).enumerate() {
             let equipment = equipment.clone();
-            let run = move || Worker::run(equipment, doors, gauges);
+            let run = move || Worker::run(equipment, doors, counts);
             // Workers that were started before the one that fails end, as nobody could drain them.
             let started = start_worker(number, run).inspect_err(|_| drain_all.cancel())?;
             workers.push(started);

@@ -2,4 +2,11 @@
 //!
 //! **Invariant:** no other module imports this one.
 
+pub mod agent;
+mod applied;
+pub mod controller;
+mod parts;
+mod parts;
+pub mod proxy;
 pub mod standalone;
+pub mod token;

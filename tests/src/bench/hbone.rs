@@ -10,10 +10,13 @@
 mod clients;
 mod envoy;
 mod idle;
+mod ours;
 mod report;
 mod stage;
 mod subject;
+mod target;
 mod usage;
+mod way;
 mod work;
 
 use std::time::Duration;
@@ -53,6 +56,9 @@ pub fn run(settings: &Settings) -> Result<Report> {
             running.end(&stage)?;
         }
     }
+    if wanted(way::NAME) {
+        way::measure(settings, &mut report)?;
+    }
     Ok(report)
 }
 
@@ -63,7 +69,8 @@ fn measure(stage: &Stage, work: Work, settings: &Settings, report: &mut Report) 
     let period = Duration::from_secs(settings.seconds);
     for round in 1..=settings.rounds {
         for (subject, running) in &running {
-            let outcome = clients::measure(stage, running, period)?;
+            let Running { target, process, .. } = running;
+            let outcome = stage.run(clients::measure(target, &[*process], period))?;
             eprintln!("{}, round {round}, {subject}: {outcome}", work.name());
             report.add(work, *subject, outcome);
         }

@@ -22,8 +22,6 @@ pub(super) fn run(prompt: &Prompt) -> Result<bool> {
         prompt.check()?;
         act(&mut scene, &mut ledger)?;
     }
-    narrator::title("Who talked to whom");
-    println!("{}", scene.meetings());
     narrator::title("What was seen");
     println!("{}", ledger.table());
     narrator::say(FAREWELL);

@@ -18,22 +18,22 @@ pub struct Listener {
     pub(super) address: Option<SocketAddr>,
 }
 
-/// Who serves a TLS listener, and for which trust domain.
+/// Who serves a TLS listener, and how the identities of those begin that may dial it.
 type Server<'c> = (&'c Credentials, &'c str);
 
 impl Listener {
     /// HTTP/1 over mutual TLS, proxied to a cluster.
-    pub fn mutual_tls(at: SocketAddr, (credentials, domain): Server<'_>, cluster: &str) -> Self {
+    pub fn mutual_tls(at: SocketAddr, (credentials, clients): Server<'_>, cluster: &str) -> Self {
         let filter = http_proxy(cluster);
-        let socket = transport::accepting(credentials, domain, "http/1.1");
+        let socket = transport::accepting(credentials, clients, "http/1.1");
         Self::at("mutual_tls", at, &json!({"filters": [filter], "transport_socket": socket}))
     }
 
     /// HBONE; the content of tunnels goes to a cluster as it is.
-    pub fn hbone(at: SocketAddr, (credentials, domain): Server<'_>, cluster: &str) -> Self {
+    pub fn hbone(at: SocketAddr, (credentials, clients): Server<'_>, cluster: &str) -> Self {
         let name = format!("connect_terminate_{cluster}");
         let filter = connect_terminator(cluster);
-        let socket = transport::accepting(credentials, domain, "h2");
+        let socket = transport::accepting(credentials, clients, "h2");
         Self::at(&name, at, &json!({"filters": [filter], "transport_socket": socket}))
     }
 

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::wire::Credentials;
 
-/// For a listener that any workload of a trust domain may dial.
-pub(super) fn accepting(credentials: &Credentials, trust_domain: &str, protocol: &str) -> Value {
-    let clients = json!({"prefix": format!("spiffe://{trust_domain}/")});
+/// For a listener that those may dial whose identity begins like this.
+pub(super) fn accepting(credentials: &Credentials, clients: &str, protocol: &str) -> Value {
+    let clients = json!({"prefix": clients});
     json!({
         "name": "envoy.transport_sockets.tls",
         "typed_config": {

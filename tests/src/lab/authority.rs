@@ -4,8 +4,7 @@
 use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result};
-
-use crate::wire;
+use tokio::runtime::Builder;
 
 use super::{
     address::{Addresses, Family},
@@ -15,6 +14,7 @@ use super::{
     netns::Netns,
     underlay::Underlay,
 };
+use crate::wire::{self, Credentials, Desk};
 
 /// The controller, in a namespace of its own.
 // Fields are dropped in this order: first what runs, then where it runs.
@@ -35,6 +35,18 @@ pub struct Admittance {
 }
 
 impl Admittance {
+    /// Asks, from inside a namespace, for a certificate of an identity.
+    pub fn certificate(&self, netns: &Netns, identity: &str) -> Result<Credentials> {
+        let desk = Desk {
+            address: self.address,
+            name: NAME.to_owned(),
+            root: fs::read_to_string(&self.root)?,
+            token: fs::read_to_string(&self.token)?,
+        };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        netns.within(|| runtime.block_on(desk.issue(identity)))
+    }
+
     /// As arguments.
     pub fn arguments(&self) -> [OsString; 8] {
         let Self { address, root, token } = self;

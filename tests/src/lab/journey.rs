@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Agent, Daemon, Lab, Reply, Visit,
+    Agent, Daemon, Inhabitant, Lab, Reply, Visit,
     client::{Call, Place},
     observe::{REQUESTS, count, labels_of, whole},
     wait::{self, SOON},
@@ -74,6 +74,12 @@ impl Lab {
     pub fn identity_of(&self, pod: &str) -> Result<String> {
         let pod = &self.inhabitant(pod)?.pod;
         Ok(format!("spiffe://cluster.local/ns/{}/sa/{}", pod.meta.namespace, pod.account))
+    }
+
+    /// The pod that has an address.
+    pub fn pod_at(&self, address: IpAddr) -> Option<&str> {
+        let has = |one: &Inhabitant| one.addresses.both().contains(&address);
+        self.pods.iter().find(|(_, one)| has(one)).map(|(name, _)| name.as_str())
     }
 
     /// The name of a pod's node.

@@ -29,6 +29,11 @@ impl Metrics {
         self.with(name, labels).next().is_some()
     }
 
+    /// The labels and values of a family's samples.
+    pub fn samples(&self, name: &str) -> impl Iterator<Item = (&BTreeMap<String, String>, f64)> {
+        self.with(name, &[]).map(|sample| (&sample.labels, sample.value))
+    }
+
     fn with(&self, name: &str, labels: &[(&str, &str)]) -> impl Iterator<Item = &Sample> {
         let carries = |sample: &&Sample| {
             labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))

@@ -1,25 +1,26 @@
 //! `waypointctl analyze`: what is accepted of manifests, and which waypoint stands before what.
 //!
-//! It reads them as `waypointd standalone` would, by the same code.
+//! It reads them as `waypointd` would, by the same code.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     mesh::{
-        binding::Refusal,
-        object::{ObjectName, ObjectRef},
+        object::ObjectRef,
         report::{Finding, Report, Severity},
         snapshot::Snapshot,
-        workload::Enrolment,
     },
-    select::{self, Choice, Direct},
-    sync::{self, directory},
+    sync::{self, Served, directory},
 };
 
 use super::{Error, Outcome, Table};
+
+mod destinations;
+mod pods;
+mod waypoints;
 
 /// What to analyze, and how to print it.
 #[derive(Args, Clone, Debug)]
@@ -30,6 +31,9 @@ pub struct Arguments {
     /// Show also what is as it should be
     #[arg(long)]
     pub all: bool,
+    /// Who serves the waypoints, and so when one is ready
+    #[arg(long, value_enum, default_value_t = Waypoints::Here)]
+    pub waypoints: Waypoints,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
@@ -45,9 +49,23 @@ pub enum Output {
     Json,
 }
 
+/// Who serves the waypoints.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Waypoints {
+    /// One process, as `waypointd standalone` does: every valid Gateway is ready
+    #[default]
+    Here,
+    /// Processes of their own: a Gateway is ready when its status has an address
+    ByStatus,
+}
+
 /// Reads the manifests and says what there is to say; good if no finding is an error.
 pub fn run(arguments: &Arguments) -> Result<Outcome, Error> {
-    let settings = sync::Settings::new(&arguments.manifests);
+    let waypoints = match arguments.waypoints {
+        Waypoints::Here => Served::Here,
+        Waypoints::ByStatus => Served::ByStatus,
+    };
+    let settings = sync::Settings { waypoints, ..sync::Settings::new(&arguments.manifests) };
     let (snapshot, report) = directory::read(&settings)?;
     let least = if arguments.all { Severity::Accepted } else { Severity::Notice };
     let text = match arguments.output {
@@ -57,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Error> {
     Ok(Outcome { text, good: report.worst() != Some(Severity::Error) })
 }
 
-/// Findings and bindings as two tables and a sum.
+/// Findings, destinations, waypoints and pods as tables, and a sum.
 fn table(snapshot: &Snapshot, report: &Report, least: Severity) -> String {
     let mut findings = Table::new(["SEVERITY", "OBJECT", "REASON", "MESSAGE"]);
     for (object, finding) in findings_from(report, least) {
@@ -68,25 +86,22 @@ fn table(snapshot: &Snapshot, report: &Report, least: Severity) -> String {
             finding.message.clone(),
         ]);
     }
-    let mut bindings = Table::new(["DESTINATION", "WAYPOINT", "WITHOUT IT", "CAPTURED"]);
-    for row in rows(snapshot) {
-        let waypoint = match (row.waypoint, row.refused) {
-            (Some(waypoint), _) => waypoint.to_string(),
-            (None, Some(refusal)) => {
-                format!("none ({}: {})", refusal.reason.as_str(), refusal.waypoint)
-            }
-            (None, None) => "none".to_owned(),
-        };
-        let object = row.object.to_string();
-        bindings.row([object, waypoint, row.without.to_owned(), row.captured.to_owned()]);
-    }
-    let parts = [findings, bindings].into_iter().filter(|table| !table.is_empty());
-    let mut parts: Vec<String> = parts.map(|table| table.to_string()).collect();
-    parts.push(sum(report));
-    parts.join("\n")
+    let parts = [
+        text_of(&findings),
+        text_of(&destinations::table(snapshot)),
+        text_of(&waypoints::table(snapshot)),
+        text_of(&pods::table(snapshot)),
+        Some(sum(report)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// Findings and bindings as one JSON object.
+/// A table's text, if it has rows.
+fn text_of<const COLUMNS: usize>(table: &Table<COLUMNS>) -> Option<String> {
+    (!table.is_empty()).then(|| table.to_string())
+}
+
+/// The same as one JSON object.
 fn json(snapshot: &Snapshot, report: &Report, least: Severity) -> Result<String, Error> {
     let findings = findings_from(report, least).map(|(object, finding)| {
         json!({
@@ -96,26 +111,16 @@ fn json(snapshot: &Snapshot, report: &Report, least: Severity) -> Result<String,
             "message": finding.message,
         })
     });
-    let bindings = rows(snapshot).map(|row| {
-        json!({
-            "destination": named(&row.object),
-            "waypoint": row.waypoint.map(ToString::to_string),
-            "refused": row.refused.map(|refusal| json!({
-                "waypoint": refusal.waypoint.to_string(),
-                "reason": refusal.reason.as_str(),
-            })),
-            "without": row.without,
-            "captured": row.captured,
-        })
-    });
     let whole = json!({
         "findings": findings.collect::<Vec<_>>(),
-        "bindings": bindings.collect::<Vec<_>>(),
+        "bindings": destinations::json(snapshot),
+        "waypoints": waypoints::json(snapshot),
+        "pods": pods::json(snapshot),
     });
     Ok(serde_json::to_string_pretty(&whole)? + "\n")
 }
 
-fn named(object: &ObjectRef) -> serde_json::Value {
+fn named(object: &ObjectRef) -> Value {
     json!({
         "kind": object.kind,
         "namespace": object.name.namespace,
@@ -138,65 +143,4 @@ fn sum(report: &Report) -> String {
     let warnings = count(Severity::Warning, "warning");
     let notices = count(Severity::Notice, "notice");
     format!("{errors}, {warnings}, {notices}\n")
-}
-
-/// One destination and its waypoint.
-struct Row<'a> {
-    object: ObjectRef,
-    waypoint: Option<&'a ObjectName>,
-    refused: Option<&'a Refusal>,
-    without: &'static str,
-    captured: &'static str,
-}
-
-/// Services, then pods, by name.
-fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
-    let services = snapshot.services().values().map(|service| {
-        let object = ObjectRef::new("Service", service.name.clone());
-        let captured = if service.is_headless() { "as its pods" } else { "by its address" };
-        row(object, &select::for_service(service), service.fail_closed, captured)
-    });
-    let workloads = snapshot.workloads().values().map(|workload| {
-        let object = ObjectRef::new("Pod", workload.name.clone());
-        let captured = enrolment(workload.enrolment);
-        row(object, &select::for_workload(workload), workload.fail_closed, captured)
-    });
-    services.chain(workloads)
-}
-
-fn row<'a>(
-    object: ObjectRef,
-    choice: &Choice<'a>,
-    closed: bool,
-    captured: &'static str,
-) -> Row<'a> {
-    let (waypoint, refused) = match choice {
-        Choice::Waypoint { waypoint, .. } => (Some(*waypoint), None),
-        Choice::Direct(Direct::Refused(refusal)) | Choice::Refuse(refusal) => {
-            (None, Some(*refusal))
-        }
-        Choice::Direct(_) => (None, None),
-    };
-    Row { object, waypoint, refused, without: without(choice, closed), captured }
-}
-
-/// What becomes of connections when nothing serves the waypoint.
-fn without(choice: &Choice<'_>, closed: bool) -> &'static str {
-    match choice {
-        Choice::Direct(Direct::NoWaypoint(_)) => "-",
-        _ if closed => "refused",
-        _ => "direct",
-    }
-}
-
-fn enrolment(enrolment: Enrolment) -> &'static str {
-    match enrolment {
-        Enrolment::Enrolled => "yes",
-        Enrolment::NotLabelled => "no: not labelled",
-        Enrolment::OptedOut => "no: opted out",
-        Enrolment::HostNetwork => "no: host network",
-        Enrolment::Sidecar => "no: has a sidecar",
-        Enrolment::ExcludedNamespace => "no: namespace left out",
-        Enrolment::Waypoint => "no: is a waypoint",
-    }
 }

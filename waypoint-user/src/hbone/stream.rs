@@ -17,8 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{keep::Flow, limits::SEND_BUFFER_BYTES, pool::Lease};
 
-/// A byte stream over HTTP/2 DATA frames. Dropping it before we ended our direction resets it;
-/// dropping it after lets what we sent arrive, and then resets what the peer still sends.
+/// A byte stream over HTTP/2 DATA frames. Dropping it before both directions ended resets it. What
+/// was written and has not left yet is then lost, as with a reset of TCP, but for one case: an
+/// accepted stream that we ended lets it arrive, and then only asks the peer to stop.
 pub struct Stream {
     send: SendStream<Bytes>,
     receive: RecvStream,

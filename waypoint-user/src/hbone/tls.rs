@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rustls::{CertificateError, pki_types::ServerName};
+use rustls::CertificateError;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
@@ -14,7 +14,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 pub use self::ahead::Ahead;
 use super::{Error, limits::HANDSHAKE_TIMEOUT};
 use crate::{
-    identity::{Credentials, TlsPeer},
+    identity::{Credentials, TlsPeer, dialled_name},
     mesh::spiffe::SpiffeId,
 };
 
@@ -45,15 +45,11 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let connector = TlsConnector::from(credentials.client_config(expected));
-    let agreed = timeout(HANDSHAKE_TIMEOUT, connector.connect(nameless(), Ahead::new(io))).await;
+    let agreed =
+        timeout(HANDSHAKE_TIMEOUT, connector.connect(dialled_name(), Ahead::new(io))).await;
     let stream = agreed.map_err(|_| late())?.map_err(|cause| failed(&cause))?;
     let peer = TlsPeer::of(stream.get_ref().1.peer_certificates()).ok_or_else(nobody)?;
     Ok((stream, peer))
-}
-
-/// A name that is not sent: peers are known by identities, not by names.
-fn nameless() -> ServerName<'static> {
-    ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into())
 }
 
 fn late() -> Error {
@@ -77,3 +73,6 @@ fn failed(cause: &std::io::Error) -> Error {
         _ => Error::Tls(cause.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

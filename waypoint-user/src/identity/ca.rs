@@ -15,8 +15,9 @@ use std::{
 use futures_util::future::{self, BoxFuture};
 use rcgen::{KeyPair, SubjectPublicKeyInfo};
 use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
 
-use self::profile::Names;
+use self::{directory::Contents, profile::Names};
 use super::{
     certificate::{Malformed, Validity},
     credentials::Credentials,
@@ -26,6 +27,7 @@ use super::{
 };
 use crate::mesh::spiffe::SpiffeId;
 
+pub mod directory;
 mod profile;
 mod request;
 
@@ -44,15 +46,16 @@ impl Authority {
     /// A new authority that is written nowhere, for tests and for a mesh of one process.
     pub fn ephemeral(trust_domain: &str) -> Result<Self, Error> {
         let root = profile::root(trust_domain)?;
+        let roots = vec![root.certificate.clone()];
+        let root = rcgen::Issuer::from_ca_cert_der(&root.certificate, root.key)?;
         let intermediate = profile::intermediate(trust_domain, &root)?;
-        let roots = vec![root.certificate];
-        Self::new(intermediate.key, vec![intermediate.certificate], roots)
+        Self::new(intermediate.key, &[intermediate.certificate], roots)
     }
 
     /// The authority of a key and its chain; `chain` starts with the key's certificate.
-    fn new(
+    pub(super) fn new(
         key: KeyPair,
-        chain: Vec<CertificateDer<'static>>,
+        chain: &[CertificateDer<'static>],
         roots: Vec<CertificateDer<'static>>,
     ) -> Result<Self, Error> {
         let own = chain.first().ok_or(Malformed::NoCertificate)?;
@@ -94,8 +97,18 @@ impl Authority {
         self.answer(&SigningRequest { identity: Arc::clone(identity), csr, lifetime })
     }
 
+    /// A certificate for our own service, by these host names and addresses.
+    pub(super) fn serve_as(
+        &self,
+        key: &FreshKey,
+        names: &[String],
+        lifetime: Duration,
+    ) -> Result<Issued, Error> {
+        self.sign_names(&Names::Service(names), &key.public()?, lifetime)
+    }
+
     /// Checks a request and signs it.
-    fn answer(&self, request: &SigningRequest) -> Result<Issued, Refusal> {
+    pub(super) fn answer(&self, request: &SigningRequest) -> Result<Issued, Refusal> {
         let key = request::check(&request.csr, &request.identity);
         let key = key.map_err(|cause| Refusal::Refused(cause.to_string()))?;
         let signed = self.sign(&request.identity, &key, request.lifetime);
@@ -120,7 +133,7 @@ impl Authority {
     ) -> Result<Issued, Error> {
         let now = SystemTime::now();
         let left = self.not_after.duration_since(now).map_err(|_| Error::Ended)?;
-        let wish = profile::leaf(names, now, lifetime.min(left))?;
+        let wish = profile::leaf(names, key, now, lifetime.min(left))?;
         let leaf = wish.signed_by(key, &self.signer)?;
         Ok(Issued {
             leaf: leaf.into(),
@@ -140,6 +153,24 @@ impl Issuer for Authority {
 impl Issuer for Arc<Authority> {
     fn issue(&self, request: SigningRequest) -> BoxFuture<'_, Result<Issued, Refusal>> {
         self.as_ref().issue(request)
+    }
+}
+
+/// The authority that a directory holds now.
+#[derive(Clone, Debug)]
+pub struct Current(watch::Receiver<Arc<Contents>>);
+
+impl Current {
+    /// Of a directory that is followed.
+    pub fn new(contents: watch::Receiver<Arc<Contents>>) -> Self {
+        Self(contents)
+    }
+}
+
+impl Issuer for Current {
+    fn issue(&self, request: SigningRequest) -> BoxFuture<'_, Result<Issued, Refusal>> {
+        let contents = Arc::clone(&self.0.borrow());
+        Box::pin(future::ready(contents.authority.answer(&request)))
     }
 }
 

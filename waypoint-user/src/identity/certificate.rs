@@ -4,6 +4,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rcgen::PublicKeyData;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use webpki::EndEntityCert;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -61,6 +62,39 @@ pub(super) fn parse_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Mal
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let certificates = certificates.map_err(|cause| Malformed::Pem(cause.to_string()))?;
     if certificates.is_empty() { Err(Malformed::NoCertificate) } else { Ok(certificates) }
+}
+
+/// One certificate as PEM, with a newline at its end.
+pub(super) fn to_pem(certificate: &CertificateDer<'_>) -> String {
+    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for line in base64(certificate).as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text.push_str("-----END CERTIFICATE-----\n");
+    text
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for digit in 0..4 {
+            let index = usize::try_from(bits >> (18 - 6 * digit) & 63).unwrap_or(0);
+            let letter = DIGITS.get(index).copied().unwrap_or(b'=');
+            text.push(if digit > three.len() { '=' } else { char::from(letter) });
+        }
+    }
+    text
+}
+
+/// Whether a certificate is of this key.
+pub(super) fn is_of_key(certificate: &CertificateDer<'_>, key: &impl PublicKeyData) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return false };
+    parsed.public_key().raw == key.subject_public_key_info()
 }
 
 /// What is wrong with a certificate.

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, SanType};
+use rcgen::{
+    CertificateParams, DistinguishedName, KeyPair, PublicKeyData, SanType, SubjectPublicKeyInfo,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::mesh::spiffe::SpiffeId;
@@ -19,7 +21,7 @@ pub trait Issuer: Send + Sync + 'static {
 pub struct SigningRequest {
     /// Whose certificate.
     pub identity: Arc<SpiffeId>,
-    /// PKCS #10, as PEM.
+    /// PKCS10, as PEM.
     pub csr: String,
     /// For how long it is wished for.
     pub lifetime: Duration,
@@ -65,6 +67,11 @@ impl FreshKey {
         wish.distinguished_name = DistinguishedName::new();
         wish.subject_alt_names = vec![SanType::URI(identity.to_string().try_into()?)];
         wish.serialize_request(&self.0)?.pem()
+    }
+
+    /// Its public half.
+    pub(super) fn public(&self) -> Result<SubjectPublicKeyInfo, rcgen::Error> {
+        SubjectPublicKeyInfo::from_der(&self.0.subject_public_key_info())
     }
 
     /// The key as TLS takes it.

@@ -4,16 +4,24 @@
 //!
 //! **Invariant:** a file that cannot be read or parsed leaves the lists that were in force.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rustls::pki_types::{CertificateRevocationListDer, pem::PemObject};
-use tokio::sync::watch;
+use tokio::{sync::watch, time};
+use tokio_util::sync::CancellationToken;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
-use super::peer::TlsPeer;
+use super::{
+    files::{self, Followed},
+    peer::TlsPeer,
+};
+use crate::telemetry::task;
 
 /// The lists in force; clones share them.
 #[derive(Clone, Debug)]
@@ -29,6 +37,13 @@ impl Revocations {
         (sender, Self { lists, rejections: Arc::default() })
     }
 
+    /// The same, for somebody who has seen what is in force now.
+    pub(super) fn share(&self) -> Self {
+        let mut shared = self.clone();
+        shared.lists.mark_unchanged();
+        shared
+    }
+
     /// Whether one of the certificates that this peer presented is revoked.
     pub fn is_revoked(&self, peer: &TlsPeer) -> bool {
         let lists = self.lists();
@@ -38,8 +53,7 @@ impl Revocations {
         })
     }
 
-    /// Waits until other lists are in force than at the last call, or than when this clone was
-    /// made.
+    /// Waits until other lists are in force than when it was last called, or was handed out.
     pub async fn changed(&mut self) {
         if self.lists.changed().await.is_err() {
             // Nobody follows a file, or no longer.
@@ -60,6 +74,52 @@ impl Revocations {
     /// How many peers were refused at their handshake.
     pub(super) fn rejections(&self) -> u64 {
         self.rejections.load(Ordering::Relaxed)
+    }
+}
+
+/// Puts the lists of a file in force, and keeps them so until shutdown.
+pub(super) fn follow(
+    path: PathBuf,
+    sender: watch::Sender<Arc<Lists>>,
+    shutdown: CancellationToken,
+) {
+    // Watched before it is read, so that nothing is missed in between.
+    let followed = Followed::new(vec![path.clone()]);
+    load(&path, &sender);
+    task::spawn("revocation-lists", run(path, followed, sender, shutdown));
+}
+
+async fn run(
+    path: PathBuf,
+    mut followed: Followed,
+    sender: watch::Sender<Arc<Lists>>,
+    shutdown: CancellationToken,
+) {
+    let mut ticks = time::interval(files::INTERVAL);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if followed.changed() {
+            load(&path, &sender);
+        }
+    }
+}
+
+/// Puts what is in a file in force.
+fn load(path: &Path, sender: &watch::Sender<Arc<Lists>>) {
+    let generation = sender.borrow().generation + 1;
+    let text = files::read(path).map_err(|cause| cause.to_string());
+    match text.and_then(|text| Lists::parse(generation, &text)) {
+        Ok(lists) => {
+            tracing::info!(path = %path.display(), lists = lists.all.len(), "revocation lists");
+            sender.send_replace(Arc::new(lists));
+        }
+        Err(cause) => {
+            let path = path.display();
+            tracing::error!(%path, cause, "the revocation lists stay as they were; mend the file");
+        }
     }
 }
 
@@ -85,3 +145,6 @@ impl Lists {
         Ok(Self { generation, all: all.collect::<Result<_, _>>()? })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use self::{
     entries::{Priority, Status},
     renewal::{Renewal, Shared},
 };
-use super::{Credentials, Issuer, Revocations};
+use super::{Credentials, Issuer, Revocations, revocation};
 use crate::{
     mesh::spiffe::SpiffeId,
     telemetry::{metrics::Registry, task},
@@ -38,7 +38,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lifetime: Duration::from_secs(24 * 3600), tls12: false, crl: None }
+        Self { lifetime: Duration::from_hours(24), tls12: false, crl: None }
     }
 }
 
@@ -55,7 +55,11 @@ impl Identities {
         registry: &Registry,
         shutdown: CancellationToken,
     ) -> Self {
-        let shared = Arc::new(Shared::new(settings));
+        let (lists, revocations) = Revocations::new();
+        if let Some(path) = settings.crl.clone() {
+            revocation::follow(path, lists, shutdown.clone());
+        }
+        let shared = Arc::new(Shared::new(settings, revocations));
         metrics::register(&shared, registry);
         let renewal = Renewal::new(Arc::clone(&shared), Arc::new(issuer));
         task::spawn("certificates", renewal.run(shutdown));

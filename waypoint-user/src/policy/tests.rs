@@ -13,6 +13,7 @@ use crate::mesh::{
 };
 
 mod attachment;
+mod destination;
 mod oracle;
 mod vectors;
 

@@ -1,4 +1,4 @@
-//! The accept loop.
+//! The accept loops.
 //!
 //! **Invariant:** what the kernel has already accepted for us when a drain begins is served, not
 //! reset.
@@ -11,28 +11,31 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{mesh::request::Origin, telemetry::task};
 
 use super::{
-    connection::Connection, limits::ACCEPT_PAUSE, socket, socket::reset_on_drop, stream::Stream,
-    worker::Worker,
+    Duty, connection::Connection, limits::ACCEPT_PAUSE, socket, socket::reset_on_drop,
+    stream::Stream, tunnel, worker::Worker,
 };
 
+/// What is done with a connection that was accepted.
+pub(super) type Admit = fn(&Rc<Worker>, TcpStream, SocketAddr);
+
 /// Accepts until the worker drains, and then what waits already.
-pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
+pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, admit: Admit) {
     loop {
         let accepted = tokio::select! {
             biased;
             () = worker.drain.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        admit_or_rest(&worker, accepted).await;
+        admit_or_rest(&worker, accepted, admit).await;
     }
-    if let Err(cause) = accept_backlog(&worker, listener) {
+    if let Err(cause) = accept_backlog(&worker, listener, admit) {
         tracing::warn!(%cause, "connections that waited when the drain began were reset");
     }
 }
 
 /// Accepts what waits already. The kernel is asked itself, because the runtime may not have heard
 /// yet of connections that came a moment ago.
-fn accept_backlog(worker: &Rc<Worker>, listener: TcpListener) -> io::Result<()> {
+fn accept_backlog(worker: &Rc<Worker>, listener: TcpListener, admit: Admit) -> io::Result<()> {
     let listener = listener.into_std()?;
     loop {
         match listener.accept() {
@@ -47,19 +50,29 @@ fn accept_backlog(worker: &Rc<Worker>, listener: TcpListener) -> io::Result<()> 
 }
 
 /// Admits what was accepted; rests when there are no file descriptors, instead of spinning.
-async fn admit_or_rest(worker: &Rc<Worker>, accepted: io::Result<(TcpStream, SocketAddr)>) {
+async fn admit_or_rest(
+    worker: &Rc<Worker>,
+    accepted: io::Result<(TcpStream, SocketAddr)>,
+    admit: Admit,
+) {
     match accepted {
         Ok((stream, remote)) => admit(worker, stream, remote),
-        Err(cause) if out_of_descriptors(&cause) => {
-            worker.limits.file_descriptors.hit();
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-        }
-        Err(cause) => tracing::debug!(%cause, "a connection was gone before it was accepted"),
+        Err(cause) => rest(worker, &cause).await,
     }
 }
 
-/// Starts to serve a connection, or resets it when there is no place.
-fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
+/// Rests when accepting failed because there are no file descriptors.
+pub(super) async fn rest(worker: &Worker, cause: &io::Error) {
+    if out_of_descriptors(cause) {
+        worker.limits.file_descriptors.hit();
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    } else {
+        tracing::debug!(%cause, "a connection was gone before it was accepted");
+    }
+}
+
+/// Starts to serve a connection that the kernel captured, or resets it when there is no place.
+pub(super) fn captured(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
     let origin = (worker.origins)(socket::mark(&stream));
     if origin == Origin::Probe {
         return;
@@ -72,10 +85,18 @@ fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
         tracing::debug!(%cause, "a connection was gone before it was served");
         return;
     }
-    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-    let local = SocketAddr::new(local.ip().to_canonical(), local.port());
-    let connection = Connection::new(place, remote, local, origin);
-    task::spawn_local("connection", connection.serve(Stream::Tcp(stream)));
+    let connection = Connection::new(place, canonical(remote), canonical(local), origin);
+    let stream = Stream::Tcp(stream);
+    if matches!(worker.settings.duty, Duty::Node(_)) {
+        task::spawn_local("connection", tunnel::serve(connection, stream));
+    } else {
+        task::spawn_local("connection", connection.serve(stream));
+    }
+}
+
+/// An address without IPv4 mapped into IPv6.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Whether the process or the system has no file descriptor or memory for a socket.

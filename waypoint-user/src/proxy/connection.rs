@@ -50,7 +50,7 @@ impl Connection {
         origin: Origin,
     ) -> Rc<Self> {
         let worker = Rc::clone(place.worker());
-        let meters = Meters::new(worker.shard.clone());
+        let meters = Meters::new(worker.shard.clone(), &origin);
         let (start, began) = (SystemTime::now(), Instant::now());
         Rc::new(Self { worker, remote, local, start, began, meters, origin, _place: place })
     }
@@ -65,7 +65,7 @@ impl Connection {
         let view = self.worker.view();
         let Some(target) = view.target(self.local) else {
             stream.reset_on_drop();
-            return self.refuse(&view);
+            return self.refuse(&view, None);
         };
         let deadline = self.worker.settings.sniff_deadline;
         let sniffing = sniff(&mut stream, target.protocol, deadline);
@@ -101,9 +101,15 @@ impl Connection {
         }
     }
 
-    /// Logs a connection to a destination that is not served.
-    fn refuse(&self, view: &View) {
+    /// Logs a connection to a destination that is not served; `asked` is what a stream of HBONE
+    /// asked for.
+    pub(super) fn refuse(&self, view: &View, asked: Option<String>) {
         let mut entry = Entry::new(self.start, self.remote, self.local);
+        if asked.is_some() {
+            entry.method = Some("CONNECT".to_owned());
+            entry.response_code = 400;
+        }
+        entry.authority = asked;
         let fault = Fault::UnknownDestination;
         entry.response_flags = Some("NR");
         entry.response_code_details = Some(fault.to_string());

@@ -54,6 +54,9 @@ pub const IDLE_MAX: usize = 1024;
 /// How long a connection to an endpoint may be idle; then it is closed.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
+/// Pods of a waypoint that are tried for one connection before it is refused.
+pub const INSTANCES_TRIED_MAX: usize = 3;
+
 /// First bytes of a connection that are looked at to tell its protocol.
 pub const SNIFF_BYTES_MAX: usize = 1024;
 
@@ -71,6 +74,16 @@ pub const KEEPALIVE_AFTER: Duration = Duration::from_mins(5);
 /// closed.
 pub const DRAIN_FIRST_BYTES_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// How long a peer of HBONE may take to agree on TLS, and how long an endpoint may take to grant a
+/// stream; then the connection or stream is given up. The first is counted as `tls_handshake`.
+pub const TUNNEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection of HBONE that we opened may carry nothing; then it is closed.
+pub const TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// Ways to endpoints that a worker remembers; then it forgets them all.
+pub const WAYS_MAX: usize = 16 * 1024;
+
 /// Pairs of parties whose counters one connection remembers.
 pub const METERS_MAX: usize = 32;
 
@@ -79,6 +92,10 @@ pub const METERS_MAX: usize = 32;
 pub(super) struct Limits {
     /// [`Settings::connections_max`](super::Settings::connections_max).
     pub(super) connections: Limit,
+    /// [`Settings::tunnels_max`](super::Settings::tunnels_max).
+    pub(super) tunnels: Limit,
+    /// [`TUNNEL_TIMEOUT`] of peers.
+    pub(super) tls_handshake: Limit,
     /// No file descriptor for a connection.
     pub(super) file_descriptors: Limit,
     /// [`IDLE_PER_ENDPOINT_MAX`] and [`IDLE_MAX`].
@@ -87,6 +104,8 @@ pub(super) struct Limits {
     pub(super) header_timeout: Limit,
     /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
     pub(super) header_bytes: Limit,
+    /// A waypoint of which no pod could be reached, and that may be passed by then.
+    pub(super) waypoint_passed_by: Limit,
 }
 
 impl Limits {
@@ -94,10 +113,13 @@ impl Limits {
     pub(super) fn new(registry: &Registry) -> Self {
         Self {
             connections: registry.limit("connections"),
+            tunnels: registry.limit("tunnels"),
+            tls_handshake: registry.limit("tls_handshake"),
             file_descriptors: registry.limit("file_descriptors"),
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
+            waypoint_passed_by: registry.limit("waypoint_passed_by"),
         }
     }
 }

@@ -5,12 +5,12 @@
 use std::{
     io,
     net::{IpAddr, TcpListener},
-    os::unix::net::UnixListener,
+    os::unix::net::{UnixListener, UnixStream},
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::mesh::object::ObjectName;
+use crate::mesh::{object::ObjectName, workload::NetnsRef};
 
 /// The listeners of one worker, by what comes in at them.
 #[derive(Debug, Default)]
@@ -42,9 +42,9 @@ pub trait Network: Send + Sync {
     /// A TCP socket for connections to IPv4 or IPv6 addresses.
     fn tcp(&self, vantage: &Vantage, v4: bool) -> io::Result<Socket>;
 
-    /// A stream socket in the network of a waypoint's pod of this node, for its abstract addresses;
-    /// `None` if the pod is not here.
-    fn unix(&self, pod: &ObjectName) -> io::Result<Option<Socket>>;
+    /// A connection to the listener of an abstract name in a network namespace of this node. It
+    /// never waits.
+    fn unix(&self, netns: &NetnsRef, name: &[u8]) -> io::Result<UnixStream>;
 }
 
 /// The process's own network, and no other.
@@ -64,7 +64,12 @@ impl Network for OwnNetwork {
         Ok(socket)
     }
 
-    fn unix(&self, _: &ObjectName) -> io::Result<Option<Socket>> {
-        Ok(None)
+    fn unix(&self, netns: &NetnsRef, _: &[u8]) -> io::Result<UnixStream> {
+        let what = format!("this process does not enter the network namespace {netns}");
+        Err(io::Error::new(io::ErrorKind::Unsupported, what))
     }
 }
+
+/// The abstract address of the door of a waypoint for the agent of its node, without the NUL before
+/// it.
+pub const LOCAL_DOOR: &[u8] = b"waypoint/hbone";

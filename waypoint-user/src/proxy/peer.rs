@@ -36,13 +36,19 @@ pub(super) fn identify(address: SocketAddr, origin: &Origin, snapshot: &Snapshot
 /// The counters of one connection's pairs of parties.
 pub(super) struct Meters {
     shard: Arc<Shard>,
+    security: Security,
     known: RefCell<Vec<Known>>,
 }
 
 impl Meters {
-    /// No counters yet.
-    pub(super) fn new(shard: Arc<Shard>) -> Self {
-        Self { shard, known: RefCell::default() }
+    /// No counters yet, of a connection that came from there.
+    pub(super) fn new(shard: Arc<Shard>, origin: &Origin) -> Self {
+        let security = match origin {
+            Origin::Tunnel(_) => Security::MutualTls,
+            // Nothing is encrypted between a pod and the process on its own node.
+            Origin::Pod(_) | Origin::Probe | Origin::Unknown => Security::None,
+        };
+        Self { shard, security, known: RefCell::default() }
     }
 
     /// The counters of a pair, which labels are made for only once.
@@ -65,15 +71,11 @@ impl Meters {
         if known.len() >= METERS_MAX {
             known.clear();
         }
-        let party = |workload: Option<&Arc<Workload>>| {
-            workload.map(|workload| Party::of(workload)).unwrap_or_default()
-        };
         let meter = Rc::new(self.shard.meter(Pair {
             reporter: Reporter::Waypoint,
-            // Nothing is encrypted between a pod and the process on its own node.
-            security: Security::None,
-            source: party(peer.workload.as_ref()),
-            destination: party(workload),
+            security: self.security,
+            source: source(peer),
+            destination: workload.map(|workload| Party::of(workload)).unwrap_or_default(),
             service: ServiceLabels::clone(service),
             protocol,
         }));
@@ -84,6 +86,19 @@ impl Meters {
             meter: Rc::clone(&meter),
         });
         meter
+    }
+}
+
+/// Who asks, as labels; of a peer whose pod is not known, what its identity tells.
+fn source(peer: &Peer) -> Party {
+    match (&peer.workload, &peer.identity) {
+        (Some(workload), _) => Party::of(workload),
+        (None, Some(identity)) => Party {
+            principal: identity.to_string(),
+            workload_namespace: identity.namespace.clone(),
+            ..Party::default()
+        },
+        (None, None) => Party::default(),
     }
 }
 

@@ -1,12 +1,18 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it
 //! matters.
 
+mod endpoints;
 mod http1;
 mod http2;
+mod inbound;
 mod lab;
 mod limits;
+mod node;
+mod outbound;
+mod peers;
 mod refusals;
 mod routes;
 mod silence;
 mod tcp;
 mod upgrades;
+mod waypoint;

@@ -155,6 +155,14 @@ impl Pool {
         dialled
     }
 
+    /// Takes no connection again whose way is not to be kept; what is under way goes on.
+    pub(super) fn evict(&self, keep: impl Fn(&Way) -> bool) {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|way, _| keep(way));
+        self.idle_count.set(idle.values().map(Vec::len).sum());
+        self.shared.borrow_mut().retain(|way, _| keep(way));
+    }
+
     /// Closes connections that were not used for this long.
     pub(super) fn close_idle(&self, age: Duration) {
         let mut count = 0;

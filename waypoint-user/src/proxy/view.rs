@@ -41,6 +41,7 @@ pub(super) struct View {
     targets: RefCell<HashMap<Key, Rc<Target>>>,
     clusters: RefCell<HashMap<ObjectName, Vec<Rc<Cluster>>>>,
     tables: RefCell<HashMap<(ObjectName, u16), Compiled>>,
+    guards: RefCell<HashMap<ObjectName, Rc<Policies>>>,
 }
 
 /// What clients address.
@@ -79,6 +80,7 @@ impl View {
             targets: RefCell::default(),
             clusters: RefCell::default(),
             tables: RefCell::new(tables),
+            guards: RefCell::default(),
         }
     }
 
@@ -108,6 +110,25 @@ impl View {
         let target = Rc::new(target);
         self.targets.borrow_mut().insert(key, Rc::clone(&target));
         Some(target)
+    }
+
+    /// The policies that hold at a pod itself, whoever is before it.
+    pub(super) fn guard(&self, workload: &Workload) -> Rc<Policies> {
+        if let Some(known) = self.guards.borrow().get(&workload.name) {
+            return Rc::clone(known);
+        }
+        let guard = Rc::new(Policies::at_destination(&self.snapshot, workload));
+        self.guards.borrow_mut().insert(workload.name.clone(), Rc::clone(&guard));
+        guard
+    }
+
+    /// Somebody to connect to, with what is outstanding there.
+    pub(super) fn endpoint(
+        &self,
+        address: SocketAddr,
+        workload: Option<Arc<Workload>>,
+    ) -> Endpoint {
+        Endpoint::new(address, workload, &self.loads)
     }
 
     /// The endpoints of a target: a Service's, or the pod itself.

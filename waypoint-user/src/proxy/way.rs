@@ -3,19 +3,24 @@
 //! **Invariant:** connections that prove different identities, or speak for different clients, have
 //! different ways; nothing that is kept by way is shared between them.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    hash::{Hash, Hasher},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use tokio::time::timeout;
 
 use crate::{
     hbone::{self, Connect, Io},
     identity::Identities,
-    mesh::{spiffe::SpiffeId, workload::Transport},
+    mesh::{request::Peer, snapshot::Snapshot, spiffe::SpiffeId, workload::Transport},
 };
 
 use super::{
-    Settings, network::Network, network::Vantage, respond::Fault, socket, stream::Stream,
-    view::Endpoint, worker::Worker,
+    Duty, Settings, limits::TUNNEL_TIMEOUT, network::Network, network::Vantage, respond::Fault,
+    socket, stream::Stream, view::Endpoint, worker::Worker,
 };
 
 /// A way to an endpoint.
@@ -28,7 +33,7 @@ pub(super) enum Way {
 }
 
 /// A way by HBONE.
-#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Tunnel {
     /// The connection below.
     pub(super) key: hbone::Key,
@@ -41,6 +46,14 @@ pub(super) struct Tunnel {
 }
 
 impl Way {
+    /// Whether it still leads to what it led to, as far as the mesh tells.
+    pub(super) fn still_leads(&self, before: &Snapshot, now: &Snapshot) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Tunnel(tunnel) => holds(&tunnel.key, before, now),
+        }
+    }
+
     /// The way to an endpoint: by HBONE as `source` where the endpoint speaks it and we have an
     /// identity, else by TCP. `client` is in whose name.
     pub(super) fn to(
@@ -67,6 +80,20 @@ impl Way {
         }))
     }
 
+    /// The way to an endpoint as the client itself, a pod of this node: from its network, in its
+    /// own name.
+    pub(super) fn of_client(endpoint: &Endpoint, peer: &Peer) -> Self {
+        match (Self::to(endpoint, peer.identity.as_ref(), None), &peer.workload) {
+            (Self::Tunnel(tunnel), Some(pod)) => {
+                let mut tunnel = Arc::unwrap_or_clone(tunnel);
+                tunnel.key.from = Some(peer.address.ip());
+                tunnel.vantage = Vantage::Pod(pod.name.clone());
+                Self::Tunnel(Arc::new(tunnel))
+            }
+            _ => Self::Plain(endpoint.address),
+        }
+    }
+
     /// Connects.
     pub(super) async fn dial(&self, worker: &Worker) -> Result<Stream, Fault> {
         match self {
@@ -80,24 +107,51 @@ impl Way {
     }
 }
 
+/// Ways are looked up by each request, so that only what tells most of them apart is hashed.
+impl Hash for Tunnel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+        self.client.as_ref().map(|client| &client.service_account).hash(state);
+    }
+}
+
 impl Tunnel {
     /// Opens a stream.
     async fn open(&self, worker: &Worker) -> Result<hbone::Stream, Fault> {
         let identities = worker.identities.clone().ok_or(Fault::NoIdentity)?;
-        let connect = Connect { client: self.client.clone(), ..Connect::to_address(self.address) };
+        let connect = Connect {
+            client: self.client.clone(),
+            via: matches!(worker.settings.duty, Duty::Waypoint(_)).then(|| WAYPOINT.to_owned()),
+            ..Connect::to_address(self.address)
+        };
         let dial = secure(
             identities,
             self.key.clone(),
             self.vantage.clone(),
             (Arc::clone(&worker.network), worker.settings.clone()),
         );
-        let opened = worker.tunnels.open(&self.key, &connect, dial).await;
-        opened.map_err(|cause| Fault::ConnectFailed(cause.to_string()))
+        match timeout(TUNNEL_TIMEOUT, worker.tunnels.open(&self.key, &connect, dial)).await {
+            Ok(opened) => opened.map_err(|cause| Fault::ConnectFailed(cause.to_string())),
+            Err(_) => Err(Fault::ConnectTimeout),
+        }
     }
 }
 
+/// Whether a connection below HTTP/2 still leads from the same pod to the same workload, of which
+/// the same identity is expected.
+pub(super) fn holds(key: &hbone::Key, before: &Snapshot, now: &Snapshot) -> bool {
+    let there = now.workload_of_address(key.to.ip());
+    let same_there = there.is_some_and(|workload| {
+        workload.uid == key.workload && key.expected.contains(&workload.identity)
+    });
+    let uid = |snapshot: &Snapshot, address| {
+        snapshot.workload_of_address(address).map(|workload| Arc::clone(&workload.uid))
+    };
+    same_there && key.from.is_none_or(|from| uid(before, from) == uid(now, from))
+}
+
 /// Dials the connection below HTTP/2, and agrees on TLS.
-async fn secure(
+pub(super) async fn secure(
     identities: Identities,
     key: hbone::Key,
     vantage: Vantage,
@@ -116,4 +170,8 @@ async fn secure(
 }
 
 /// What a timeout of HBONE's port usually means, in ztunnel's words.
-const BLOCKED: &str = "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008";
+pub(super) const BLOCKED: &str =
+    "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008";
+
+/// How a waypoint says what it is (Istio, `x-istio-source`).
+const WAYPOINT: &str = "waypoint";

@@ -29,13 +29,18 @@ use crate::{
 };
 
 use super::{
-    Doors, Drained, Network, Origins, Settings, Telemetry, accept,
+    Doors, Drained, Duty, Network, Origins, Settings, Telemetry,
+    accept::{self, Admit},
     gauges::Gauges,
+    inbound,
     lease::Leases,
-    limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits},
+    limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
+    seats::Seats,
+    terminate,
     upstream::Pool,
     view::{Endpoint, Loads, View},
-    way::Way,
+    way::{self, Way},
+    ways::Ways,
 };
 
 /// What every worker is given.
@@ -46,6 +51,7 @@ pub(super) struct Equipment {
     pub(super) origins: Origins,
     pub(super) network: Arc<dyn Network>,
     pub(super) identities: Option<Identities>,
+    pub(super) hbone: hbone::Settings,
     pub(super) telemetry: Telemetry,
     pub(super) drain: CancellationToken,
 }
@@ -56,7 +62,9 @@ pub(super) struct Worker {
     pub(super) origins: Origins,
     pub(super) network: Arc<dyn Network>,
     pub(super) identities: Option<Identities>,
+    pub(super) hbone: hbone::Settings,
     pub(super) tunnels: hbone::Pool,
+    ways: Ways,
     pub(super) log: AccessLog,
     pub(super) shard: Arc<Shard>,
     pub(super) limits: Limits,
@@ -70,7 +78,8 @@ pub(super) struct Worker {
     connections: Cell<usize>,
     ended: Notify,
     cutting: Cell<bool>,
-    gauges: Arc<Gauges>,
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) seats: Seats,
 }
 
 impl Worker {
@@ -78,18 +87,21 @@ impl Worker {
     pub(super) fn run(
         equipment: Equipment,
         doors: Doors,
-        gauges: Arc<Gauges>,
+        (gauges, seats): (Arc<Gauges>, Seats),
     ) -> io::Result<Drained> {
         let options = LocalOptions::default();
         let runtime = Builder::new_current_thread().enable_all().build_local(options)?;
         runtime.block_on(async {
-            let worker = Rc::new(Self::new(equipment, gauges));
+            let worker = Rc::new(Self::new(equipment, (gauges, seats)));
             let mut accepting = Vec::new();
-            for listener in doors.captured {
+            let captured = doors.captured.into_iter().map(|one| (one, accept::captured as Admit));
+            let inbound = doors.inbound.into_iter().map(|one| (one, inbound::admit as Admit));
+            for (listener, admit) in captured.chain(inbound) {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let accept = accept::accept(Rc::clone(&worker), listener);
+                let accept = accept::accept(Rc::clone(&worker), listener, admit);
                 accepting.push(task::spawn_local("accept", accept));
             }
+            accepting.extend(terminate::open(&worker, doors.hbone, doors.local)?);
             task::spawn_local("follow the mesh", follow(Rc::clone(&worker)));
             task::spawn_local("close idle connections", close_idle(Rc::clone(&worker)));
             worker.drain.cancelled().await;
@@ -101,9 +113,9 @@ impl Worker {
         })
     }
 
-    fn new(equipment: Equipment, gauges: Arc<Gauges>) -> Self {
-        let Equipment { settings, mut snapshots, origins, network, identities, telemetry, drain } =
-            equipment;
+    fn new(equipment: Equipment, (gauges, seats): (Arc<Gauges>, Seats)) -> Self {
+        let Equipment { settings, mut snapshots, origins, network, identities, .. } = equipment;
+        let Equipment { hbone, telemetry, drain, .. } = equipment;
         let loads = Rc::default();
         let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
         Self {
@@ -111,7 +123,9 @@ impl Worker {
             origins,
             network,
             identities,
-            tunnels: hbone::Pool::default(),
+            tunnels: hbone::Pool::new(hbone.clone()),
+            hbone,
+            ways: Ways::default(),
             log: telemetry.access_log,
             shard: telemetry.registry.shard(),
             limits: Limits::new(&telemetry.registry),
@@ -126,6 +140,7 @@ impl Worker {
             ended: Notify::new(),
             cutting: Cell::new(false),
             gauges,
+            seats,
         }
     }
 
@@ -140,10 +155,20 @@ impl Worker {
         Rc::clone(&self.view.borrow())
     }
 
+    /// Tells when the mesh changes.
+    pub(super) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.borrow().clone()
+    }
+
     /// The way to an endpoint, for what a peer asks.
     pub(super) fn way(&self, endpoint: &Endpoint, peer: &Peer) -> Way {
-        let source = self.identities.as_ref().and(self.settings.identity.as_ref());
-        Way::to(endpoint, source, peer.identity.as_ref())
+        match &self.settings.duty {
+            Duty::Node(_) => Way::of_client(endpoint, peer),
+            Duty::Everything | Duty::Waypoint(_) => {
+                let source = self.identities.as_ref().and(self.settings.identity.as_ref());
+                self.ways.to(endpoint, source, peer)
+            }
+        }
     }
 
     /// A number below `bound`, each with the same chance.
@@ -183,7 +208,7 @@ impl Worker {
         self.cutting.get()
     }
 
-    /// Waits until all connections ended, at most until the deadline.
+    /// Waits until all connections ended, and those that carried them, at most until the deadline.
     async fn drained(&self) -> Drained {
         let open = self.connections.get();
         let deadline = Instant::now() + self.settings.drain_deadline;
@@ -193,6 +218,9 @@ impl Worker {
             }
         }
         let cut = self.connections.get();
+        // Peers that do not close a connection after its last stream are not waited for longer, and
+        // nothing is lost with it.
+        let _ = timeout_at(deadline, self.seats.emptied()).await;
         self.cutting.set(true);
         Drained { finished: open.saturating_sub(cut), cut }
     }
@@ -218,9 +246,14 @@ impl Drop for Place {
 
 /// Judges what is under way whenever the mesh changes.
 async fn follow(worker: Rc<Worker>) {
-    let mut snapshots = worker.snapshots.borrow().clone();
+    let mut snapshots = worker.changes();
+    let mut before = worker.view();
     while snapshots.changed().await.is_ok() {
         let view = worker.view();
+        worker.tunnels.evict(|key| way::holds(key, before.snapshot(), view.snapshot()));
+        worker.pool.evict(|way| way.still_leads(before.snapshot(), view.snapshot()));
+        worker.ways.forget();
+        before = Rc::clone(&view);
         worker.leases.review(&view).await;
     }
 }
@@ -230,6 +263,7 @@ async fn close_idle(worker: Rc<Worker>) {
     loop {
         tokio::time::sleep(IDLE_CHECK).await;
         worker.pool.close_idle(IDLE_TIMEOUT);
+        worker.tunnels.close_idle(TUNNEL_IDLE_TIMEOUT);
     }
 }
 

@@ -8,20 +8,16 @@
 //! **Invariant:** capture stops before the engine does, so that nobody is handed to an engine that
 //! ends.
 
-mod applied;
-
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     kernel::{self, DataPath, service_vips},
     proxy::{self, Doors, Engine, OwnNetwork, Surroundings},
-    sync::{self, Feed, directory},
+    sync::{self, directory},
     telemetry::{
-        access::AccessLog,
         admin::{self, AdminAddress, Content},
-        config_dump,
         logging::LogLevel,
         metrics::Registry,
         readiness::Readiness,
@@ -29,7 +25,10 @@ use crate::{
     },
 };
 
-use self::applied::Applied;
+use super::{
+    applied::Applied,
+    parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
+};
 
 /// What a standalone process needs to know.
 #[derive(Clone, Debug)]
@@ -59,7 +58,7 @@ pub async fn run(
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let feed = directory::watch(config.sync, shutdown.clone())?;
     let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
-    let access_log = start_access_log(config.access_log, &registry)?;
+    let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
     let telemetry = proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
     let doors = |own: kernel::Listeners| Doors { captured: own.captured, ..Doors::default() };
     let surroundings = Surroundings {
@@ -99,26 +98,6 @@ pub async fn run(
     Ok(captured?)
 }
 
-/// Shows whatever is in force when it is asked.
-fn config_in_force(feed: &Feed) -> Box<dyn Fn() -> String + Send + Sync> {
-    let (snapshots, reports) = (feed.snapshots.clone(), feed.reports.clone());
-    Box::new(move || {
-        let snapshot = Arc::clone(&snapshots.borrow());
-        let report = Arc::clone(&reports.borrow());
-        config_dump::show(&snapshot, &report)
-    })
-}
-
-/// The access log on stdout, or nowhere.
-fn start_access_log(wanted: bool, registry: &Registry) -> Result<AccessLog, Error> {
-    let log = if wanted {
-        AccessLog::start(io::stdout(), registry)
-    } else {
-        AccessLog::start(io::sink(), registry)
-    };
-    log.map_err(Error::AccessLog)
-}
-
 /// Why a standalone process did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -138,6 +117,3 @@ pub enum Error {
     #[error("the access log cannot start: {0}")]
     AccessLog(#[source] io::Error),
 }
-
-/// How long the end of the process waits for the access log to be written.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 //!
 //! It does no I/O; what a single object must fulfil was checked when it was admitted.
 
+mod admissions;
 pub(super) mod check;
 mod closed;
 mod endpoints;
@@ -53,6 +54,7 @@ pub fn translate(
     let routes = routes::translate(&scene, &services, &mut report);
     let policies = policies::translate(&scene, &services, &mut report);
     peer_authentications::apply(&scene, &mut workloads, &mut report);
+    admissions::apply(&scene, &services, &mut workloads, &mut report);
     closed::apply(&scene, &policies, &mut services, &mut workloads, &mut report);
     let snapshot = Snapshot::new(Contents {
         settings: settings.clone(),

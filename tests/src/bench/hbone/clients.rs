@@ -15,32 +15,15 @@ use http::HeaderMap;
 use rustls::ClientConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     task::JoinSet,
     time,
 };
 
-use super::{stage::Stage, subject::Running, usage};
+use super::{
+    target::{Shape, Target},
+    usage,
+};
 use crate::wire::{Duct, tls, tunnel};
-
-/// What the clients do.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
-    /// HTTP/1 over so many connections of TLS.
-    Connections(usize),
-    /// HTTP/1 in tunnels.
-    Tunnels {
-        /// So many connections.
-        connections: usize,
-        /// So many tunnels in each.
-        streams: usize,
-    },
-    /// So many handshakes at a time.
-    Handshakes {
-        /// How many are under way.
-        at_once: usize,
-    },
-}
 
 /// What a measurement said.
 #[derive(Clone, Copy, Debug)]
@@ -69,25 +52,26 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Warms up, then measures for a period.
-pub(super) fn measure(stage: &Stage, running: &Running, period: Duration) -> Result<Outcome> {
-    stage.run(async {
-        let window = Arc::new(Window::default());
-        let mut clients = JoinSet::new();
-        start(running, &window, &mut clients).await?;
-        keep_busy(&mut clients, WARM_UP).await?;
-        let process = running.proxy.id();
-        let (began, before) = (Instant::now(), usage::cpu_time(process)?);
-        window.is_open.store(true, Ordering::Relaxed);
-        keep_busy(&mut clients, period).await?;
-        let (took, after) = (began.elapsed(), usage::cpu_time(process)?);
-        window.is_over.store(true, Ordering::Relaxed);
-        let mut times = Vec::new();
-        while let Some(client) = clients.join_next().await {
-            times.extend(client??);
-        }
-        outcome(times, took, after.saturating_sub(before))
-    })
+/// Warms up, then measures for a period what clients see, and what processes use meanwhile.
+pub(super) async fn measure(
+    target: &Target,
+    processes: &[u32],
+    period: Duration,
+) -> Result<Outcome> {
+    let window = Arc::new(Window::default());
+    let mut clients = JoinSet::new();
+    start(target, &window, &mut clients).await?;
+    keep_busy(&mut clients, WARM_UP).await?;
+    let (began, before) = (Instant::now(), usage::cpu_time(processes)?);
+    window.is_open.store(true, Ordering::Relaxed);
+    keep_busy(&mut clients, period).await?;
+    let (took, after) = (began.elapsed(), usage::cpu_time(processes)?);
+    window.is_over.store(true, Ordering::Relaxed);
+    let mut times = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        times.extend(client??);
+    }
+    outcome(times, took, after.saturating_sub(before))
 }
 
 fn outcome(mut times: Vec<Duration>, took: Duration, cpu: Duration) -> Result<Outcome> {
@@ -126,59 +110,57 @@ async fn keep_busy(clients: &mut Clients, period: Duration) -> Result<()> {
 }
 
 /// Makes the connections one after the other, so that none times out, and starts their clients.
-async fn start(running: &Running, window: &Arc<Window>, clients: &mut Clients) -> Result<()> {
-    let Running { client, identity, shape, .. } = running;
-    match *shape {
+async fn start(target: &Target, window: &Arc<Window>, clients: &mut Clients) -> Result<()> {
+    match target.shape {
         Shape::Connections(count) => {
-            let config = tls::client(client, tls::HTTP1, identity)?;
             for _ in 0..count {
-                let stream = tls::connect(Arc::clone(&config), tcp(running).await?).await?;
-                let duct = Duct::Dialled(Box::new(stream));
-                clients.spawn(ask(duct, None, request(running), Arc::clone(window)));
+                let duct = connection(target).await?;
+                clients.spawn(ask(duct, None, target.request(), Arc::clone(window)));
             }
         }
         Shape::Tunnels { connections, streams } => {
             for _ in 0..connections {
-                let mut connection = dial(running).await?;
-                let mut ducts = Vec::new();
-                for _ in 0..streams {
-                    ducts.push(connection.connect(&running.authority, HeaderMap::new()).await?);
-                }
-                let connection = Arc::new(connection);
-                for duct in ducts {
-                    let alive = Some(Arc::clone(&connection));
-                    clients.spawn(ask(duct, alive, request(running), Arc::clone(window)));
-                }
+                start_tunnels(target, streams, window, clients).await?;
             }
         }
-        Shape::Handshakes { at_once } => {
-            let config = tls::client(client, tls::H2, identity)?;
+        Shape::Handshakes(at_once) => {
+            let config = target.config(tls::H2)?;
             for _ in 0..at_once {
-                let (config, window) = (Arc::clone(&config), Arc::clone(window));
-                clients.spawn(greet(running.address, config, window));
+                clients.spawn(greet(target.clone(), Arc::clone(&config), Arc::clone(window)));
             }
         }
     }
     Ok(())
 }
 
-/// A connection of tunnels.
-pub(super) async fn dial(running: &Running) -> Result<tunnel::Connection> {
-    let config = tls::client(&running.client, tls::H2, &running.identity)?;
-    tunnel::Connection::dial(tcp(running).await?, config).await
+/// A connection without tunnels.
+async fn connection(target: &Target) -> Result<Duct> {
+    let stream = target.connect().await?;
+    if target.proof.is_none() {
+        return Ok(Duct::Plain(stream));
+    }
+    let stream = tls::connect(target.config(tls::HTTP1)?, stream).await?;
+    Ok(Duct::Dialled(Box::new(stream)))
 }
 
-/// The request that every client makes.
-pub(super) fn request(running: &Running) -> Bytes {
-    let host = &running.authority;
-    format!("GET /bench HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench\r\n\r\n").into()
-}
-
-async fn tcp(running: &Running) -> Result<TcpStream> {
-    let address = running.address;
-    let stream = TcpStream::connect(address).await.with_context(|| format!("dial {address}"))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+/// One connection, and a client for each of its tunnels.
+async fn start_tunnels(
+    target: &Target,
+    streams: usize,
+    window: &Arc<Window>,
+    clients: &mut Clients,
+) -> Result<()> {
+    let mut connection = target.dial().await?;
+    let mut ducts = Vec::new();
+    for _ in 0..streams {
+        ducts.push(connection.connect(&target.authority, HeaderMap::new()).await?);
+    }
+    let below = Arc::new(connection);
+    for duct in ducts {
+        let below = Some(Arc::clone(&below));
+        clients.spawn(ask(duct, below, target.request(), Arc::clone(window)));
+    }
+    Ok(())
 }
 
 /// Asks again and again; the connection below a tunnel lives as long as one of its tunnels.
@@ -203,16 +185,14 @@ async fn ask(
 
 /// Shakes hands again and again.
 async fn greet(
-    address: std::net::SocketAddr,
+    target: Target,
     config: Arc<ClientConfig>,
     window: Arc<Window>,
 ) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     while !window.is_over.load(Ordering::Relaxed) {
         let began = Instant::now();
-        let tcp = TcpStream::connect(address).await?;
-        tcp.set_nodelay(true)?;
-        let mut stream = tls::connect(Arc::clone(&config), tcp).await?;
+        let mut stream = tls::connect(Arc::clone(&config), target.connect().await?).await?;
         stream.write_all(PREFACE).await?;
         let mut frame = [0; FRAME_HEAD];
         stream.read_exact(&mut frame).await.context("the first frame after a handshake")?;

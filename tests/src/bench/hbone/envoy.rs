@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::{
-    clients::Shape,
     stage::{self, Backends, Stage, at},
-    subject::Running,
+    subject::{Alive, Running},
+    target::{Shape, Target},
     work::{CONNECTIONS, Work},
 };
 use crate::{
@@ -40,18 +40,14 @@ pub(super) fn start(work: Work, stage: &Stage) -> Result<Running> {
     let directory = stage.directory("envoy");
     let pinned = ["taskset", "-c", stage::PROXY];
     let proxy = crate::envoy::start(stage.netns(), &directory, &bootstrap, &pinned)?;
-    Ok(Running {
-        proxy,
-        address,
-        identity: WAYPOINT.to_owned(),
-        authority: backend.to_string(),
-        client: authority.issue(CLIENT)?,
-        shape: match work {
-            Work::MutualTls => Shape::Connections(CONNECTIONS),
-            other => other.shape(),
-        },
-        backends,
-    })
+    let shape = match work {
+        Work::MutualTls => Shape::Connections(CONNECTIONS),
+        other => other.shape(),
+    };
+    let proof = Some((WAYPOINT.to_owned(), authority.issue(CLIENT)?));
+    let target = Target { address, proof, authority: backend.to_string(), shape };
+    let process = proxy.id();
+    Ok(Running { target, process, backends, _alive: Alive::Envoy { _proxy: proxy } })
 }
 
 /// Tunnels in, their content to an internal listener, and from there to the backend.
@@ -62,7 +58,7 @@ fn terminating(bootstrap: Bootstrap, server: (&Credentials, &str)) -> Bootstrap 
         .listener(Listener::internal_http("main_internal", "backend"))
 }
 
-const DOMAIN: &str = "cluster.local";
+const DOMAIN: &str = "spiffe://cluster.local/";
 const WAYPOINT: &str = "spiffe://cluster.local/ns/bench/sa/waypoint";
 const BACKEND: &str = "spiffe://cluster.local/ns/bench/sa/backend";
 const CLIENT: &str = "spiffe://cluster.local/ns/bench/sa/client";

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use http::HeaderMap;
 use tokio::time;
 
-use super::{clients, stage::Stage, subject::Running};
+use super::{stage::Stage, subject::Running, target::Target, usage};
 
 /// What the row is called.
 pub(super) const NAME: &str = "idle HBONE connection";
@@ -17,40 +17,40 @@ pub(super) fn measure(stage: &Stage, running: &Running) -> Result<f64> {
     stage.run(async {
         let mut held = Vec::new();
         for _ in 0..FIRST {
-            held.push(open(running).await?);
+            held.push(open(&running.target).await?);
         }
         let before = settled(running).await?;
         for _ in 0..COUNT {
-            held.push(open(running).await?);
+            held.push(open(&running.target).await?);
         }
         let after = settled(running).await?;
         ensure!(held.len() == FIRST + COUNT, "a connection is missing");
-        let grown = u32::try_from(after.saturating_sub(before) / 1024)?;
+        let grown = u32::try_from(after.saturating_sub(before))?;
         Ok(f64::from(grown) / f64::from(u32::try_from(COUNT)?))
     })
 }
 
-/// Resident bytes, once they have not changed for a while.
+/// Resident KiB, once they have not changed for a while.
 async fn settled(running: &Running) -> Result<u64> {
     let mut ticks = time::interval(TICK);
-    let (mut bytes, mut unchanged) = (0, 0);
+    let (mut kib, mut unchanged) = (0, 0);
     for _ in 0..TICKS_MAX {
         ticks.tick().await;
-        let now = running.proxy.resident_bytes()?;
-        unchanged = if now == bytes { unchanged + 1 } else { 0 };
-        bytes = now;
+        let now = usage::resident_kib(running.process)?;
+        unchanged = if now == kib { unchanged + 1 } else { 0 };
+        kib = now;
         if unchanged == TICKS {
-            return Ok(bytes);
+            return Ok(kib);
         }
     }
     bail!("the memory of the proxy did not settle")
 }
 
 /// A connection with a tunnel that has carried one request.
-async fn open(running: &Running) -> Result<impl Sized> {
-    let mut connection = clients::dial(running).await?;
-    let mut duct = connection.connect(&running.authority, HeaderMap::new()).await?;
-    duct.exchange(clients::request(running), &mut BytesMut::new()).await?;
+async fn open(target: &Target) -> Result<impl Sized> {
+    let mut connection = target.dial().await?;
+    let mut duct = connection.connect(&target.authority, HeaderMap::new()).await?;
+    duct.exchange(target.request(), &mut BytesMut::new()).await?;
     Ok((connection, duct))
 }
 

@@ -4,13 +4,20 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::{clients::Outcome, idle, subject::Subject, work::Work};
+use super::{
+    clients::Outcome,
+    idle,
+    subject::Subject,
+    way::{self, Way},
+    work::Work,
+};
 
 /// What was measured.
 #[derive(Debug, Default)]
 pub struct Report {
     outcomes: Vec<(Work, Subject, Outcome)>,
     idle: Vec<(Subject, f64)>,
+    ways: Vec<(Way, usize, Outcome)>,
 }
 
 /// A figure of an outcome.
@@ -25,13 +32,20 @@ impl Report {
         self.idle.push((subject, kib));
     }
 
+    /// Takes one round of a way between two nodes, with so many clients.
+    pub(super) fn way(&mut self, way: Way, clients: usize, outcome: Outcome) {
+        self.ways.push((way, clients, outcome));
+    }
+
     /// The median of the rounds.
     fn median(&self, work: Work, subject: Subject, figure: Figure) -> Option<f64> {
         let of = |(at, by, _): &&(Work, Subject, Outcome)| *at == work && *by == subject;
-        let mut rounds: Vec<_> =
-            self.outcomes.iter().filter(of).map(|(_, _, outcome)| figure(outcome)).collect();
-        rounds.sort_by(f64::total_cmp);
-        rounds.get(rounds.len() / 2).copied()
+        median(self.outcomes.iter().filter(of).map(|(_, _, outcome)| figure(outcome)))
+    }
+
+    fn median_of_way(&self, way: Way, clients: usize, figure: Figure) -> Option<f64> {
+        let of = |(on, by, _): &&(Way, usize, Outcome)| *on == way && *by == clients;
+        median(self.ways.iter().filter(of).map(|(_, _, outcome)| figure(outcome)))
     }
 
     fn idle_of(&self, subject: Subject) -> Option<f64> {
@@ -41,11 +55,10 @@ impl Report {
     /// For programs: every round, and the medians.
     pub fn json(&self) -> Value {
         let rounds = self.outcomes.iter().map(|(work, subject, outcome)| {
-            let Outcome { cpu_us, busy, rate, p50_us, p99_us } = outcome;
-            json!({
-                "work": work.name(), "proxy": subject.to_string(), "cpu_us": cpu_us,
-                "busy": busy, "rate": rate, "p50_us": p50_us, "p99_us": p99_us,
-            })
+            json!({"work": work.name(), "proxy": subject.to_string(), "seen": seen(outcome)})
+        });
+        let ways = self.ways.iter().map(|(way, clients, outcome)| {
+            json!({"way": way.name(), "clients": clients, "seen": seen(outcome)})
         });
         let rows = Work::ALL.iter().map(|work| {
             let of = |subject| self.median(*work, subject, |outcome| outcome.cpu_us);
@@ -58,6 +71,7 @@ impl Report {
         let (ours, envoy) = (self.idle_of(Subject::Ours), self.idle_of(Subject::Envoy));
         json!({
             "rounds": rounds.collect::<Vec<_>>(),
+            "ways": ways.collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
             "idle_kib": {"ours": ours, "envoy": envoy, "ratio": ratio(ours, envoy)},
         })
@@ -83,6 +97,26 @@ impl Report {
     }
 }
 
+impl Report {
+    fn fmt_ways(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ways.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n| between two nodes | clients | p50 µs | p99 µs | requests/s | CPU µs |")?;
+        writeln!(out, "|---|---|---|---|---|---|")?;
+        for clients in way::CLIENTS {
+            for way in Way::ALL {
+                let figure = |figure| shown(self.median_of_way(*way, clients, figure), 1);
+                let (p50, p99) = (figure(|seen| seen.p50_us), figure(|seen| seen.p99_us));
+                let (rate, cpu) = (figure(|seen| seen.rate), figure(|seen| seen.cpu_us));
+                let name = way.name();
+                writeln!(out, "| {name} | {clients} | {p50} | {p99} | {rate} | {cpu} |")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let titles = "| work | ours | Envoy | ratio | goal | p50 µs | p99 µs | requests/s |";
@@ -98,8 +132,19 @@ impl fmt::Display for Report {
             writeln!(out, "\n{}: ours {ours} KiB, Envoy {envoy} KiB", idle::NAME)?;
             writeln!(out, "(ratio {ratio}, goal below 1)")?;
         }
-        Ok(())
+        self.fmt_ways(out)
     }
+}
+
+fn seen(outcome: &Outcome) -> Value {
+    let Outcome { cpu_us, busy, rate, p50_us, p99_us } = outcome;
+    json!({"cpu_us": cpu_us, "busy": busy, "rate": rate, "p50_us": p50_us, "p99_us": p99_us})
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut figures: Vec<_> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
 }
 
 fn ratio(ours: Option<f64>, envoy: Option<f64>) -> Option<f64> {

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    lab::{Name, Netns, command},
+    lab::{Daemon, Name, Netns, command},
     shop,
     wire::{Credentials, Duct, tls, tunnel},
 };
@@ -24,7 +24,6 @@ use crate::{
 /// The place, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Stage {
-    /// Clients and backends; it stands still while nobody measures.
     runtime: Runtime,
     netns: Netns,
     name: Name,
@@ -46,8 +45,7 @@ impl Stage {
         netns.sysctl("ipv4/ip_local_port_range", "20000 65535")?;
         let own = std::process::id().to_string();
         command::run("prlimit", &["--pid", &own, &format!("--nofile={FILES}:")])?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runtime, netns, name })
+        Ok(Self { runtime: runtime()?, netns, name })
     }
 
     pub(super) fn netns(&self) -> &Netns {
@@ -59,20 +57,20 @@ impl Stage {
         self.name.directory().join(of)
     }
 
+    /// A process of ours that does not run yet.
+    pub(super) fn daemon(&self, role: &str) -> Result<Daemon> {
+        Daemon::new(self.name.part(role))
+    }
+
     /// Runs something inside, on the clients' core; backends run meanwhile.
     pub(super) fn run<T: Send>(&self, what: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        self.netns.within(|| {
-            let mut cores = CpuSet::new();
-            cores.set(CLIENTS)?;
-            sched_setaffinity(Pid::from_raw(0), &cores)?;
-            self.runtime.block_on(what)
-        })
+        on_clients_core(&self.netns, &self.runtime, what)
     }
 
     /// Serves HTTP/1 in the clear on an address.
     pub(super) fn serve_plain(&self, backends: &mut Backends, address: SocketAddr) -> Result<()> {
         let listener = self.netns.within(|| shop::listen(address))?;
-        backends.spawn_on(serve(listener, None), self.runtime.handle());
+        serve_plain(listener, backends, &self.runtime);
         Ok(())
     }
 
@@ -99,6 +97,40 @@ impl Drop for Stage {
 /// A socket address on the stage, by number.
 pub(super) fn at(number: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([10, 77, 1, number], port))
+}
+
+/// Clients and backends; they stand still while nobody measures.
+pub(super) fn runtime() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Runs something inside a namespace, on the clients' core; backends run meanwhile.
+pub(super) fn on_clients_core<T: Send>(
+    netns: &Netns,
+    runtime: &Runtime,
+    what: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    netns.within(|| {
+        let mut cores = CpuSet::new();
+        cores.set(CLIENTS)?;
+        sched_setaffinity(Pid::from_raw(0), &cores)?;
+        runtime.block_on(what)
+    })
+}
+
+/// Serves HTTP/1 in the clear.
+pub(super) fn serve_plain(
+    listener: std::net::TcpListener,
+    backends: &mut Backends,
+    runtime: &Runtime,
+) {
+    backends.spawn_on(serve(listener, None), runtime.handle());
+}
+
+/// Puts every thread of a process on the core of proxies.
+pub(super) fn pin(process: u32) -> Result<()> {
+    command::run("taskset", &["-a", "-c", "-p", PROXY, &process.to_string()])?;
+    Ok(())
 }
 
 async fn serve(listener: std::net::TcpListener, acceptor: Option<TlsAcceptor>) -> Result<()> {

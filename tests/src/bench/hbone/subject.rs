@@ -1,16 +1,16 @@
 //! The proxies under test.
 
-use std::{fmt, net::SocketAddr};
+use std::fmt;
 
 use anyhow::Result;
 
 use super::{
-    clients::Shape,
-    envoy,
+    envoy, ours,
     stage::{Backends, Stage},
+    target::Target,
     work::Work,
 };
-use crate::{lab::Process, wire::Credentials};
+use crate::lab::{Daemon, Process};
 
 /// A proxy under test.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,32 +21,43 @@ pub(super) enum Subject {
     Envoy,
 }
 
-/// What a started proxy is reached by.
+/// A started proxy, until it is ended.
 #[derive(Debug)]
 pub(super) struct Running {
+    /// What clients are told.
+    pub(super) target: Target,
     /// The process that is measured.
-    pub(super) proxy: Process,
-    /// Where it listens.
-    pub(super) address: SocketAddr,
-    /// Who it is.
-    pub(super) identity: String,
-    /// Where tunnels lead.
-    pub(super) authority: String,
-    /// Who the clients are.
-    pub(super) client: Credentials,
-    /// What the clients do.
-    pub(super) shape: Shape,
+    pub(super) process: u32,
     /// What it sends requests to.
     pub(super) backends: Backends,
+    /// What runs as long as this value is there.
+    pub(super) _alive: Alive,
+}
+
+/// What was started.
+#[derive(Debug)]
+pub(super) enum Alive {
+    /// Envoy.
+    Envoy {
+        /// Its process.
+        _proxy: Process,
+    },
+    /// Our processes.
+    Ours {
+        /// The waypoint.
+        _proxy: Daemon,
+        /// The certificate authority.
+        _controller: Daemon,
+    },
 }
 
 impl Subject {
-    pub(super) const ALL: &[Self] = &[Self::Envoy];
+    pub(super) const ALL: &[Self] = &[Self::Ours, Self::Envoy];
 
     /// Starts it for one kind of work.
     pub(super) fn start(self, work: Work, stage: &Stage) -> Result<Running> {
         match self {
-            Self::Ours => anyhow::bail!("not yet"),
+            Self::Ours => ours::start(work, stage),
             Self::Envoy => envoy::start(work, stage),
         }
     }

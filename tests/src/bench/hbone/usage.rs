@@ -1,12 +1,25 @@
-//! CPU time of a process, as the kernel accounts for it.
+//! CPU time and memory of processes, as the kernel accounts for them.
 
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// In user and kernel mode, of all its threads, so far.
-pub(super) fn cpu_time(process: u32) -> Result<Duration> {
+/// What processes have used together so far.
+pub(super) fn cpu_time(processes: &[u32]) -> Result<Duration> {
+    processes.iter().map(|process| of_one(*process)).sum()
+}
+
+/// Resident memory.
+pub(super) fn resident_kib(process: u32) -> Result<u64> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path).with_context(|| path.clone())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).with_context(|| path)?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// In user and kernel mode, of all threads.
+fn of_one(process: u32) -> Result<Duration> {
     let path = format!("/proc/{process}/stat");
     let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
     // The name in parentheses may hold anything.

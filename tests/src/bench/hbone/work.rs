@@ -1,6 +1,6 @@
 //! The kinds of work that are measured, and what is aimed at.
 
-use super::clients::Shape;
+use super::target::Shape;
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,7 +41,7 @@ impl Work {
     pub(super) fn shape(self) -> Shape {
         match self {
             Self::MutualTls => Shape::Tunnels { connections: CONNECTIONS, streams: 1 },
-            Self::Handshake => Shape::Handshakes { at_once: HANDSHAKES },
+            Self::Handshake => Shape::Handshakes(HANDSHAKES),
             Self::HboneToHttp | Self::HboneToHbone => {
                 Shape::Tunnels { connections: CONNECTIONS / STREAMS, streams: STREAMS }
             }

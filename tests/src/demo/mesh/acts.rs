@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::{
     meeting::uri,
-    scene::{SECRET, Scene},
+    scene::{SECRET, Scene, XFCC},
 };
 use crate::{
-    demo::ledger::Ledger,
+    demo::{ledger::Ledger, narrator},
     lab::{Family, capture::HBONE_PORT},
 };
 
@@ -22,6 +22,7 @@ pub(super) const ALL: &[Act] = &[
     the_destination_decides_too,
     plaintext_is_refused,
     ipv6_does_the_same,
+    everybody_tells_the_same,
 ];
 
 /// From pod to waypoint to pod, each hop as somebody.
@@ -35,7 +36,7 @@ fn everybody_is_who_they_prove_to_be(scene: &mut Scene, ledger: &mut Ledger) -> 
     for client in ["web", "guest"] {
         let visit = scene.ask(client, "reviews")?;
         let identity = scene.lab.identity_of(client)?;
-        let told = visit.reply.server_got("x-forwarded-client-cert")?.unwrap_or_default();
+        let told = visit.reply.server_got(XFCC)?.unwrap_or_default();
         let saw = visit.reply.server_saw_peer()?.to_string();
         let waypoint = scene.lab.pod_address("waypoint")?.ip().to_string();
         ledger.same(&format!("{client} -> reviews: told to be"), &identity, &uri(&told));
@@ -69,8 +70,8 @@ fn who_forges_is_corrected(scene: &mut Scene, ledger: &mut Ledger) -> Result<()>
     scene.act("A forged identity", "guest claims in a header to be web.");
     let web = scene.lab.identity_of("web")?;
     let forged = format!("By=somebody;URI={web}");
-    let visit = scene.ask_with("guest", "reviews", &[("x-forwarded-client-cert", &forged)])?;
-    let told = visit.reply.server_got("x-forwarded-client-cert")?.unwrap_or_default();
+    let visit = scene.ask_with("guest", "reviews", &[(XFCC, &forged)])?;
+    let told = visit.reply.server_got(XFCC)?.unwrap_or_default();
     let guest = scene.lab.identity_of("guest")?;
     ledger.same("guest forges web: reviews is told", &guest, &uri(&told));
     Ok(())
@@ -109,9 +110,26 @@ fn ipv6_does_the_same(scene: &mut Scene, ledger: &mut Ledger) -> Result<()> {
     scene.act("IPv6", "The same services by their IPv6 addresses.");
     scene.lab.speak(Family::V6);
     let visit = scene.ask("web", "ratings")?;
-    let told = visit.reply.server_got("x-forwarded-client-cert")?.unwrap_or_default();
+    let told = visit.reply.server_got(XFCC)?.unwrap_or_default();
     scene.lab.speak(Family::V4);
     ledger.same("IPv6: web -> ratings: told to be", &scene.lab.identity_of("web")?, &uri(&told));
+    Ok(())
+}
+
+/// The metrics of all processes together.
+fn everybody_tells_the_same(scene: &mut Scene, ledger: &mut Ledger) -> Result<()> {
+    scene.act(
+        "Who talked to whom",
+        "What agents and waypoint counted, with the identities that were proved in TLS.",
+    );
+    let meetings = scene.meetings()?;
+    narrator::came_back(&meetings.table());
+    for (source, destination) in [("web", "waypoint"), ("waypoint", "reviews")] {
+        let identity = |account| format!("ns/shop/sa/{account}");
+        let met = meetings.has(&identity(source), &identity(destination), "mutual_tls");
+        let claim = format!("metrics: {source} -> {destination}");
+        ledger.same(&claim, "mutual_tls", if met { "mutual_tls" } else { "not so counted" });
+    }
     Ok(())
 }
 

@@ -1,87 +1,86 @@
-//! Who met whom in one request, by the account of those who were there.
+//! Who met whom, and as whom, by the metrics of the processes between them.
+//!
+//! It adds up; it does not know the order.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use anyhow::Result;
+use crate::lab::Metrics;
 
-use crate::lab::{Lab, Visit};
-
-/// One request: who asked, who stood between, who answered.
-#[derive(Clone, Debug)]
+/// What one process says of two ends that it stood between.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Meeting {
-    /// The client's pod and node.
-    client: String,
-    /// The identity that the waypoint verified.
-    client_identity: String,
-    /// The waypoint's pod and node.
-    waypoint: String,
-    /// The server's pod and node.
-    server: String,
-    /// The address that the server was dialled from, and the identity it was told of.
-    server_saw: String,
-    /// How it ended.
-    status: u16,
+    /// The process.
+    witness: String,
+    /// `source`, `destination` or `waypoint`.
+    side: String,
+    /// Who the client proved to be.
+    source: String,
+    /// Who the server proved to be.
+    destination: String,
+    /// What guarded the connection.
+    guard: String,
 }
 
-impl Meeting {
-    /// Reads the accounts.
-    pub(super) fn of(lab: &Lab, client: &str, waypoint: &str, visit: &Visit) -> Result<Self> {
-        let place = |pod: &str| -> Result<String> {
-            Ok(lab.node_of(pod).map_or_else(|_| pod.to_owned(), |node| format!("{pod} ({node})")))
-        };
-        let server = visit.reply.says("name").unwrap_or_else(|_| "nobody".to_owned());
-        let peer = visit.reply.server_saw_peer().map(|peer| peer.to_string());
-        let told = visit.reply.server_got(XFCC).ok().flatten();
-        Ok(Self {
-            client: place(client)?,
-            client_identity: short(&visit.logged("source_principal")),
-            waypoint: place(waypoint)?,
-            server: place(&server)?,
-            server_saw: match (peer, told) {
-                (Ok(peer), Some(told)) => format!("{peer} for {}", short(&uri(&told))),
-                _ => "-".to_owned(),
-            },
-            status: visit.reply.status,
+/// How often each meeting was counted.
+#[derive(Debug, Default)]
+pub(super) struct Meetings(BTreeMap<Meeting, f64>);
+
+impl Meetings {
+    /// Adds what a process counted.
+    pub(super) fn add(&mut self, witness: &str, metrics: &Metrics) {
+        for family in FAMILIES {
+            for (labels, value) in metrics.samples(family).filter(|(_, value)| *value > 0.0) {
+                let label = |name: &str| labels.get(name).map_or("", String::as_str);
+                let meeting = Meeting {
+                    witness: witness.to_owned(),
+                    side: label("reporter").to_owned(),
+                    source: who(label("source_principal"), label("source_workload")),
+                    destination: who(label("destination_principal"), label("destination_workload")),
+                    guard: label("connection_security_policy").to_owned(),
+                };
+                *self.0.entry(meeting).or_default() += value;
+            }
+        }
+    }
+
+    /// Whether anybody counted such a meeting.
+    pub(super) fn has(&self, source: &str, destination: &str, guard: &str) -> bool {
+        self.0.keys().any(|meeting| {
+            (meeting.source.as_str(), meeting.destination.as_str(), meeting.guard.as_str())
+                == (source, destination, guard)
         })
     }
 
-    fn cells(&self) -> [String; 6] {
-        [
-            self.client.clone(),
-            self.client_identity.clone(),
-            self.waypoint.clone(),
-            self.server.clone(),
-            self.server_saw.clone(),
-            self.status.to_string(),
-        ]
+    /// The rows, aligned.
+    pub(super) fn table(&self) -> String {
+        let rows: Vec<_> = [TITLES.map(str::to_owned)]
+            .into_iter()
+            .chain(self.0.iter().map(|(meeting, times)| meeting.cells(*times)))
+            .collect();
+        let width = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+        };
+        let widths: Vec<_> = (0..TITLES.len()).map(|column| width(column).unwrap_or(0)).collect();
+        let line = |row: &[String; 6]| {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        rows.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// The rows, aligned.
-pub(super) fn table(meetings: &[Meeting]) -> String {
-    let rows: Vec<_> = [TITLES.map(str::to_owned)]
-        .into_iter()
-        .chain(meetings.iter().map(Meeting::cells))
-        .collect();
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<_> = (0..TITLES.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |row: &[String; 6]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+impl Meeting {
+    fn cells(&self, times: f64) -> [String; 6] {
+        let Self { witness, side, source, destination, guard } = self.clone();
+        [witness, side, source, destination, guard, times.to_string()]
+    }
 }
 
-impl fmt::Display for Meeting {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { client, client_identity, waypoint, server, server_saw, status } = self;
-        write!(
-            out,
-            "HTTP {status}: {client} came to {waypoint} as {client_identity}; {server} was dialled \
-             by {server_saw}"
-        )
+/// An identity without what all of them share; a pod that proved nothing by its name.
+fn who(identity: &str, workload: &str) -> String {
+    match identity.rsplit_once("cluster.local/") {
+        Some((_, own)) => own.to_owned(),
+        None => format!("({workload})"),
     }
 }
 
@@ -91,12 +90,8 @@ pub(super) fn uri(told: &str) -> String {
     uri.unwrap_or_default().trim_matches('"').to_owned()
 }
 
-/// An identity without what all of them share.
-fn short(identity: &str) -> String {
-    let inner = identity.trim_start_matches("spiffe://").trim_start_matches("cluster.local/");
-    inner.to_owned()
-}
+const FAMILIES: &[&str] = &["istio_tcp_connections_opened_total", "istio_requests_total"];
+const TITLES: [&str; 6] = ["witness", "reports as", "client", "server", "guarded by", "times"];
 
-const XFCC: &str = "x-forwarded-client-cert";
-const TITLES: [&str; 6] =
-    ["client", "proved to be", "waypoint", "server", "server was dialled by", "status"];
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::meeting::{self, Meeting};
+use super::meeting::{Meetings, uri};
 use crate::{
     demo::narrator,
     lab::{
@@ -16,7 +16,6 @@ pub(super) struct Scene {
     /// Where it happens.
     pub(super) lab: Lab,
     acts: usize,
-    meetings: Vec<Meeting>,
 }
 
 impl Scene {
@@ -38,7 +37,7 @@ impl Scene {
             .service(Service::new(NAMESPACE, "reviews"))
             .service(Service::new(NAMESPACE, "ratings"))
             .start()?;
-        let scene = Self { lab, acts: 0, meetings: Vec::new() };
+        let scene = Self { lab, acts: 0 };
         narrator::say("These were started, each where it belongs:");
         scene.show_processes()?;
         Ok(scene)
@@ -52,13 +51,13 @@ impl Scene {
     }
 
     /// Asks a service from a pod; the waypoint must handle it.
-    pub(super) fn ask(&mut self, client: &str, service: &str) -> Result<Visit> {
+    pub(super) fn ask(&self, client: &str, service: &str) -> Result<Visit> {
         self.ask_with(client, service, &[])
     }
 
     /// The same, with header fields.
     pub(super) fn ask_with(
-        &mut self,
+        &self,
         client: &str,
         service: &str,
         headers: &[(&str, &str)],
@@ -68,9 +67,7 @@ impl Scene {
         let shown = headers.iter().map(|(name, value)| format!(" -H '{name}: {value}'"));
         self.typed_in(client, &format!("curl{} {}", shown.collect::<String>(), call.url()?))?;
         let visit = self.lab.across(&call, WAYPOINT)?;
-        let meeting = Meeting::of(&self.lab, client, WAYPOINT, &visit)?;
-        narrator::came_back(&meeting.to_string());
-        self.meetings.push(meeting);
+        narrator::came_back(&self.account(&visit.reply)?);
         Ok(visit)
     }
 
@@ -80,7 +77,7 @@ impl Scene {
         self.typed_in(client, &format!("curl -H '{SECRET}: {secret}' {}", call.url()?))?;
         let reply = call.send();
         narrator::came_back(&match &reply {
-            Ok(reply) => format!("HTTP {} from {}", reply.status, reply.says("name")?),
+            Ok(reply) => self.account(reply)?,
             Err(error) => format!("{error:#}"),
         });
         Ok(reply)
@@ -109,8 +106,28 @@ impl Scene {
     }
 
     /// Who met whom so far.
-    pub(super) fn meetings(&self) -> String {
-        meeting::table(&self.meetings)
+    pub(super) fn meetings(&self) -> Result<Meetings> {
+        let mut meetings = Meetings::default();
+        for node in [NEAR, FAR] {
+            meetings.add(&format!("agent of {node}"), &self.lab.agent_on(node)?.metrics()?);
+        }
+        meetings.add("waypoint", &self.lab.waypoint(WAYPOINT)?.metrics()?);
+        Ok(meetings)
+    }
+
+    /// What a server says of a request.
+    fn account(&self, reply: &Reply) -> Result<String> {
+        let Ok(server) = reply.says("name") else {
+            return Ok(format!("HTTP {}: {}", reply.status, reply.text()));
+        };
+        let (peer, told) = (reply.server_saw_peer()?, reply.server_got(XFCC)?);
+        let dialler = self.lab.pod_at(peer).unwrap_or("nobody we know");
+        let told = told.map_or_else(String::new, |told| format!(", for {}", uri(&told)));
+        Ok(format!(
+            "HTTP {} from {server} on {}, dialled by {peer} ({dialler}){told}",
+            reply.status,
+            self.lab.node_of(&server)?
+        ))
     }
 
     fn typed_in(&self, pod: &str, command: &str) -> Result<()> {
@@ -142,4 +159,6 @@ pub(super) const FAR: &str = "n2";
 pub(super) const WAYPOINT: &str = "waypoint";
 /// The header that carries what must not be read on the wire.
 pub(super) const SECRET: &str = "x-secret";
+/// The header that tells a server of its client.
+pub(super) const XFCC: &str = "x-forwarded-client-cert";
 const NAMESPACE: &str = "shop";

@@ -2,11 +2,18 @@
 
 use clap::{Parser, Subcommand};
 
+mod authority;
+mod controller;
 mod log;
 mod node;
+mod proxy;
 mod standalone;
+mod token;
 
-pub(crate) use self::{log::Log, node::Node, standalone::Standalone};
+pub(crate) use self::{
+    authority::Authority, controller::Controller, log::Log, node::Node, proxy::Proxy,
+    standalone::Standalone, token::Token,
+};
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
 #[derive(Parser)]
@@ -20,6 +27,12 @@ pub(crate) struct Command {
 pub(crate) enum Role {
     /// Everything in one process on one Linux host, from manifests in a directory.
     Standalone(Box<Standalone>),
+    /// A waypoint in a pod of its own: HBONE in; HBONE or plain TCP to the endpoints.
+    Proxy(Box<Proxy>),
+    /// The control plane of a mesh: for now its certificate authority.
+    Controller(Box<Controller>),
+    /// Sign a token by which an agent or a waypoint asks for certificates, and print it.
+    Token(Token),
     /// Remove every trace of an agent from this host: links, pins, namespaces, rules.
     Cleanup(Node),
 }

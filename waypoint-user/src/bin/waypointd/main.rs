@@ -10,7 +10,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use waypoint_user::{kernel, roles::standalone, telemetry::task};
+use waypoint_user::{
+    kernel,
+    roles::{controller, proxy, standalone, token},
+    telemetry::task,
+};
 
 use self::args::{Command, Role};
 
@@ -19,13 +23,23 @@ fn main() -> Result<()> {
         Role::Standalone(arguments) => {
             let level = arguments.log.start()?;
             let config = arguments.into_config();
-            // Control work; the engine has threads of its own.
-            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-            runtime.block_on(async {
-                let shutdown = CancellationToken::new();
-                listen_for_signals(shutdown.clone())?;
-                Ok(standalone::run(config, level, shutdown).await?)
-            })
+            run(1, |shutdown| async { Ok(standalone::run(config, level, shutdown).await?) })
+        }
+        Role::Proxy(arguments) => {
+            let level = arguments.log.start()?;
+            let issuer = arguments.authority.client()?;
+            let config = arguments.into_config();
+            run(1, |shutdown| async { Ok(proxy::run(config, issuer, level, shutdown).await?) })
+        }
+        Role::Controller(arguments) => {
+            let level = arguments.log.start()?;
+            let config = arguments.into_config();
+            run(2, |shutdown| async { Ok(controller::run(config, level, shutdown).await?) })
+        }
+        Role::Token(arguments) => {
+            let caller = arguments.caller().context("name --node or --service-account")?;
+            println!("{}", token::sign(&arguments.ca_dir, &caller, arguments.lifetime())?);
+            Ok(())
         }
         Role::Cleanup(node) => {
             let mut removed = kernel::cleanup(&node.settings())?;
@@ -39,6 +53,20 @@ fn main() -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Runs a role until it ends, on so many threads for control work; the engine has threads of its
+/// own.
+fn run<R>(threads: usize, role: impl FnOnce(CancellationToken) -> R) -> Result<()>
+where
+    R: Future<Output = Result<()>>,
+{
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        listen_for_signals(shutdown.clone())?;
+        role(shutdown).await
+    })
 }
 
 /// Asks for shutdown at SIGTERM or SIGINT.

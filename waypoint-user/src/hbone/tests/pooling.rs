@@ -72,15 +72,21 @@ fn a_failure_is_shared_and_not_kept() {
         grant_all(&mut server);
         let (pool, dials) = (Pool::default(), Rc::<Cell<usize>>::default());
         let (key, connect) = (server.key(), Connect::to_address(server.address));
+        let gate = Rc::new(tokio::sync::Notify::new());
         let failing = || {
-            let dials = Rc::clone(&dials);
+            let (dials, gate) = (Rc::clone(&dials), Rc::clone(&gate));
             async move {
                 dials.set(dials.get() + 1);
-                tokio::task::yield_now().await;
+                gate.notified().await;
                 Err(Error::Connect("no route".to_owned()))
             }
         };
-        let opening = join_all((0..50).map(|_| pool.open(&key, &connect, failing()))).await;
+        let opening = join_all((0..50).map(|_| pool.open(&key, &connect, failing())));
+        let failing = until("one dials", || dials.get() > 0);
+        let (opening, ()) = tokio::join!(opening, async {
+            failing.await;
+            gate.notify_waiters();
+        });
         assert!(opening.iter().all(|one| matches!(one, Err(Error::Connect(_)))));
         assert_eq!(dials.get(), 1);
         assert!(open(&pool, &server, 1).await[0].is_ok());

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
+    future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
@@ -24,7 +25,6 @@ use crate::{
         Credentials, Issuer, Revocations, SigningRequest,
         credentials::Unusable,
         issuer::{FreshKey, Refusal},
-        revocation::Lists,
         trust::Trusts,
     },
     mesh::spiffe::SpiffeId,
@@ -40,12 +40,10 @@ pub(super) struct Shared {
     wake: Notify,
     trusts: Trusts,
     revocations: Revocations,
-    pub(super) lists: watch::Sender<Arc<Lists>>,
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings) -> Self {
-        let (lists, revocations) = Revocations::new();
+    pub(super) fn new(settings: Settings, revocations: Revocations) -> Self {
         Self {
             settings,
             counts: Counts::default(),
@@ -54,7 +52,6 @@ impl Shared {
             wake: Notify::new(),
             trusts: Trusts::new(revocations.clone()),
             revocations,
-            lists,
         }
     }
 
@@ -87,7 +84,7 @@ impl Shared {
     }
 
     pub(super) fn revocations(&self) -> Revocations {
-        self.revocations.clone()
+        self.revocations.share()
     }
 
     /// How many certificates are held, and the time until the first of them ends.
@@ -129,15 +126,12 @@ impl Renewal {
         loop {
             self.start_due();
             let shared = Arc::clone(&self.shared);
-            let next = if self.under_way.len() < REQUESTS_MAX {
-                shared.entries().next_due()
-            } else {
-                None
-            };
+            let full = self.under_way.len() >= REQUESTS_MAX;
+            let next = if full { None } else { shared.entries().next_due() };
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = shared.wake.notified() => {}
-                () = async { sleep_until(next.unwrap_or_else(Instant::now)).await }, if next.is_some() => {}
+                () = until(next) => {}
                 Some(answer) = self.under_way.next() => self.take(answer),
             }
         }
@@ -180,6 +174,14 @@ impl Renewal {
         } else {
             held.remove(&identity);
         }
+    }
+}
+
+/// Waits for a time, or forever.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 

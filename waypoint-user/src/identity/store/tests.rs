@@ -4,14 +4,13 @@ use std::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::identity::{Issued, Refusal, SigningRequest, ca::Authority};
+use crate::identity::{Issued, Refusal, SigningRequest, ca::Authority, tests::until};
 
 fn identity(account: &str) -> Arc<SpiffeId> {
     Arc::new(SpiffeId::new("cluster.local", "shop", account))
@@ -69,16 +68,7 @@ fn start(probe: &Arc<Probe>, lifetime: Duration) -> (Identities, Registry, Cance
     (identities, registry, shutdown)
 }
 
-/// Waits until a condition holds.
-async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test]
 async fn many_who_wait_for_one_identity_make_one_request() {

@@ -90,8 +90,7 @@ fn without_a_waypoint_no_policy_applies() {
 
 #[test]
 fn a_workload_has_the_policies_of_its_waypoint_and_of_no_service() {
-    let peer = pod("default", "a");
-    let mut workload = Workload::clone(peer.workload.as_ref().unwrap());
+    let mut workload = Workload::new(ObjectName::new("default", "pod"));
     let to_service = PolicyTarget::Service(ObjectName::new("default", "pod"));
     let denied = |workload: &Workload, target: PolicyTarget| {
         denies(&Policies::for_workload(&snapshot("infra", target), workload))

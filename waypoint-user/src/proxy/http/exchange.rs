@@ -134,7 +134,8 @@ impl Exchange {
         let upgrade = outgoing.upgrade();
         let version = outgoing.version_for(plan.cluster.protocol);
         let method = outgoing.parts.method.clone();
-        let request = outgoing.build(version, &plan.edits, &self.peer, || worker.request_id());
+        let parties = (&self.peer, worker.settings.identity.as_deref());
+        let request = outgoing.build(version, &plan.edits, parties, || worker.request_id());
         self.describe_sent(&request, plan);
         let began = Instant::now();
         let sent = send(&worker, &plan.cluster, version, request, &mut self.record);

@@ -8,7 +8,7 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING, UPGRADE},
 };
 
-use crate::mesh::{request::Peer, route::HeaderEdit};
+use crate::mesh::{request::Peer, route::HeaderEdit, spiffe::SpiffeId};
 
 /// Removes what only a proxy may say and a client said.
 pub(super) fn remove_forged(headers: &mut HeaderMap) {
@@ -60,8 +60,8 @@ pub(super) fn remove_framing(headers: &mut HeaderMap) {
     }
 }
 
-/// Adds what endpoints learn of the client.
-pub(super) fn add_forwarded(headers: &mut HeaderMap, peer: &Peer) {
+/// Adds what endpoints learn of the client; `by` is the identity that took the connection.
+pub(super) fn add_forwarded(headers: &mut HeaderMap, peer: &Peer, by: Option<&SpiffeId>) {
     let address = peer.address.ip();
     let before = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
     let all = before.map(str::to_owned).chain([address.to_string()]).collect::<Vec<_>>().join(",");
@@ -70,7 +70,11 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, peer: &Peer) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
     if let Some(identity) = &peer.identity {
-        insert(headers, FORWARDED_CLIENT_CERT, &format!("URI={identity}"));
+        let value = match by {
+            Some(by) => format!("By={by};URI={identity}"),
+            None => format!("URI={identity}"),
+        };
+        insert(headers, FORWARDED_CLIENT_CERT, &value);
     }
 }
 

@@ -11,7 +11,7 @@ use http::{
 use hyper::body::Body;
 
 use crate::{
-    mesh::{request::Peer, service::AppProtocol},
+    mesh::{request::Peer, service::AppProtocol, spiffe::SpiffeId},
     route::Edits,
 };
 
@@ -50,19 +50,20 @@ impl Outgoing {
         }
     }
 
-    /// Makes the request. `new_id` gives the id of a request that has none.
+    /// Makes the request of a peer, which `by` took. `new_id` gives the id of a request that has
+    /// none.
     pub(super) fn build(
         self,
         version: forward::Version,
         edits: &Edits<'_>,
-        peer: &Peer,
+        (peer, by): (&Peer, Option<&SpiffeId>),
         new_id: impl FnOnce() -> String,
     ) -> Request<RequestBody> {
         let upgrade = self.upgrade();
         let Self { parts, body, authority, path_and_query } = self;
         let mut headers = parts.headers;
         fields::remove_hop_by_hop(&mut headers);
-        fields::add_forwarded(&mut headers, peer);
+        fields::add_forwarded(&mut headers, peer, by);
         if !headers.contains_key(fields::REQUEST_ID) {
             fields::insert(&mut headers, fields::REQUEST_ID, &new_id());
         }

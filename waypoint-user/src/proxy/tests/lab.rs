@@ -10,13 +10,14 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
     time::{Instant, timeout},
 };
 
 use crate::{
+    identity::Identities,
     mesh::{
         binding::Binding,
         label::Labels,
@@ -70,23 +71,35 @@ impl Lab {
         add_workload(&mut contents, "web");
         add_service(&mut contents, "shop", (address.port(), protocol), endpoints);
         change(&mut contents, address.port());
+        let mut wanted = Settings { drain_deadline: PATIENCE, ..Settings::default() };
+        settings(&mut wanted);
+        let doors = Doors { captured: vec![listener], ..Doors::default() };
+        Self::launch(address, contents, wanted, doors, None)
+    }
+
+    /// An engine with doors of any kind, in any mesh.
+    pub(super) fn launch(
+        address: SocketAddr,
+        contents: Contents,
+        settings: Settings,
+        doors: Doors,
+        identities: Option<Identities>,
+    ) -> Self {
         let (snapshots, receiver) = watch::channel(Arc::new(Snapshot::new(contents.clone())));
         let registry = Registry::new();
         let page = Page::default();
         let log = AccessLog::start(page.clone(), &registry).unwrap();
         let telemetry = Telemetry { registry: registry.clone(), access_log: log.clone() };
-        let mut wanted = Settings { drain_deadline: PATIENCE, ..Settings::default() };
-        settings(&mut wanted);
         let origins = Arc::new(|_| Origin::Pod(ObjectName::new("default", "web")));
         let surroundings = Surroundings {
             snapshots: receiver,
-            doors: vec![Doors { captured: vec![listener], ..Doors::default() }],
+            doors: vec![doors],
             origins,
             network: Arc::new(OwnNetwork::default()),
-            identities: None,
+            identities,
             telemetry,
         };
-        let engine = Engine::start(wanted, surroundings).unwrap();
+        let engine = Engine::start(settings, surroundings).unwrap();
         Self { address, engine, registry, log, page, contents, snapshots }
     }
 
@@ -201,7 +214,7 @@ pub(super) fn add_policy(contents: &mut Contents, policy: AuthorizationPolicy) {
 }
 
 /// Reads until the other side ends; a reset ends as well.
-pub(super) async fn read_to_end(stream: &mut TcpStream) -> String {
+pub(super) async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut all = Vec::new();
     // A reset after the answer shows in the answer, if it matters.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("no end of the answer");
@@ -209,7 +222,7 @@ pub(super) async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 /// Reads until the text ends so.
-pub(super) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+pub(super) async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut all = Vec::new();
     while !all.ends_with(end.as_bytes()) {
         let byte = timeout(PATIENCE, stream.read_u8()).await;
@@ -242,22 +255,29 @@ impl Backend {
     pub(super) fn echo(self, name: &'static str) {
         crate::telemetry::task::spawn("echo", async move {
             loop {
-                let mut stream = self.0.accept().await.unwrap().0;
-                crate::telemetry::task::spawn("echo connection", async move {
-                    while let Some(head) = next_head(&mut stream).await {
-                        let body = format!("{name}\n{head}");
-                        let len = body.len();
-                        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n");
-                        stream.write_all((answer + &body).as_bytes()).await.unwrap();
-                    }
-                });
+                let stream = self.0.accept().await.unwrap().0;
+                crate::telemetry::task::spawn("echo connection", answer_all(stream, name));
             }
         });
     }
 }
 
+/// Answers each request with a name and the request's head.
+pub(super) async fn answer_all(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    name: &'static str,
+) {
+    while let Some(head) = next_head(&mut stream).await {
+        let body = format!("{name}\n{head}");
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        if stream.write_all((answer + &body).as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// The next head on a connection, if there is one.
-async fn next_head(stream: &mut TcpStream) -> Option<String> {
+async fn next_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut all = Vec::new();
     while !all.ends_with(b"\r\n\r\n") {
         all.push(stream.read_u8().await.ok()?);
@@ -267,10 +287,10 @@ async fn next_head(stream: &mut TcpStream) -> Option<String> {
 
 /// What was written to the access log.
 #[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Page(Arc<Mutex<Vec<u8>>>);
 
 impl Page {
-    fn lines(&self) -> Vec<Value> {
+    pub(super) fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -73,7 +73,7 @@ impl Cluster {
             let address = SocketAddr::new(endpoint.address, endpoint.target_port(port)?);
             let name = endpoint.workload.as_ref();
             let workload = name.and_then(|name| snapshot.workloads().get(name)).cloned();
-            Some(Endpoint { address, workload, load: loads.of(address) })
+            Some(Endpoint::new(address, workload, loads))
         });
         let (same, other): (Vec<_>, Vec<_>) =
             endpoints.partition(|endpoint| Family::of(endpoint.address.ip()) == family);
@@ -95,11 +95,7 @@ impl Cluster {
         labels: Rc<ServiceLabels>,
         loads: &Loads,
     ) -> Self {
-        let endpoint = Endpoint {
-            address: dialled,
-            workload: Some(Arc::clone(workload)),
-            load: loads.of(dialled),
-        };
+        let endpoint = Endpoint::new(dialled, Some(Arc::clone(workload)), loads);
         Self {
             port: dialled.port(),
             family: Family::of(dialled.ip()),
@@ -132,8 +128,13 @@ impl Cluster {
 }
 
 impl Endpoint {
+    /// An endpoint at an address, with what is outstanding there.
+    pub(super) fn new(address: SocketAddr, workload: Option<Arc<Workload>>, loads: &Loads) -> Self {
+        Self { address, workload, load: loads.of(address) }
+    }
+
     /// How many requests and connections are outstanding.
-    pub(super) fn outstanding(&self) -> u32 {
+    pub(in crate::proxy) fn outstanding(&self) -> u32 {
         self.load.get()
     }
 

@@ -1,0 +1,70 @@
+//! The arguments of `waypointd controller`.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, builder::RangedU64ValueParser};
+use waypoint_user::{mesh::snapshot, roles::controller, sync, telemetry::admin::AdminAddress};
+
+use super::Log;
+
+#[derive(Args)]
+#[command(after_long_help = ROTATION)]
+pub(crate) struct Controller {
+    /// Directory of Kubernetes manifests; changes are followed. A node gets certificates of the
+    /// pods that run on it.
+    #[arg(long, value_name = "DIR")]
+    manifests: PathBuf,
+    /// Directory of the authority's keys and certificates; what is not there is made, changes are
+    /// followed. Agents and waypoints need its root-cert.pem.
+    #[arg(long, value_name = "DIR")]
+    ca_dir: PathBuf,
+    /// Where the certificate authority listens.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:15012")]
+    ca_listen: SocketAddr,
+    /// Another host name or address by which agents and waypoints reach it; may be given often.
+    #[arg(long, value_name = "NAME")]
+    ca_name: Vec<String>,
+    /// Trust domain of workload identities.
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    trust_domain: String,
+    /// The longest life of a workload's certificate, in hours; also that of those who ask for none.
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = hours())]
+    certificate_hours: u64,
+    /// Admin address: ADDR:PORT, or unix:PATH.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
+    admin: AdminAddress,
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+impl Controller {
+    /// The configuration of the role.
+    pub(crate) fn into_config(self) -> controller::Config {
+        let trust_domain = self.trust_domain;
+        let mesh = snapshot::Settings { trust_domain, ..snapshot::Settings::default() };
+        controller::Config {
+            sync: sync::Settings { mesh, ..sync::Settings::new(self.manifests) },
+            ca_dir: self.ca_dir,
+            ca_listen: self.ca_listen,
+            ca_names: self.ca_name,
+            lifetime_max: Duration::from_secs(self.certificate_hours * 3600),
+            admin: self.admin,
+        }
+    }
+}
+
+/// Certificates live an hour at least, and a year at most.
+fn hours() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=8760)
+}
+
+/// What operators do by hand.
+const ROTATION: &str = "\
+Exchanging the root, without a failed connection:
+  1. Put the new root beside the old one, into additional-roots.pem or root-cert.pem itself.
+  2. When every certificate was renewed since (--certificate-hours), replace ca-cert.pem and
+     ca-key.pem by an intermediate that the new root signed. Give agents and waypoints a --ca-root
+     file that has the new root before.
+  3. When every certificate was renewed again, take the old root away.
+The files are read again when they change; what does not fit together is not taken, and the log
+says why.";

@@ -1,0 +1,168 @@
+//! One stream: judged, delivered to the application, and told of.
+
+use std::{net::SocketAddr, rc::Rc, sync::Arc};
+
+use crate::{
+    hbone::{Authority, Connect, Incoming, Refusal},
+    mesh::{
+        request::{Origin, Peer},
+        workload::Workload,
+    },
+    policy::{Policies, Subject, Verdict},
+    proxy::{
+        failure::Failure,
+        flow::{Flow, broken},
+        network::Vantage,
+        peer::identify,
+        socket,
+        stream::Stream,
+        view::View,
+        worker::Worker,
+    },
+    select::{self, Inbound},
+    telemetry::{access::Direction, metrics::traffic::Security},
+};
+
+use super::{Line, claim};
+
+/// Serves one stream to its end.
+pub(super) async fn deliver(line: Rc<Line>, incoming: Incoming) {
+    let cut = line.cut.clone();
+    tokio::select! {
+        biased;
+        () = cut.cancelled() => {}
+        () = serve(line, incoming) => {}
+    }
+}
+
+async fn serve(line: Rc<Line>, incoming: Incoming) {
+    let Some(place) = line.worker.place() else {
+        return incoming.refuse(Refusal::Unavailable);
+    };
+    let view = line.worker.view();
+    let ends = (line.remote, asked(&incoming.connect.authority).unwrap_or(line.local));
+    let mut flow = Flow::new(&line.worker, Direction::Inbound, ends, Some(place));
+    let peer = peer(&line, &view, &incoming);
+    note(&mut flow, &line, &peer);
+    let delivery = match judge(&line, &view, (&incoming.connect, &peer), &mut flow) {
+        Ok(delivery) => delivery,
+        Err((refusal, failure)) => {
+            incoming.refuse(refusal);
+            return flow.fail(&failure);
+        }
+    };
+    drop(view);
+    let vantage = Vantage::Agent(line.remote.ip());
+    let (network, settings) = (&*line.worker.network, &line.worker.settings);
+    let application = match socket::dial(delivery.address, &vantage, network, settings).await {
+        Ok(application) => application,
+        Err(fault) => {
+            incoming.refuse(Refusal::Unavailable);
+            return flow.fail(&fault.into());
+        }
+    };
+    match incoming.accept() {
+        Ok(stream) => {
+            let revoked = broken(&line.worker, |view| {
+                let guard = view.guard(&line.pod);
+                is_denied(&guard, &peer, delivery.destination).map(|_| Failure::Revoked)
+            });
+            flow.relay((Stream::Tunnel(stream), Stream::Tcp(application)), revoked).await;
+        }
+        Err(cause) => flow.fail(&cause.into()),
+    }
+}
+
+/// Who asks.
+fn peer(line: &Line, view: &View, incoming: &Incoming) -> Peer {
+    let snapshot = view.snapshot();
+    let origin = Origin::Tunnel(Arc::clone(&line.identity));
+    let peer = identify(line.remote, &origin, snapshot);
+    let claimed = incoming.connect.client.as_ref();
+    let who = (&*line.identity, line.remote.ip());
+    Peer { client: claim::client(snapshot, &line.pod, who, claimed), ..peer }
+}
+
+/// Where a stream is delivered, and what its policies see as its destination; or how it is refused.
+fn judge(
+    line: &Line,
+    view: &View,
+    (connect, peer): (&Connect, &Peer),
+    flow: &mut Flow,
+) -> Result<Delivery, (Refusal, Failure)> {
+    let authority = match &connect.authority {
+        Authority::Address(address) => select::Authority::Address(*address),
+        Authority::Host(host, port) => select::Authority::Host(host, *port),
+    };
+    let asked = || connect.authority.to_string();
+    let delivery = match select::inbound(view.snapshot(), &line.pod, authority) {
+        Inbound::Deliver { address, destination, service, .. } => {
+            if let Some(service) = service {
+                flow.addressed(&service.name, view.snapshot());
+            }
+            Delivery { address, destination }
+        }
+        Inbound::NotHere => {
+            let why = format!("ip mismatch: {} != {}", line.local.ip(), asked());
+            return Err((Refusal::NotHere, Failure::NotHere(why)));
+        }
+        Inbound::Unknown => {
+            let why = format!("unknown destination {}", asked());
+            return Err((Refusal::Unavailable, Failure::UnknownDestination(why)));
+        }
+    };
+    flow.line.destination.address = delivery.destination;
+    match is_denied(&view.guard(&line.pod), peer, delivery.destination) {
+        Some(rule) => Err((Refusal::Denied, Failure::Denied(rule))),
+        None => Ok(delivery),
+    }
+}
+
+/// How a stream is delivered.
+#[derive(Clone, Copy)]
+struct Delivery {
+    /// Where the pod takes it.
+    address: SocketAddr,
+    /// What policies see as its destination.
+    destination: SocketAddr,
+}
+
+/// The rule by which the policies deny it, if they do.
+fn is_denied(policies: &Policies, peer: &Peer, destination: SocketAddr) -> Option<Option<String>> {
+    match policies.judge(&Subject { peer, destination, head: None }) {
+        Verdict::Allow => None,
+        Verdict::Deny { rule } => Some(rule),
+    }
+}
+
+/// Notes who is on a connection.
+fn note(flow: &mut Flow, line: &Line, peer: &Peer) {
+    flow.security = Security::MutualTls;
+    flow.from(peer.workload.as_ref());
+    flow.to(Some(&line.pod));
+    flow.line.source.identity = Some(line.identity.to_string());
+    flow.line.destination.identity = Some(line.pod.identity.to_string());
+    flow.line.hbone_address = Some(line.local);
+    flow.line.hop = Some("hbone");
+    flow.line.client = peer.client.as_ref().map(ToString::to_string);
+}
+
+/// The address that a stream asks for, if it is one.
+fn asked(authority: &Authority) -> Option<SocketAddr> {
+    match authority {
+        Authority::Address(address) => Some(*address),
+        Authority::Host(..) => None,
+    }
+}
+
+/// Tells of a connection on which no stream came to be.
+pub(super) fn refused(
+    worker: &Rc<Worker>,
+    pod: &Arc<Workload>,
+    ends: (SocketAddr, SocketAddr),
+    failure: &Failure,
+) {
+    let mut flow = Flow::new(worker, Direction::Inbound, ends, None);
+    flow.to(Some(pod));
+    flow.fail(failure);
+}

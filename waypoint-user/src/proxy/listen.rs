@@ -1,0 +1,82 @@
+//! The doors of a waypoint that is a process of its own.
+//!
+//! **Invariant:** the ports are open on every address of the pod, IPv4 and IPv6, wherever the
+//! kernel has both.
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{self, UnixListener},
+    },
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{Doors, LOCAL_DOOR};
+
+/// For each worker, a door for HBONE from the network, whose port they share, and the one door for
+/// the agent of this node.
+pub fn waypoint_doors(port: u16, workers: usize) -> Result<Vec<Doors>, Error> {
+    let agent = agent_door().map_err(|cause| Error::Agent { cause })?;
+    let open = || {
+        let cause = |cause| Error::Port { port, cause };
+        let hbone = vec![every_address(port).map_err(cause)?];
+        let local = vec![agent.try_clone().map_err(|cause| Error::Agent { cause })?];
+        Ok(Doors { hbone, local, ..Doors::default() })
+    };
+    (0..workers).map(|_| open()).collect()
+}
+
+/// A listener on a port of every address, of both families where the kernel has both.
+fn every_address(port: u16) -> io::Result<TcpListener> {
+    match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
+        Err(cause) if cause.kind() != io::ErrorKind::AddrInUse => {
+            tracing::debug!(%cause, "no IPv6 here");
+            listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+        }
+        listener => listener,
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The listener of the agent's door, which workers share.
+fn agent_door() -> io::Result<UnixListener> {
+    let listener = UnixListener::bind_addr(&net::SocketAddr::from_abstract_name(LOCAL_DOOR)?)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Why a waypoint cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port cannot be had.
+    #[error("port {port}: {cause}; see who listens there, or name another with --listen-port")]
+    Port {
+        /// The port.
+        port: u16,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The agent's door cannot be had.
+    #[error("the abstract socket for the agent: {cause}; does a waypoint run here already?")]
+    Agent {
+        /// Why not.
+        cause: io::Error,
+    },
+}
+
+/// Connections that wait to be accepted, for each listener.
+const BACKLOG: i32 = 4096;

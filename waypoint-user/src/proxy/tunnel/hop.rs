@@ -1,0 +1,219 @@
+//! The hop from the client's node to whoever takes a connection.
+//!
+//! **Invariant:** a connection below HTTP/2 proves one pod's identity and is opened in that pod's
+//! network; only the one to a waypoint of this node is not, whose kernel vouches for us instead.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
+
+use tokio::{net::UnixStream, time::timeout};
+
+use crate::{
+    hbone::{self, Baggage, Connect, Forwarded, Io, Key},
+    mesh::{
+        spiffe::SpiffeId,
+        workload::{NetnsRef, Workload},
+    },
+    proxy::{
+        Duty, LOCAL_DOOR, LocalHop,
+        connection::Connection,
+        failure::Failure,
+        flow::Flow,
+        limits::TUNNEL_TIMEOUT,
+        network::{Network, Vantage},
+        socket,
+        stream::Stream,
+        view::{Endpoint, Family, InFlight},
+        way,
+        worker::Worker,
+    },
+    telemetry::metrics::traffic::Security,
+};
+
+use super::course::Plain;
+
+/// A connection to whoever takes a client's.
+pub(super) struct Reached {
+    /// Its bytes.
+    pub(super) stream: Stream,
+    /// It counts as outstanding until this is dropped.
+    pub(super) in_flight: Option<InFlight>,
+}
+
+/// Whom a stream is opened to.
+pub(super) struct Target<'a> {
+    /// Who terminates HBONE; where it is a waypoint, at the port of HBONE already.
+    pub(super) endpoint: &'a Endpoint,
+    /// Where the stream is to go from there.
+    pub(super) authority: SocketAddr,
+    /// The Service that was addressed.
+    pub(super) host: Option<String>,
+}
+
+/// Opens a stream to a pod of a waypoint: through its own network when it is on this node.
+pub(super) async fn to_waypoint(
+    connection: &Rc<Connection>,
+    flow: &mut Flow,
+    pod: &Arc<Workload>,
+    to: Target<'_>,
+) -> Result<Reached, Failure> {
+    if let Some((there, netns)) = local(&connection.worker, to.endpoint) {
+        match by_socket(connection, pod, (there, netns), &to).await {
+            Ok(stream) => {
+                let security = Security::None;
+                return Ok(reached(flow, (stream, "unix", security), pod, &to));
+            }
+            Err(hbone::Error::Connect(cause)) => {
+                tracing::debug!(waypoint = %there.name, cause, "no local socket, by HBONE instead");
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    by_hbone(connection, flow, pod, to).await
+}
+
+/// Opens a stream by HBONE, from the pod's own network and in its name.
+pub(super) async fn by_hbone(
+    connection: &Rc<Connection>,
+    flow: &mut Flow,
+    pod: &Arc<Workload>,
+    to: Target<'_>,
+) -> Result<Reached, Failure> {
+    let worker = &connection.worker;
+    let Some(there) = &to.endpoint.workload else {
+        return Err(Failure::UnknownDestination("the destination is no workload".to_owned()));
+    };
+    let key = Key {
+        source: Arc::clone(&pod.identity),
+        expected: vec![Arc::clone(&there.identity)],
+        from: Some(own_address(connection, pod, to.endpoint.address.ip())),
+        to: SocketAddr::new(to.endpoint.address.ip(), hbone::PORT),
+        workload: Arc::clone(&there.uid),
+    };
+    flow.line.hbone_address = Some(key.to);
+    flow.line.destination.identity = Some(there.identity.to_string());
+    let identities = worker.identities.clone();
+    let identities = identities.ok_or_else(|| Failure::Identity("no identities".to_owned()))?;
+    if identities.current(&pod.identity).is_none() {
+        let issued = identities.credentials(&pod.identity).await;
+        issued.map_err(|cause| Failure::Identity(cause.to_string()))?;
+    }
+    let vantage = Vantage::Pod(pod.name.clone());
+    let around = (Arc::clone(&worker.network), worker.settings.clone());
+    let dial = way::secure(identities, key.clone(), vantage, around);
+    let head = head(connection, pod, &to, None);
+    let opening = worker.tunnels.open(&key, &head, dial);
+    let stream = timeout(worker.settings.connect_timeout + TUNNEL_TIMEOUT, opening).await;
+    let late = |_| hbone::Error::Connect("the stream was not granted in time".to_owned());
+    let stream = stream.map_err(late)??;
+    Ok(reached(flow, (stream, "hbone", Security::MutualTls), pod, &to))
+}
+
+/// The pod's address of the family that is dialled.
+fn own_address(connection: &Connection, pod: &Workload, dialled: IpAddr) -> IpAddr {
+    let same = |one: &&IpAddr| Family::of(**one) == Family::of(dialled);
+    pod.addresses.iter().find(same).copied().unwrap_or(connection.remote.ip())
+}
+
+/// Connects by TCP.
+pub(super) async fn plainly(
+    connection: &Rc<Connection>,
+    flow: &mut Flow,
+    to: Plain,
+) -> Result<Reached, Failure> {
+    let worker = &connection.worker;
+    flow.line.hop = Some("tcp");
+    flow.line.hbone_address = None;
+    flow.line.destination.identity = None;
+    flow.security = Security::Unknown;
+    flow.to(to.workload.as_ref());
+    let (network, settings) = (&*worker.network, &worker.settings);
+    let stream = socket::dial(to.address, &to.vantage, network, settings).await?;
+    Ok(Reached { stream: Stream::Tcp(stream), in_flight: None })
+}
+
+/// Notes how somebody was reached.
+fn reached(
+    flow: &mut Flow,
+    (stream, hop, security): (hbone::Stream, &'static str, Security),
+    pod: &Workload,
+    to: &Target<'_>,
+) -> Reached {
+    flow.line.hop = Some(hop);
+    flow.security = security;
+    flow.line.source.identity = Some(pod.identity.to_string());
+    flow.to(to.endpoint.workload.as_ref());
+    let identity = to.endpoint.workload.as_ref().map(|there| there.identity.to_string());
+    flow.line.destination.identity = identity;
+    Reached { stream: Stream::Tunnel(stream), in_flight: Some(to.endpoint.begin()) }
+}
+
+/// The waypoint's pod and its network, if it is on this node and is to be reached there.
+fn local<'a>(worker: &Worker, endpoint: &'a Endpoint) -> Option<(&'a Arc<Workload>, &'a NetnsRef)> {
+    let Duty::Node(node) = &worker.settings.duty else { return None };
+    let there = endpoint.workload.as_ref()?;
+    let netns = there.netns.as_ref()?;
+    (node.local_hop == LocalHop::Unix && there.node == node.name).then_some((there, netns))
+}
+
+/// Opens a stream through a socket in the waypoint's network.
+async fn by_socket(
+    connection: &Rc<Connection>,
+    pod: &Arc<Workload>,
+    (there, netns): (&Arc<Workload>, &NetnsRef),
+    to: &Target<'_>,
+) -> Result<hbone::Stream, hbone::Error> {
+    let worker = &connection.worker;
+    let key = Key {
+        source: Arc::clone(&pod.identity),
+        expected: vec![Arc::clone(&there.identity)],
+        from: None,
+        // No port: nothing of this is TCP.
+        to: SocketAddr::new(to.endpoint.address.ip(), 0),
+        workload: Arc::clone(&there.uid),
+    };
+    let dial = knock(Arc::clone(&worker.network), netns.clone());
+    let head = head(connection, pod, to, Some(&pod.identity));
+    worker.tunnels.open(&key, &head, dial).await
+}
+
+/// Connects to the socket of a waypoint.
+async fn knock(network: Arc<dyn Network>, netns: NetnsRef) -> Result<Box<dyn Io>, hbone::Error> {
+    let failed = |cause: std::io::Error| hbone::Error::Connect(socket::reason(&cause));
+    let stream = network.unix(&netns, LOCAL_DOOR).map_err(failed)?;
+    stream.set_nonblocking(true).map_err(failed)?;
+    Ok(Box::new(UnixStream::from_std(stream).map_err(failed)?))
+}
+
+/// What opens a stream; `source` where the connection below does not prove who asks.
+fn head(
+    connection: &Connection,
+    pod: &Workload,
+    to: &Target<'_>,
+    source: Option<&Arc<SpiffeId>>,
+) -> Connect {
+    Connect {
+        forwarded: Some(Forwarded { client: connection.remote, host: to.host.clone() }),
+        baggage: baggage(pod),
+        traceparent: Some(hbone::trace::fresh()),
+        source: source.cloned(),
+        ..Connect::to_address(to.authority)
+    }
+}
+
+/// What is told of a client.
+fn baggage(pod: &Workload) -> Baggage {
+    let kind = if pod.owner == pod.name.name { "pod" } else { "deployment" };
+    Baggage {
+        cluster: None,
+        namespace: Some(pod.name.namespace.clone()),
+        workload: Some((kind.to_owned(), pod.owner.clone())),
+        service: Some(pod.canonical_service().to_owned()),
+        revision: Some(pod.canonical_revision().to_owned()),
+        region: None,
+        zone: None,
+    }
+}

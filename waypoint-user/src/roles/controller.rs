@@ -1,0 +1,115 @@
+//! The control plane of a mesh: for now its certificate authority.
+//!
+//! It decides nothing; who may have which certificate is `identity`'s.
+//!
+//! **Invariant:** the process says that it is ready only while it answers requests.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    identity::{
+        ca::directory as ca_directory,
+        service::{
+            self, Authenticate, Authorise,
+            access::{ByPlacement, FileTokens},
+        },
+    },
+    sync::{self, Feed, directory},
+    telemetry::{
+        admin::{self, AdminAddress, Content},
+        config_dump,
+        logging::LogLevel,
+        metrics::Registry,
+        readiness::Readiness,
+    },
+};
+
+/// What a controller needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the mesh comes from.
+    pub sync: sync::Settings,
+    /// Where the authority's keys and certificates are.
+    pub ca_dir: PathBuf,
+    /// Where the authority listens.
+    pub ca_listen: SocketAddr,
+    /// Names of the authority, besides those that Istio's has.
+    pub ca_names: Vec<String>,
+    /// The longest life of a certificate.
+    pub lifetime_max: Duration,
+    /// Where operators look.
+    pub admin: AdminAddress,
+}
+
+/// Runs until shutdown is asked for and everything has ended.
+pub async fn run(
+    config: Config,
+    level: LogLevel,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let (registry, readiness) = (Registry::new(), Readiness::new());
+    let trust_domain = config.sync.mesh.trust_domain.clone();
+    let feed = directory::watch(config.sync, shutdown.clone())?;
+    let files = ca_directory::follow(&config.ca_dir, &trust_domain, shutdown.clone())?;
+    let authenticate: Arc<dyn Authenticate> = Arc::new(FileTokens::new(files.contents.clone()));
+    let authorise: Arc<dyn Authorise> = Arc::new(ByPlacement::new(feed.snapshots.clone()));
+    let settings = service::Settings {
+        listen: config.ca_listen,
+        names: config.ca_names,
+        lifetime_max: config.lifetime_max,
+    };
+    let contents = files.contents.clone();
+    ca_directory::register(contents.clone(), &registry);
+    let access = (authenticate, authorise);
+    let authority = service::serve(settings, contents, access, &registry, shutdown.clone()).await?;
+    let gate = readiness.gate("certificate authority");
+    gate.open();
+    // The admin endpoint outlives the drain, so that it can be watched.
+    let drained = CancellationToken::new();
+    let content = Content { registry, readiness, level, config: config_in_force(&feed) };
+    let admin = admin::serve(&config.admin, content, drained.clone())?;
+    let (address, ca_dir) = (authority.address, config.ca_dir.display());
+    tracing::info!(%address, %ca_dir, trust_domain, admin = %admin.address, "serving");
+    let ended = authority.ended.await;
+    drop(gate);
+    shutdown.cancel();
+    drained.cancel();
+    for ended in [feed.follower, files.follower, admin.ended] {
+        // A task that panicked was logged when it did.
+        let _ = ended.await;
+    }
+    tracing::info!("ended");
+    ended.map_err(|_| Error::Broken)
+}
+
+/// Shows whatever is in force when it is asked.
+fn config_in_force(feed: &Feed) -> Box<dyn Fn() -> String + Send + Sync> {
+    let (snapshots, reports) = (feed.snapshots.clone(), feed.reports.clone());
+    Box::new(move || {
+        let snapshot = Arc::clone(&snapshots.borrow());
+        let report = Arc::clone(&reports.borrow());
+        config_dump::show(&snapshot, &report)
+    })
+}
+
+/// Why a controller did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The manifests cannot be read.
+    #[error(transparent)]
+    Sync(#[from] sync::Error),
+    /// The authority's files cannot be used.
+    #[error(transparent)]
+    Files(#[from] ca_directory::Error),
+    /// The authority cannot be served.
+    #[error(transparent)]
+    Service(#[from] service::Error),
+    /// The admin endpoint cannot be served.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+    /// The authority's task broke.
+    #[error("the certificate authority broke; look at the log above")]
+    Broken,
+}

@@ -1,0 +1,185 @@
+//! A waypoint as a process of its own, in a pod of its own: HBONE in, from the network and from the
+//! agent of its node, and HBONE or plain TCP out.
+//!
+//! It decides nothing, and needs no privileges.
+//!
+//! **Invariant:** the process says that it is ready only when it can prove who it is and takes
+//! connections.
+//! **Invariant:** its certificate is renewed until the last connection has ended.
+
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    identity::{self, Identities, Issuer},
+    mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
+    proxy::{self, Doors, Duty, Engine, OwnNetwork, Surroundings, listen},
+    sync::{self, Feed, directory},
+    telemetry::{
+        admin::{self, AdminAddress, Content},
+        logging::LogLevel,
+        metrics::Registry,
+        readiness::{Gate, Readiness},
+    },
+};
+
+use super::parts::{FLUSH_PATIENCE, config_in_force, start_access_log};
+
+/// What a waypoint needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the mesh comes from.
+    pub sync: sync::Settings,
+    /// How connections are handled; what it is there for and who it is are found out.
+    pub proxy: proxy::Settings,
+    /// The Gateway that it serves.
+    pub gateway: ObjectName,
+    /// The pod that it runs in, whose identity it has.
+    pub pod: ObjectName,
+    /// The port of HBONE.
+    pub port: u16,
+    /// How certificates are kept.
+    pub identity: identity::Settings,
+    /// Where operators look.
+    pub admin: AdminAddress,
+    /// Whether requests are logged on stdout.
+    pub access_log: bool,
+}
+
+/// Runs until shutdown is asked for and everything has ended. `issuer` signs its certificates.
+pub async fn run(
+    config: Config,
+    issuer: impl Issuer,
+    level: LogLevel,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let (registry, readiness) = (Registry::new(), Readiness::new());
+    let drained = CancellationToken::new();
+    let feed = directory::watch(config.sync.clone(), shutdown.clone())?;
+    export_generation(&feed, &registry);
+    let doors = listen::waypoint_doors(config.port, config.proxy.workers)?;
+    let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
+    let gate = readiness.gate("identity");
+    let content =
+        Content { registry: registry.clone(), readiness, level, config: config_in_force(&feed) };
+    // The admin endpoint is there before and after everything else, so that it can be watched.
+    let admin = admin::serve(&config.admin, content, drained.clone())?;
+    tracing::info!(admin = %admin.address, port = config.port, "starting");
+    let identities = Identities::start(config.identity.clone(), issuer, &registry, drained.clone());
+    let telemetry = proxy::Telemetry { registry, access_log: access_log.clone() };
+    let parts = Parts { identities, telemetry, doors, snapshots: feed.snapshots.clone() };
+    let served = serve(config, parts, &gate, &shutdown).await;
+    shutdown.cancel();
+    access_log.flush(FLUSH_PATIENCE);
+    drained.cancel();
+    for ended in [feed.follower, admin.ended] {
+        // A task that panicked was logged when it did.
+        let _ = ended.await;
+    }
+    served
+}
+
+/// What serving needs and was made before.
+struct Parts {
+    identities: Identities,
+    telemetry: proxy::Telemetry,
+    doors: Vec<Doors>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+/// Finds out who the waypoint is, serves until shutdown is asked for, and drains.
+async fn serve(
+    config: Config,
+    parts: Parts,
+    gate: &Gate,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
+    let Parts { identities, telemetry, doors, snapshots } = parts;
+    let found = identity_of(&config.pod, snapshots.clone(), gate);
+    let Some(identity) = shutdown.run_until_cancelled(found).await else { return Ok(()) };
+    identities.want(BTreeSet::from([Arc::clone(&identity)]));
+    let settings = proxy::Settings {
+        duty: Duty::Waypoint(config.gateway),
+        identity: Some(Arc::clone(&identity)),
+        ..config.proxy
+    };
+    let surroundings = Surroundings {
+        snapshots,
+        doors,
+        origins: Arc::new(|_| Origin::Unknown),
+        network: Arc::new(OwnNetwork::default()),
+        identities: Some(identities.clone()),
+        telemetry,
+    };
+    let engine = Engine::start(settings, surroundings)?;
+    let certified = first_certificate(&identities, &identity, gate);
+    if shutdown.run_until_cancelled(certified).await.is_some() {
+        shutdown.cancelled().await;
+    }
+    gate.close("draining");
+    let counts = engine.drain().await;
+    tracing::info!(finished = counts.finished, cut = counts.cut, "drained");
+    Ok(())
+}
+
+/// The identity of a pod, as soon as the mesh has the pod.
+async fn identity_of(
+    pod: &ObjectName,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    gate: &Gate,
+) -> Arc<SpiffeId> {
+    loop {
+        let found = snapshots.borrow_and_update().workloads().get(pod).cloned();
+        if let Some(workload) = found {
+            return Arc::clone(&workload.identity);
+        }
+        gate.close(format!("there is no pod {pod}, or it has no address; see --pod"));
+        if snapshots.changed().await.is_err() {
+            // The source ends only with the process.
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Waits until the waypoint can prove who it is.
+async fn first_certificate(identities: &Identities, identity: &SpiffeId, gate: &Gate) {
+    while let Err(cause) = identities.credentials(identity).await {
+        gate.close(cause.to_string());
+        tokio::time::sleep(CERTIFICATE_CHECK).await;
+    }
+    gate.open();
+}
+
+/// Exports how often the manifests were read; what was read is in force for the next request.
+fn export_generation(feed: &Feed, registry: &Registry) {
+    let help = "Readings of the manifests that are in force.";
+    let generation = feed.generation.clone();
+    registry.gauge_source("waypoint_config_generation", help, "source", move || {
+        vec![("manifests".to_owned(), *generation.borrow())]
+    });
+}
+
+/// Why a waypoint did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The manifests cannot be read.
+    #[error(transparent)]
+    Sync(#[from] sync::Error),
+    /// The doors cannot be opened.
+    #[error(transparent)]
+    Listen(#[from] listen::Error),
+    /// The engine cannot start.
+    #[error(transparent)]
+    Proxy(#[from] proxy::Error),
+    /// The admin endpoint cannot be served.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+    /// The access log has no thread.
+    #[error("the access log cannot start: {0}")]
+    AccessLog(#[source] io::Error),
+}
+
+/// How long to wait between looks for the first certificate; asking for it has a pace of its own.
+const CERTIFICATE_CHECK: Duration = Duration::from_millis(200);
