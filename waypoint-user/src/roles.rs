@@ -6,7 +6,6 @@ pub mod agent;
 mod applied;
 pub mod controller;
 mod parts;
-mod parts;
 pub mod proxy;
 pub mod standalone;
 pub mod token;
