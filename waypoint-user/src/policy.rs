@@ -13,12 +13,13 @@
 //! | an HTTP attribute, of opaque TCP | the rule never matches | as if it were absent |
 //! | an identity, of a peer without one | no value matches | no value matches |
 //!
-//! So a DENY rule with nothing but HTTP attributes denies all opaque TCP at a waypoint, as in Istio.
+//! So at a waypoint a DENY rule with nothing but HTTP attributes denies all opaque TCP, as in
+//! Istio.
 //!
 //! Policies without targets are judged at the destination, by its agent, which sees connections and
 //! no requests ([`Policies::at_destination`]; Istio ztunnel `src/rbac.rs`). There a DENY rule of
-//! which nothing is left without its HTTP attributes has no effect, and PeerAuthentication is judged
-//! first: where it asks for mutual TLS, a peer without identity is denied.
+//! which nothing is left without its HTTP attributes has no effect, and PeerAuthentication is
+//! judged first: where it asks for mutual TLS, a peer without identity is denied.
 //!
 //! The identity is everywhere the peer's own, which behind a waypoint is the waypoint's. The client
 //! in whose name a waypoint asks is matched by the keys `waypoint.dev/client.principal` and
