@@ -56,7 +56,7 @@ pub(super) const NODE: &str = "node-a";
 
 /// An engine that serves a node.
 pub(super) struct NodeLab {
-    pub(super) engine: Engine,
+    _engine: Engine,
     pub(super) registry: Registry,
     pub(super) authority: Arc<Authority>,
     /// The address of the pod `web`.
@@ -131,7 +131,7 @@ impl NodeLab {
             Settings { duty: Duty::Node(node), drain_deadline: PATIENCE, ..Settings::default() };
         let engine = Engine::start(settings, surroundings).unwrap();
         Self {
-            engine,
+            _engine: engine,
             registry,
             authority,
             web,
@@ -323,11 +323,6 @@ pub(super) fn address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = process::id().to_be_bytes();
     IpAddr::V4(Ipv4Addr::new(127, high, low, NEXT.fetch_add(1, Ordering::Relaxed)))
-}
-
-/// Runs a test on one thread, where streams of HBONE live.
-pub(super) async fn local(test: impl Future<Output = ()>) {
-    tokio::task::LocalSet::new().run_until(test).await;
 }
 
 /// An abstract name of an address, in place of a name in a namespace of its own.
