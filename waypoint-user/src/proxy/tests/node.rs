@@ -15,7 +15,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -100,11 +100,7 @@ impl NodeLab {
             (Registry::new(), Page::default(), CancellationToken::new());
         let log = AccessLog::start(page.clone(), &registry).unwrap();
         let authority = Arc::new(Authority::ephemeral("cluster.local").unwrap());
-        let slow = Arc::new(Slow {
-            authority: Arc::clone(&authority),
-            knows: AtomicBool::new(true),
-            asked: AtomicUsize::new(0),
-        });
+        let slow = Slow::of(&authority);
         let identities = Identities::start(
             identity::Settings::default(),
             Arc::clone(&slow),
