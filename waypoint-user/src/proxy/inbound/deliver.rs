@@ -56,7 +56,7 @@ pub(super) async fn deliver(line: Rc<Line>, incoming: Incoming) {
         Ok(stream) => {
             let revoked = broken(&line.worker, |view| {
                 let guard = view.guard(&line.pod);
-                is_denied(&guard, &peer, delivery.destination).map(|_| Failure::Revoked)
+                check(&guard, &peer, delivery.destination).err().map(|_| Failure::Revoked)
             });
             let broken = async {
                 tokio::select! {
@@ -127,9 +127,9 @@ fn judge(
         }
     };
     flow.line.destination.address = delivery.destination;
-    match is_denied(&view.guard(&line.pod), peer, delivery.destination) {
-        Some(rule) => Err((Refusal::Denied, Failure::Denied(rule))),
-        None => Ok(delivery),
+    match check(&view.guard(&line.pod), peer, delivery.destination) {
+        Ok(()) => Ok(delivery),
+        Err(rule) => Err((Refusal::Denied, Failure::Denied(rule))),
     }
 }
 
@@ -142,11 +142,11 @@ struct Delivery {
     destination: SocketAddr,
 }
 
-/// The rule by which the policies deny it, if they do.
-fn is_denied(policies: &Policies, peer: &Peer, destination: SocketAddr) -> Option<Option<String>> {
+/// Judges; if it is denied, by the rule that is returned.
+fn check(policies: &Policies, peer: &Peer, destination: SocketAddr) -> Result<(), Option<String>> {
     match policies.judge(&Subject { peer, destination, head: None }) {
-        Verdict::Allow => None,
-        Verdict::Deny { rule } => Some(rule),
+        Verdict::Allow => Ok(()),
+        Verdict::Deny { rule } => Err(rule),
     }
 }
 

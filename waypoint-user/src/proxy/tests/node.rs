@@ -15,7 +15,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -56,7 +56,7 @@ pub(super) const NODE: &str = "node-a";
 
 /// An engine that serves a node.
 pub(super) struct NodeLab {
-    pub(super) engine: Engine,
+    _engine: Engine,
     pub(super) registry: Registry,
     pub(super) authority: Arc<Authority>,
     /// The address of the pod `web`.
@@ -100,11 +100,7 @@ impl NodeLab {
             (Registry::new(), Page::default(), CancellationToken::new());
         let log = AccessLog::start(page.clone(), &registry).unwrap();
         let authority = Arc::new(Authority::ephemeral("cluster.local").unwrap());
-        let slow = Arc::new(Slow {
-            authority: Arc::clone(&authority),
-            knows: AtomicBool::new(true),
-            asked: AtomicUsize::new(0),
-        });
+        let slow = Slow::of(&authority);
         let identities = Identities::start(
             identity::Settings::default(),
             Arc::clone(&slow),
@@ -131,7 +127,7 @@ impl NodeLab {
             Settings { duty: Duty::Node(node), drain_deadline: PATIENCE, ..Settings::default() };
         let engine = Engine::start(settings, surroundings).unwrap();
         Self {
-            engine,
+            _engine: engine,
             registry,
             authority,
             web,
@@ -323,11 +319,6 @@ pub(super) fn address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = process::id().to_be_bytes();
     IpAddr::V4(Ipv4Addr::new(127, high, low, NEXT.fetch_add(1, Ordering::Relaxed)))
-}
-
-/// Runs a test on one thread, where streams of HBONE live.
-pub(super) async fn local(test: impl Future<Output = ()>) {
-    tokio::task::LocalSet::new().run_until(test).await;
 }
 
 /// An abstract name of an address, in place of a name in a namespace of its own.

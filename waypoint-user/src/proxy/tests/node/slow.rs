@@ -16,6 +16,14 @@ pub(super) struct Slow {
     pub(super) asked: AtomicUsize,
 }
 
+impl Slow {
+    /// One that knows everybody.
+    pub(super) fn of(authority: &Arc<Authority>) -> Arc<Self> {
+        let (authority, asked) = (Arc::clone(authority), AtomicUsize::new(0));
+        Arc::new(Self { authority, knows: AtomicBool::new(true), asked })
+    }
+}
+
 impl Issuer for Arc<Slow> {
     fn issue(&self, request: SigningRequest) -> BoxFuture<'_, Result<Issued, Refusal>> {
         if self.knows.load(Ordering::SeqCst) {
