@@ -3,7 +3,8 @@
 //! [`admit`] is pure, as [`decide`](crate::redirect::decide) is. It knows addresses only: what an
 //! address is worth is for the network to say, and identities are the agent's.
 //!
-//! **Invariant:** only the first packet of a connection is ever refused here; what was let in stays.
+//! **Invariant:** only the first packet of a connection is ever refused here; what was let in
+//! stays.
 
 use crate::{
     addr::Addr,

@@ -5,7 +5,6 @@ use aya_ebpf::{
     helpers::bpf_skb_cgroup_id,
     macros::map,
     maps::{HashMap, LruPerCpuHashMap},
-    programs::TcContext,
 };
 use waypoint_common::{
     addr::Addr,
@@ -14,7 +13,7 @@ use waypoint_common::{
     redirect::{Segment, config_flag},
 };
 
-use crate::maps::KernelTables;
+use crate::maps::{self, KernelTables};
 
 #[map(name = "admit")]
 static ADMIT: HashMap<RuleKey, Rule> = HashMap::with_max_entries(limit::ADMIT, BPF_F_NO_PREALLOC);
@@ -54,7 +53,7 @@ impl Gate for KernelTables<'_> {
         if cgroup == 0 {
             return false;
         }
-        if self.config_flags() & config_flag::KNOWS_CGROUPS != 0 {
+        if maps::config().is_some_and(|config| config.flags & config_flag::KNOWS_CGROUPS != 0) {
             // SAFETY: as in `is_source`.
             unsafe { EXEMPT_CG.get(cgroup) }.is_some()
         } else {

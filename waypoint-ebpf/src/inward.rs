@@ -64,7 +64,10 @@ pub(crate) fn carry_out(
     match verdict {
         Verdict::Pass(_) => act::NEXT,
         Verdict::Capture(_) => act::to_agent(ctx, config),
-        Verdict::Refuse(_) => act::refuse(ctx, headers, u64::from(BPF_F_INGRESS)),
+        Verdict::Refuse(_) => {
+            let is_v4 = headers.segment.destination.is_v4();
+            act::refuse(ctx, headers.transport, is_v4, u64::from(BPF_F_INGRESS))
+        }
         Verdict::Drop(_) => act::DROP,
     }
 }

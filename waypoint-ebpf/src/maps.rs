@@ -96,26 +96,19 @@ pub(crate) fn release(socket: NonNull<c_void>) {
 pub(crate) struct KernelTables<'a> {
     ctx: &'a TcContext,
     agent_nsid: i32,
-    config_flags: u32,
 }
 
 impl<'a> KernelTables<'a> {
     /// The tables for one packet.
     #[inline(always)]
     pub(crate) fn new(ctx: &'a TcContext, config: &Config) -> Self {
-        Self { ctx, agent_nsid: config.agent_nsid, config_flags: config.flags }
+        Self { ctx, agent_nsid: config.agent_nsid }
     }
 
     /// The packet.
     #[inline(always)]
     pub(crate) fn ctx(&self) -> &TcContext {
         self.ctx
-    }
-
-    /// Bits of the configuration.
-    #[inline(always)]
-    pub(crate) fn config_flags(&self) -> u32 {
-        self.config_flags
     }
 }
 

@@ -16,7 +16,7 @@ use waypoint_user::{
 use crate::{
     agent::{APPLICATION, Agent},
     mesh::{snapshot, workload},
-    node::{Node, Pod, addresses},
+    node::{Node, Pod, addresses, named},
     tunnels::{ask, serve},
 };
 
@@ -135,10 +135,10 @@ fn dial(target: IpAddr, port: u16) -> io::Result<()> {
 /// The series of connections to the pod under test.
 fn bypass(source: &str, outcome: &str) -> String {
     let namespace = if source == "unknown" { "unknown" } else { "shop" };
-    let series = "waypoint_bypass_connections_total{destination_workload=\"server\"";
     format!(
-        "{series},destination_workload_namespace=\"shop\",outcome=\"{outcome}\",\
-         source_workload=\"{source}\",source_workload_namespace=\"{namespace}\"}}"
+        "waypoint_bypass_connections_total{{source_workload=\"{source}\",\
+         source_workload_namespace=\"{namespace}\",destination_workload=\"server\",\
+         destination_workload_namespace=\"shop\",outcome=\"{outcome}\"}}"
     )
 }
 
@@ -158,9 +158,8 @@ impl Cgroup {
     fn dial(&self, node: &Node, target: IpAddr) -> bool {
         let join = format!("echo $$ > {}/cgroup.procs", self.0.display());
         let script = format!("{join} && exec 3<>/dev/tcp/{target}/{APPLICATION}");
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &node.name, "bash", "-c", &script]);
-        command.status().unwrap().success()
+        let bash = || Command::new("bash").args(["-c", &script]).status();
+        named(&node.name).run(bash).unwrap().unwrap().success()
     }
 }
 

@@ -21,7 +21,9 @@ fn strict(sources: &[&str]) -> Admission {
 
 fn of(workloads: &[Workload]) -> Admissions {
     let mut admissions = Admissions::default();
-    workloads.iter().for_each(|workload| admissions.add(workload));
+    for workload in workloads {
+        admissions.add(workload);
+    }
     admissions
 }
 
