@@ -96,6 +96,14 @@ impl Policies {
         Self::of(&attachment::of_service(snapshot, service))
     }
 
+    /// The policies of connections that a Service's second waypoint takes: the Service's own, and
+    /// those of that waypoint instead of the first one's. None, unless it has that second waypoint.
+    pub fn for_canary(snapshot: &Snapshot, service: &Service) -> Self {
+        let canary = service.canary.as_ref();
+        let attached = canary.map(|one| attachment::through(snapshot, &one.waypoint, service));
+        Self::of(&attached.unwrap_or_default())
+    }
+
     /// The policies of connections addressed to a workload; none, unless a waypoint stands before
     /// it.
     pub fn for_workload(snapshot: &Snapshot, workload: &Workload) -> Self {
