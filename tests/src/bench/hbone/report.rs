@@ -110,6 +110,16 @@ impl Report {
 }
 
 impl Report {
+    fn fmt_works(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.outcomes.is_empty() {
+            return Ok(());
+        }
+        let titles = "| work | ours | Envoy | ratio | goal | p50 µs | p99 µs | requests/s |";
+        writeln!(out, "CPU µs per request; p50, p99 and rate: ours / Envoy\n\n{titles}")?;
+        writeln!(out, "|---|---|---|---|---|---|---|---|")?;
+        Work::ALL.iter().try_for_each(|work| self.row(*work, out))
+    }
+
     fn fmt_ways(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ways.is_empty() {
             return Ok(());
@@ -131,12 +141,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles = "| work | ours | Envoy | ratio | goal | p50 µs | p99 µs | requests/s |";
-        writeln!(out, "CPU µs per request; p50, p99 and rate: ours / Envoy\n\n{titles}")?;
-        writeln!(out, "|---|---|---|---|---|---|---|---|")?;
-        for work in Work::ALL {
-            self.row(*work, out)?;
-        }
+        self.fmt_works(out)?;
         let (ours, envoy) = (self.idle_of(Subject::Ours), self.idle_of(Subject::Envoy));
         if ours.is_some() || envoy.is_some() {
             let ratio = shown(ratio(ours, envoy), 2);
