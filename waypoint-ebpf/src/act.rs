@@ -75,7 +75,7 @@ pub(crate) fn carry_out(
             set_mark(ctx, mark(pod.slot));
             into(ctx, config.agent_if)
         }
-        Verdict::Refuse(_) => refuse(ctx, headers.transport, headers.segment.destination.is_v4()),
+        Verdict::Refuse(_) => refuse(ctx, headers, 0),
         Verdict::Drop(_) => DROP,
     }
 }
@@ -187,12 +187,25 @@ fn into(ctx: &TcContext, ifindex: u32) -> i32 {
     action(unsafe { bpf_redirect_peer(ifindex, 0) })
 }
 
-/// Turns a SYN into the reset that refuses it, and sends it back where it came from.
+/// Turns a SYN into the reset that refuses it, and sends it back where it came from: out by the
+/// interface that it came in by, or with `BPF_F_INGRESS` in by the one that it was to leave by.
+#[inline(always)]
+pub(crate) fn refuse(ctx: &TcContext, headers: &Headers, flags: u64) -> i32 {
+    if turn(ctx, headers.transport, headers.segment.destination.is_v4()) != 0 {
+        return DROP;
+    }
+    // SAFETY: the context of a tcx program is valid for as long as the program runs.
+    let ifindex = unsafe { (*ctx.skb.skb).ifindex };
+    // SAFETY: the helper takes no pointer.
+    action(unsafe { bpf_redirect(ifindex, flags) })
+}
+
+/// Turns a SYN into the reset that answers it; zero when it is done.
 ///
 /// It reads the packet again, and is a function of its own to the kernel, so as to have a stack of
 /// its own.
 #[inline(never)]
-fn refuse(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
+fn turn(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
     let turned =
         turn_segment(ctx, transport).and_then(|()| exchange::<[u16; 3]>(ctx, 0)).and_then(|()| {
             if is_v4 {
@@ -201,13 +214,7 @@ fn refuse(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
                 exchange::<[u32; 4]>(ctx, NETWORK + 8)
             }
         });
-    if turned.is_err() {
-        return DROP;
-    }
-    // SAFETY: the context of a tcx program is valid for as long as the program runs.
-    let ifindex = unsafe { (*ctx.skb.skb).ifindex };
-    // SAFETY: the helper takes no pointer.
-    action(unsafe { bpf_redirect(ifindex, 0) })
+    i32::from(turned.is_err())
 }
 
 /// Makes a SYN the reset that answers it (RFC 9293 section 3.5.2).

@@ -96,13 +96,26 @@ pub(crate) fn release(socket: NonNull<c_void>) {
 pub(crate) struct KernelTables<'a> {
     ctx: &'a TcContext,
     agent_nsid: i32,
+    config_flags: u32,
 }
 
 impl<'a> KernelTables<'a> {
     /// The tables for one packet.
     #[inline(always)]
     pub(crate) fn new(ctx: &'a TcContext, config: &Config) -> Self {
-        Self { ctx, agent_nsid: config.agent_nsid }
+        Self { ctx, agent_nsid: config.agent_nsid, config_flags: config.flags }
+    }
+
+    /// The packet.
+    #[inline(always)]
+    pub(crate) fn ctx(&self) -> &TcContext {
+        self.ctx
+    }
+
+    /// Bits of the configuration.
+    #[inline(always)]
+    pub(crate) fn config_flags(&self) -> u32 {
+        self.config_flags
     }
 }
 

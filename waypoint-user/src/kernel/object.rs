@@ -11,8 +11,7 @@ use super::{Error, pins::Pins};
 /// Loads the object; maps that are pinned are used, others are made and pinned.
 pub(super) fn load(pins: &Pins) -> Result<Ebpf, Error> {
     let mut loader = EbpfLoader::new();
-    for name in [map::CFG, map::WP_DST, map::IF_POD, map::POD_IF, map::LSN, map::STATS, map::EVENTS]
-    {
+    for name in PINNED {
         loader.map_pin_path(name, pins.map(name));
     }
     Ok(loader.load(BYTES)?)
@@ -24,5 +23,21 @@ pub(super) fn fingerprint() -> u64 {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+/// Maps that outlive the process.
+const PINNED: [&str; 12] = [
+    map::CFG,
+    map::WP_DST,
+    map::IF_POD,
+    map::POD_IF,
+    map::LSN,
+    map::ADMIT,
+    map::ADMIT_SRC,
+    map::EXEMPT_CG,
+    map::EXEMPT_SRC,
+    map::BYPASSING,
+    map::STATS,
+    map::EVENTS,
+];
 
 static BYTES: &[u8] = include_bytes_aligned!(env!("WAYPOINT_EBPF_OBJECT"));

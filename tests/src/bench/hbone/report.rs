@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::Error;
 use serde_json::{Value, json};
 
 use super::{
@@ -18,6 +19,7 @@ pub struct Report {
     outcomes: Vec<(Work, Subject, Outcome)>,
     idle: Vec<(Subject, f64)>,
     ways: Vec<(Way, usize, Outcome)>,
+    failures: Vec<String>,
 }
 
 /// A figure of an outcome.
@@ -35,6 +37,16 @@ impl Report {
     /// Takes one round of a way between two nodes, with so many clients.
     pub(super) fn way(&mut self, way: Way, clients: usize, outcome: Outcome) {
         self.ways.push((way, clients, outcome));
+    }
+
+    /// Takes the reason why a row is not there, if there is one.
+    pub(super) fn failed(&mut self, row: &str, why: Option<Error>) {
+        self.failures.extend(why.map(|error| format!("{row}: {error:#}")));
+    }
+
+    /// Why rows are missing.
+    pub fn failures(&self) -> &[String] {
+        &self.failures
     }
 
     /// The median of the rounds.

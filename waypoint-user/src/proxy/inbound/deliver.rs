@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
+use tokio::net::TcpStream;
+
 use crate::{
     hbone::{Authority, Connect, Incoming, Refusal},
     mesh::{
@@ -27,15 +29,6 @@ use super::{Line, claim};
 
 /// Serves one stream to its end.
 pub(super) async fn deliver(line: Rc<Line>, incoming: Incoming) {
-    let cut = line.cut.clone();
-    tokio::select! {
-        biased;
-        () = cut.cancelled() => {}
-        () = serve(line, incoming) => {}
-    }
-}
-
-async fn serve(line: Rc<Line>, incoming: Incoming) {
     let Some(place) = line.worker.place() else {
         return incoming.refuse(Refusal::Unavailable);
     };
@@ -52,13 +45,11 @@ async fn serve(line: Rc<Line>, incoming: Incoming) {
         }
     };
     drop(view);
-    let vantage = Vantage::Agent(line.remote.ip());
-    let (network, settings) = (&*line.worker.network, &line.worker.settings);
-    let application = match socket::dial(delivery.address, &vantage, network, settings).await {
+    let application = match connect(&line, delivery.address).await {
         Ok(application) => application,
-        Err(fault) => {
+        Err(failure) => {
             incoming.refuse(Refusal::Unavailable);
-            return flow.fail(&fault.into());
+            return flow.fail(&failure);
         }
     };
     match incoming.accept() {
@@ -67,10 +58,34 @@ async fn serve(line: Rc<Line>, incoming: Incoming) {
                 let guard = view.guard(&line.pod);
                 is_denied(&guard, &peer, delivery.destination).map(|_| Failure::Revoked)
             });
-            flow.relay((Stream::Tunnel(stream), Stream::Tcp(application)), revoked).await;
+            let broken = async {
+                tokio::select! {
+                    biased;
+                    failure = gone(&line) => failure,
+                    failure = revoked => failure,
+                }
+            };
+            flow.relay((Stream::Tunnel(stream), Stream::Tcp(application)), broken).await;
         }
         Err(cause) => flow.fail(&cause.into()),
     }
+}
+
+/// Connects to the application in the peer's name.
+async fn connect(line: &Line, address: SocketAddr) -> Result<TcpStream, Failure> {
+    let vantage = Vantage::Agent(line.remote.ip());
+    let (network, settings) = (&*line.worker.network, &line.worker.settings);
+    tokio::select! {
+        biased;
+        failure = gone(line) => Err(failure),
+        dialled = socket::dial(address, &vantage, network, settings) => Ok(dialled?),
+    }
+}
+
+/// Waits until the pod is gone.
+async fn gone(line: &Line) -> Failure {
+    line.cut.cancelled().await;
+    Failure::PodGone
 }
 
 /// Who asks.

@@ -219,3 +219,22 @@ async fn everything_of_a_pod_ends_with_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_pod_that_the_authority_does_not_know_yet_is_waited_for() {
+    local(async {
+        let lab = NodeLab::start().await;
+        lab.authority_knows(false);
+        let port = lab.application.local_addr().unwrap().port();
+        let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
+        let pool = Pool::default();
+        let opening = lab.open(&pool, ("web", lab.web), &connect);
+        let learning = async {
+            lab.asked_for_a_certificate().await;
+            lab.authority_knows(true);
+        };
+        let (opened, ()) = tokio::join!(opening, learning);
+        opened.unwrap();
+    })
+    .await;
+}

@@ -1,6 +1,8 @@
 //! A node between loopback addresses: a client pod `web`, a Service `shop` with the pod `shop-0`,
 //! and a waypoint whose pods the test plays.
 
+mod slow;
+
 use std::{
     collections::HashMap,
     io,
@@ -13,7 +15,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,6 +29,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::slow::Slow;
 use super::lab::{PATIENCE, Page};
 use crate::{
     hbone::{self, Connect, Incoming, Io, Key, Pool},
@@ -66,6 +69,7 @@ pub(super) struct NodeLab {
     pub(super) application: TcpListener,
     /// From where the engine dialled.
     pub(super) vantages: Arc<Mutex<Vec<Vantage>>>,
+    slow: Arc<Slow>,
     log: AccessLog,
     page: Page,
     contents: Contents,
@@ -96,9 +100,14 @@ impl NodeLab {
             (Registry::new(), Page::default(), CancellationToken::new());
         let log = AccessLog::start(page.clone(), &registry).unwrap();
         let authority = Arc::new(Authority::ephemeral("cluster.local").unwrap());
+        let slow = Arc::new(Slow {
+            authority: Arc::clone(&authority),
+            knows: AtomicBool::new(true),
+            asked: AtomicUsize::new(0),
+        });
         let identities = Identities::start(
             identity::Settings::default(),
-            Arc::clone(&authority),
+            Arc::clone(&slow),
             &registry,
             shutdown.clone(),
         );
@@ -130,6 +139,7 @@ impl NodeLab {
             vip: dialled,
             application,
             vantages,
+            slow,
             log,
             page,
             contents,
@@ -154,6 +164,20 @@ impl NodeLab {
     /// The next connection to the application.
     pub(super) async fn accept(&self) -> (TcpStream, SocketAddr) {
         timeout(PATIENCE, self.application.accept()).await.expect("nobody connects").unwrap()
+    }
+
+    /// Says whether the authority knows the pods of the node.
+    pub(super) fn authority_knows(&self, knows: bool) {
+        self.slow.knows.store(knows, Ordering::SeqCst);
+    }
+
+    /// Waits until the authority was asked, and knew nothing.
+    pub(super) async fn asked_for_a_certificate(&self) {
+        let until = Instant::now() + PATIENCE;
+        while self.slow.asked.load(Ordering::SeqCst) == 0 {
+            assert!(Instant::now() < until, "nobody asks for a certificate");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Waits for the access log to have this many lines, and returns the last.

@@ -81,22 +81,27 @@ async fn a_waypoint_gets_the_bytes_and_is_told_whose_they_are() {
             assert_eq!(line[field], value, "{field} in {line:#}");
         }
         assert_eq!((&line["bytes_recv"], &line["bytes_sent"]), (&8.into(), &11.into()));
-        let text = lab.registry.encode();
-        let counted = |metric: &str, number: &str| {
-            let found = text.lines().any(|line| {
-                line.starts_with(metric)
-                    && line.contains("reporter=\"source\"")
-                    && line.contains("connection_security_policy=\"mutual_tls\"")
-                    && line.ends_with(&format!(" {number}"))
-            });
-            assert!(found, "no {metric} {number} in {text}");
-        };
-        counted("istio_tcp_connections_opened_total{", "1");
-        counted("istio_tcp_connections_closed_total{", "1");
-        counted("istio_tcp_received_bytes_total{", "8");
-        counted("istio_tcp_sent_bytes_total{", "11");
+        counted(&lab.registry.encode());
     })
     .await;
+}
+
+/// Checks what the metrics count of one connection.
+fn counted(text: &str) {
+    for (metric, number) in [
+        ("istio_tcp_connections_opened_total{", "1"),
+        ("istio_tcp_connections_closed_total{", "1"),
+        ("istio_tcp_received_bytes_total{", "8"),
+        ("istio_tcp_sent_bytes_total{", "11"),
+    ] {
+        let found = text.lines().any(|line| {
+            line.starts_with(metric)
+                && line.contains("reporter=\"source\"")
+                && line.contains("connection_security_policy=\"mutual_tls\"")
+                && line.ends_with(&format!(" {number}"))
+        });
+        assert!(found, "no {metric} {number} in {text}");
+    }
 }
 
 #[tokio::test]
@@ -236,8 +241,11 @@ async fn a_waypoint_of_the_same_node_is_reached_through_its_network() {
         .await;
         instance.serve(&lab, listener);
         // Nobody listens there yet.
-        drop(lab.connect().await);
-        instance.next().await.incoming.accept().unwrap();
+        let mut client = lab.connect().await;
+        let mut stream = instance.next().await.incoming.accept().unwrap();
+        stream.write_all(b"far").await.unwrap();
+        read_until(&mut client, "far").await;
+        drop((client, stream));
         assert_eq!(lab.line(1).await["hop"], "hbone");
         let listener = UnixListener::bind_addr(&abstract_name(&netns)).unwrap();
         listener.set_nonblocking(true).unwrap();

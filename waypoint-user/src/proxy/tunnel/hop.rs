@@ -24,7 +24,7 @@ use crate::{
         flow::Flow,
         limits::TUNNEL_TIMEOUT,
         network::{Network, Vantage},
-        socket,
+        proof, socket,
         stream::Stream,
         view::{Endpoint, Family, InFlight},
         way,
@@ -97,10 +97,7 @@ pub(super) async fn by_hbone(
     flow.line.destination.identity = Some(there.identity.to_string());
     let identities = worker.identities.clone();
     let identities = identities.ok_or_else(|| Failure::Identity("no identities".to_owned()))?;
-    if identities.current(&pod.identity).is_none() {
-        let issued = identities.credentials(&pod.identity).await;
-        issued.map_err(|cause| Failure::Identity(cause.to_string()))?;
-    }
+    proof::of(worker, pod).await?;
     let vantage = Vantage::Pod(pod.name.clone());
     let around = (Arc::clone(&worker.network), worker.settings.clone());
     let dial = way::secure(identities, key.clone(), vantage, around);
