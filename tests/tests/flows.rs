@@ -14,7 +14,7 @@ use waypoint_tests::{
 /// A lab whose pods' connections are watched.
 // Fields are dropped in this order.
 struct Watched {
-    server: Process,
+    _server: Process,
     agent: Agent,
     cgroup: Cgroup,
     lab: Lab,
@@ -39,7 +39,7 @@ impl Watched {
         let program = shop.to_str().context("a path")?;
         let mut server = cgroup.start(netns, files, program, &arguments)?;
         server.wait_for("listening on")?;
-        Ok(Self { server, agent, cgroup, lab })
+        Ok(Self { _server: server, agent, cgroup, lab })
     }
 
     /// A request from `web`, by a process of the cgroup.

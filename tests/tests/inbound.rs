@@ -3,6 +3,9 @@
 //! The modules are `cfg(test)`, as all of this file is, for clippy to know that they may unwrap.
 
 #[cfg(test)]
+#[path = "inbound/admission.rs"]
+mod admission;
+#[cfg(test)]
 #[path = "inbound/agent.rs"]
 mod agent;
 #[cfg(test)]

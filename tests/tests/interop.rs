@@ -26,7 +26,7 @@ story!(envoy_as_a_client_of_our_waypoint, |lab| {
     let told = visit.reply.server_got("x-forwarded-client-cert")?.unwrap_or_default();
     let identity = lab.identity_of(CLIENT)?;
     assert!(told.contains(&format!("URI={identity}")), "the server was told: {told}");
-    assert_eq!(visit.logged("source_principal"), identity, "{}", visit.line);
+    assert_eq!(visit.logged("source_workload"), format!("shop/{CLIENT}"), "{}", visit.line);
     Ok(())
 });
 

@@ -96,7 +96,7 @@ story!(a_waypoint_without_ready_pods_is_passed_by_where_that_is_asked_for, |lab|
 
 story!(requests_spread_over_the_pods_of_a_waypoint, |lab| {
     let lab = two_nodes(lab)
-        .pod(WaypointPod::of("shop", "waypoint").named("waypoint-b").on_node("n1"))
+        .pod(WaypointPod::of("shop", "waypoint").named("waypoint-b").on_node("n2"))
         .start()?;
     for _ in 0..CONNECTIONS {
         assert_eq!(lab.from("web").to("reviews").send()?.status, 200);
@@ -104,6 +104,18 @@ story!(requests_spread_over_the_pods_of_a_waypoint, |lab| {
     // Each misses all of them once in 2^40 runs.
     for pod in ["waypoint", "waypoint-b"] {
         lab.waypoint(pod)?.wait_for_line("any", 0, |line| line["response_code"] == 200)?;
+    }
+    Ok(())
+});
+
+story!(the_waypoint_s_pod_of_the_client_s_node_is_nearest, |lab| {
+    let lab = two_nodes(lab)
+        .pod(WaypointPod::of("shop", "waypoint").named("waypoint-b").on_node("n1"))
+        .pod(Pod::new("shop", "mobile").on_node("n2"))
+        .start()?;
+    for _ in 0..5 {
+        lab.across(&lab.from("web").to("reviews"), "waypoint-b")?;
+        lab.across(&lab.from("mobile").to("reviews"), "waypoint")?;
     }
     Ok(())
 });

@@ -81,18 +81,17 @@ story!(a_strict_destination_refuses_who_passes_its_waypoint_by, |lab| {
 
 story!(a_counting_destination_admits_who_passes_its_waypoint_by, |lab| {
     let lab = admitting(lab, "count").start()?;
-    assert_eq!(bypassing(&lab)?, 0);
     lab.across(&lab.from("web").to("reviews"), "waypoint")?;
+    assert!(bypassing(&lab)? < 1.0);
     assert_eq!(lab.from("stranger").to_pod("reviews-v1").send()?.status, 200);
-    wait::until_true("a counted bypass", SOON, || Ok(bypassing(&lab)? == 1))?;
+    wait::until_true("a counted bypass", SOON, || Ok(bypassing(&lab)? >= 1.0))?;
     Ok(())
 });
 
 /// Connections that the server's agent saw passing its waypoint by.
-fn bypassing(lab: &Lab) -> Result<u64> {
+fn bypassing(lab: &Lab) -> Result<f64> {
     let metrics = lab.agent_of("reviews-v1")?.metrics()?;
-    let count = metrics.sum("waypoint_bypass_connections_total", &[]);
-    Ok(count.to_string().parse()?)
+    Ok(metrics.sum("waypoint_bypass_connections_total", &[]))
 }
 
 const ONLY_WEB_BY_PEER: &str = "

@@ -25,9 +25,11 @@ fn with_a_liar(lab: LabBuilder) -> LabBuilder {
     two_nodes(lab).pod(Pod::new("shop", "mobile"))
 }
 
-/// Who speaks HBONE from the pod `mobile`.
+/// Who speaks HBONE.
 #[derive(Clone, Copy)]
 struct Knock<'a> {
+    /// The pod in which it runs.
+    from: &'a str,
     /// Whose certificate it has.
     account: &'a str,
     /// The pod whose port 15008 it dials.
@@ -55,7 +57,7 @@ impl Knock<'_> {
         }
         let mut address = lab.pod_address(self.pod)?;
         address.set_port(PORT);
-        lab.from("mobile").netns()?.within(|| {
+        lab.from(self.from).netns()?.within(|| {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let tcp = TcpStream::connect(address).await.context("connect")?;
@@ -66,8 +68,9 @@ impl Knock<'_> {
     }
 }
 
-const SERVER: Knock<'static> = Knock { account: "mobile", pod: "reviews-v1", claim: None };
-const WAYPOINT: Knock<'static> = Knock { account: "mobile", pod: "waypoint", claim: None };
+const SERVER: Knock<'static> =
+    Knock { from: "mobile", account: "mobile", pod: "reviews-v1", claim: None };
+const WAYPOINT: Knock<'static> = Knock { pod: "waypoint", ..SERVER };
 
 story!(only_the_waypoint_is_believed_about_the_client_behind_it, |lab| {
     let lab = with_a_liar(lab).file("guard.yaml", ONLY_WEB).start()?;
@@ -75,8 +78,10 @@ story!(only_the_waypoint_is_believed_about_the_client_behind_it, |lab| {
     let claims_web = Knock { claim: Some("web"), ..SERVER };
     assert_eq!(claims_web.asks(&lab, &own)?, StatusCode::UNAUTHORIZED);
     assert_eq!(SERVER.asks(&lab, &own)?, StatusCode::UNAUTHORIZED);
-    // The waypoint's own certificate makes the difference.
-    let waypoint = Knock { account: "waypoint", ..claims_web };
+    // The waypoint's certificate at the waypoint's address makes the difference.
+    let stolen = Knock { account: "waypoint", ..claims_web };
+    assert_eq!(stolen.asks(&lab, &own)?, StatusCode::UNAUTHORIZED);
+    let waypoint = Knock { from: "waypoint", ..stolen };
     assert_eq!(waypoint.asks(&lab, &own)?, StatusCode::OK);
     let about_mobile = Knock { claim: Some("mobile"), ..waypoint };
     assert_eq!(about_mobile.asks(&lab, &own)?, StatusCode::UNAUTHORIZED);

@@ -8,6 +8,9 @@
     reason = "a test crate, all of it; clippy knows only functions marked as tests"
 )]
 
+#[cfg(test)]
+#[path = "programs/inward.rs"]
+mod inward;
 #[path = "programs/loaded.rs"]
 mod loaded;
 #[path = "programs/packet.rs"]

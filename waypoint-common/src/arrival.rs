@@ -1,4 +1,5 @@
-//! Which packets for a pod go to the agent: tunnels to its [`TUNNEL_PORT`].
+//! What becomes of packets for a pod: tunnels to its [`TUNNEL_PORT`] go to the agent, and other
+//! connections are [admitted](crate::admission::admit).
 //!
 //! [`receive`] is pure, as [`decide`](crate::redirect::decide) is, and reads the same tables.
 //!
@@ -6,6 +7,7 @@
 //! its SYN alone; without the agent the pod itself answers.
 
 use crate::{
+    admission::{Gate, admit},
     counter::Reason,
     redirect::{
         PodOfInterface, Segment, TUNNEL_PORT, Tables, Verdict, config_flag, pod_flag, slot,
@@ -14,14 +16,14 @@ use crate::{
 
 /// Decides what happens to a packet that is about to reach an enrolled pod.
 #[inline(always)]
-pub fn receive<T: Tables>(
+pub fn receive<T: Tables + Gate>(
     segment: &Segment,
     pod: &PodOfInterface,
     config_flags: u32,
     tables: &T,
 ) -> Verdict {
     if segment.destination_port != TUNNEL_PORT.to_be() {
-        return Verdict::Pass(Reason::NotInbound);
+        return admit(segment, tables);
     }
     if !segment.opens {
         return if tables.established(segment) {

@@ -100,12 +100,20 @@ reasons! {
     NotInbound = 23, "not_inbound";
     /// `from_agent`: a packet of a pod's tunnel leaves as the pod's own.
     AsPod = 24, "as_pod";
+    /// `to_pod`: a connection that passes the pod's waypoints by; it passes.
+    Bypassing = 25, "bypassing";
+    /// `to_pod`: a connection that passes the pod's waypoints by; refused.
+    NotAdmitted = 26, "not_admitted";
+    /// `to_pod`: not a tunnel, and the pod takes nothing else; refused.
+    Plaintext = 27, "plaintext";
+    /// `to_pod`: a probe of this node's own, such as the kubelet's.
+    Exempt = 28, "exempt";
     /// `watch`: an enrolled pod's connection was established.
-    FlowOpened = 25, "flow_opened";
+    FlowOpened = 29, "flow_opened";
     /// `watch`: an enrolled pod's connection ended.
-    FlowClosed = 26, "flow_closed";
+    FlowClosed = 30, "flow_closed";
     /// `watch`: a record of a connection found no room.
-    FlowLost = 27, "flow_lost";
+    FlowLost = 31, "flow_lost";
 }
 
 /// Entries of the `stats` map; more than there are reasons, so that adding one keeps the ABI.

@@ -12,6 +12,11 @@
 //! | `if_pod` | HASH | `u32` ifindex of the host side of a pod's veth | [`redirect::PodOfInterface`] | agent | `from_pod`, `to_pod` |
 //! | `pod_if` | HASH | [`addr::Addr`] | [`redirect::InterfaceOfPod`] | agent | `from_agent`, `steer` |
 //! | `lsn` | SOCKMAP | `u32` slot ([`redirect::slot`]) | a listening socket | agent | `from_pod`, `to_pod`, `steer` |
+//! | `admit` | HASH | [`admission::RuleKey`] | [`admission::Rule`] | agent | `to_pod` |
+//! | `admit_src` | HASH | [`admission::SourceKey`] | `u32` 0 | agent | `to_pod` |
+//! | `exempt_cg` | HASH | `u64` control group | `u32` 0 | agent | `to_pod` |
+//! | `exempt_src` | HASH | [`addr::Addr`] | `u32` 0 | agent | `to_pod` |
+//! | `bypassing` | LRU_PERCPU_HASH | [`admission::Bypass`] | `u64` connections | `to_pod` | agent |
 //! | `stats` | PERCPU_ARRAY | `u32` [`counter::Reason`] | [`counter::Count`] | programs | agent |
 //! | `events` | RINGBUF | – | [`event::Event`] | programs | agent |
 //! | `flows` | RINGBUF | – | [`watch::Flow`] | `watch` | agent |
@@ -25,6 +30,7 @@
 #![no_std]
 
 pub mod addr;
+pub mod admission;
 pub mod arrival;
 pub mod counter;
 pub mod event;
@@ -46,6 +52,16 @@ pub mod map {
     pub const POD_IF: &str = "pod_if";
     /// Listening sockets of the agent.
     pub const LSN: &str = "lsn";
+    /// Which connections to pods are counted or refused.
+    pub const ADMIT: &str = "admit";
+    /// Whose connections are neither.
+    pub const ADMIT_SRC: &str = "admit_src";
+    /// Control groups of this node that may always connect.
+    pub const EXEMPT_CG: &str = "exempt_cg";
+    /// Addresses of this node, from which its own processes may always connect.
+    pub const EXEMPT_SRC: &str = "exempt_src";
+    /// Connections that pass waypoints by, by their ends.
+    pub const BYPASSING: &str = "bypassing";
     /// Packets and bytes by reason, per CPU.
     pub const STATS: &str = "stats";
     /// Sampled events.

@@ -19,6 +19,9 @@ pub const TUNNEL_PORT: u16 = 15008;
 pub mod config_flag {
     /// Capture nothing new; entries that fail closed are refused.
     pub const BYPASS: u32 = 1;
+    /// The control groups of those that may always connect are known, so their addresses do not
+    /// count.
+    pub const KNOWS_CGROUPS: u32 = 2;
 }
 
 /// The one entry of the `cfg` map.

@@ -75,7 +75,9 @@ pub(crate) fn carry_out(
             set_mark(ctx, mark(pod.slot));
             into(ctx, config.agent_if)
         }
-        Verdict::Refuse(_) => refuse(ctx, headers.transport, headers.segment.destination.is_v4()),
+        Verdict::Refuse(_) => {
+            refuse(ctx, headers.transport, headers.segment.destination.is_v4(), 0)
+        }
         Verdict::Drop(_) => DROP,
     }
 }
@@ -187,12 +189,13 @@ fn into(ctx: &TcContext, ifindex: u32) -> i32 {
     action(unsafe { bpf_redirect_peer(ifindex, 0) })
 }
 
-/// Turns a SYN into the reset that refuses it, and sends it back where it came from.
+/// Turns a SYN into the reset that refuses it, and sends it back where it came from: out by the
+/// interface that it came in by, or with `BPF_F_INGRESS` in by the one that it was to leave by.
 ///
 /// It reads the packet again, and is a function of its own to the kernel, so as to have a stack of
 /// its own.
 #[inline(never)]
-fn refuse(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
+pub(crate) fn refuse(ctx: &TcContext, transport: usize, is_v4: bool, flags: u64) -> i32 {
     let turned =
         turn_segment(ctx, transport).and_then(|()| exchange::<[u16; 3]>(ctx, 0)).and_then(|()| {
             if is_v4 {
@@ -207,7 +210,7 @@ fn refuse(ctx: &TcContext, transport: usize, is_v4: bool) -> i32 {
     // SAFETY: the context of a tcx program is valid for as long as the program runs.
     let ifindex = unsafe { (*ctx.skb.skb).ifindex };
     // SAFETY: the helper takes no pointer.
-    action(unsafe { bpf_redirect(ifindex, 0) })
+    action(unsafe { bpf_redirect(ifindex, flags) })
 }
 
 /// Makes a SYN the reset that answers it (RFC 9293 section 3.5.2).

@@ -18,6 +18,7 @@
 )]
 
 mod act;
+mod gate;
 mod inward;
 mod maps;
 mod parse;
@@ -54,10 +55,13 @@ pub fn to_pod(ctx: TcContext) -> i32 {
     let (Some(pod), Some(config)) = (maps::pod_of(&ctx), maps::config()) else {
         return act::NEXT;
     };
-    let Ok(headers) = Headers::read(&ctx) else { return act::NEXT };
+    let headers = match Headers::read(&ctx) {
+        Ok(headers) => headers,
+        Err(reason) => return inward::unreadable(&ctx, reason),
+    };
     let mut verdict = Verdict::Pass(Reason::NotInbound);
     inward::judge(&ctx, &headers.segment, pod, config, &mut verdict);
-    inward::carry_out(&ctx, verdict, config)
+    inward::carry_out(&ctx, verdict, &headers, pod, config)
 }
 
 /// tcx ingress on the host side of the agent's veth: packets that the agent sends.

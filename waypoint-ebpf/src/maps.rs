@@ -104,6 +104,12 @@ impl<'a> KernelTables<'a> {
     pub(crate) fn new(ctx: &'a TcContext, config: &Config) -> Self {
         Self { ctx, agent_nsid: config.agent_nsid }
     }
+
+    /// The packet.
+    #[inline(always)]
+    pub(crate) fn ctx(&self) -> &TcContext {
+        self.ctx
+    }
 }
 
 impl Tables for KernelTables<'_> {

@@ -92,13 +92,14 @@ fn closed(ctx: &SockOpsContext) {
             (&raw const (*ctx.ops).bytes_received).read_volatile(),
         )
     };
+    let fin = fins(ctx.arg(0));
     tell::count(Reason::FlowClosed, 0);
     put(&Flow {
         time_ns: now,
         start_ns,
         cookie,
-        sent: acked.saturating_sub(phantoms(ctx.arg(0), flags)),
-        received,
+        sent: acked.saturating_sub(fin + u64::from(flags & flow_flag::INITIATED)),
+        received: received.saturating_sub(fin),
         kind: kind::CLOSED,
         flags,
         local: address(ctx, true),
@@ -111,11 +112,11 @@ fn closed(ctx: &SockOpsContext) {
     });
 }
 
-/// How much of what was acknowledged are no bytes: a SYN that we sent, and a FIN.
+/// Whether each side's FIN was acknowledged, which the kernel counts as a byte, before the socket
+/// left this state for its end; so it does with a SYN that we sent.
 #[inline(always)]
-fn phantoms(state: u32, flags: u32) -> u64 {
-    let fin = matches!(state, BPF_TCP_LAST_ACK | BPF_TCP_FIN_WAIT2 | BPF_TCP_CLOSING);
-    u64::from(flags & flow_flag::INITIATED) + u64::from(fin)
+fn fins(state: u32) -> u64 {
+    u64::from(matches!(state, BPF_TCP_LAST_ACK | BPF_TCP_FIN_WAIT2 | BPF_TCP_CLOSING))
 }
 
 /// Hands a record over, or counts that there was no room.
@@ -131,24 +132,26 @@ fn put(flow: &Flow) {
 }
 
 /// An address of the socket, read word by word: the kernel allows no other width, and LLVM would
-/// merge reads that are not volatile.
+/// merge reads that are not volatile. Both families are read, as the kernel also wants each offset
+/// to be a constant.
 #[inline(always)]
 fn address(ctx: &SockOpsContext, local: bool) -> Addr {
     let ops = ctx.ops;
     // SAFETY: the context is valid for as long as the program runs.
     unsafe {
-        if (*ops).family == AF_INET {
-            let v4 = if local { &raw const (*ops).local_ip4 } else { &raw const (*ops).remote_ip4 };
-            return Addr::v4(v4.read_volatile().to_ne_bytes());
-        }
-        let v6 = if local { &raw const (*ops).local_ip6 } else { &raw const (*ops).remote_ip6 };
-        let words: *const u32 = v6.cast();
-        Addr::from_words([
-            words.read_volatile(),
-            words.add(1).read_volatile(),
-            words.add(2).read_volatile(),
-            words.add(3).read_volatile(),
-        ])
+        let (v4, v6): (*const u32, *const u32) = if local {
+            (&raw const (*ops).local_ip4, (&raw const (*ops).local_ip6).cast())
+        } else {
+            (&raw const (*ops).remote_ip4, (&raw const (*ops).remote_ip6).cast())
+        };
+        let v4 = v4.read_volatile();
+        let words = [
+            v6.read_volatile(),
+            v6.add(1).read_volatile(),
+            v6.add(2).read_volatile(),
+            v6.add(3).read_volatile(),
+        ];
+        if (*ops).family == AF_INET { Addr::v4(v4.to_ne_bytes()) } else { Addr::from_words(words) }
     }
 }
 

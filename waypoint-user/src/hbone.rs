@@ -12,11 +12,13 @@ mod connect;
 mod keep;
 mod limits;
 mod pool;
+pub mod proxy_protocol;
 mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod xfcc;
 
 pub use self::{
     accept::{Incoming, Refusal, serve},

@@ -7,7 +7,7 @@
 //! listeners are handed out, and so are sockets in pods' namespaces.
 //!
 //! ```text
-//!  Snapshot ─▶ desired ─▶ mirror ──────▶ wp_dst, if_pod, pod_if
+//!  Snapshot ─▶ desired ─▶ mirror ──────▶ wp_dst, if_pod, pod_if, admit, admit_src
 //!              desired ─▶ enrolment ──▶ from_pod, to_pod on the host side of each pod's veth
 //!  agent_netns ─▶ listeners ──────────▶ lsn
 //!  stats, events ─▶ counters, events ─▶ telemetry
@@ -32,6 +32,7 @@ pub use self::{
 mod attachment;
 mod blocking;
 mod bpffs;
+mod bypassing;
 mod cleanup;
 mod counters;
 mod data_path;
@@ -39,6 +40,7 @@ mod desired;
 mod enrolment;
 mod error;
 mod events;
+mod exempt;
 pub mod flows;
 mod inside;
 mod instances;
@@ -76,6 +78,9 @@ pub struct Settings {
     pub node: Option<String>,
     /// Whether tunnels to enrolled pods are captured, and who connects to them is looked at.
     pub inbound: bool,
+    /// The control groups (version 2) of those who may always connect to pods, such as the
+    /// kubelet's; while none of them exists, every process of the node's own network may.
+    pub exempt_cgroups: Vec<PathBuf>,
 }
 
 impl Default for Settings {
@@ -87,6 +92,7 @@ impl Default for Settings {
             workers: 1,
             node: None,
             inbound: false,
+            exempt_cgroups: Vec::new(),
         }
     }
 }

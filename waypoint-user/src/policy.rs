@@ -13,12 +13,13 @@
 //! | an HTTP attribute, of opaque TCP | the rule never matches | as if it were absent |
 //! | an identity, of a peer without one | no value matches | no value matches |
 //!
-//! So a DENY rule with nothing but HTTP attributes denies all opaque TCP at a waypoint, as in Istio.
+//! So at a waypoint a DENY rule with nothing but HTTP attributes denies all opaque TCP, as in
+//! Istio.
 //!
 //! Policies without targets are judged at the destination, by its agent, which sees connections and
 //! no requests ([`Policies::at_destination`]; Istio ztunnel `src/rbac.rs`). There a DENY rule of
-//! which nothing is left without its HTTP attributes has no effect, and PeerAuthentication is judged
-//! first: where it asks for mutual TLS, a peer without identity is denied.
+//! which nothing is left without its HTTP attributes has no effect, and PeerAuthentication is
+//! judged first: where it asks for mutual TLS, a peer without identity is denied.
 //!
 //! The identity is everywhere the peer's own, which behind a waypoint is the waypoint's. The client
 //! in whose name a waypoint asks is matched by the keys `waypoint.dev/client.principal` and
@@ -93,6 +94,14 @@ impl Policies {
     /// it.
     pub fn for_service(snapshot: &Snapshot, service: &Service) -> Self {
         Self::of(&attachment::of_service(snapshot, service))
+    }
+
+    /// The policies of connections that a Service's second waypoint takes: the Service's own, and
+    /// those of that waypoint instead of the first one's. None, unless it has that second waypoint.
+    pub fn for_canary(snapshot: &Snapshot, service: &Service) -> Self {
+        let canary = service.canary.as_ref();
+        let attached = canary.map(|one| attachment::through(snapshot, &one.waypoint, service));
+        Self::of(&attached.unwrap_or_default())
     }
 
     /// The policies of connections addressed to a workload; none, unless a waypoint stands before

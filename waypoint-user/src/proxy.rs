@@ -49,6 +49,7 @@ pub mod limits;
 pub mod listen;
 mod network;
 mod peer;
+mod proof;
 mod record;
 mod respond;
 mod seats;

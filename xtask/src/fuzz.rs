@@ -28,16 +28,26 @@ pub(crate) struct Request {
 /// A target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Target {
+    /// Targets of CONNECT
+    Authority,
+    /// The field `baggage`
+    Baggage,
     /// Records of the kernel's ring buffer
     Events,
+    /// The field `forwarded`
+    Forwarded,
     /// Manifests, from their bytes to a Snapshot
     Manifests,
     /// Paths of requests and of policies
     Paths,
     /// Regular expressions and string matches
     Patterns,
+    /// PROXY protocol, version 2
+    ProxyV2,
     /// Request heads through a table of routes
     Route,
+    /// The field `x-forwarded-client-cert`
+    Xfcc,
 }
 
 /// Builds the targets, runs those that are asked for, and says which of them found something.
@@ -63,11 +73,16 @@ pub(crate) fn run_targets(request: &Request) -> Result<ExitCode> {
 impl Target {
     fn name(self) -> &'static str {
         match self {
+            Self::Authority => "authority",
+            Self::Baggage => "baggage",
             Self::Events => "events",
+            Self::Forwarded => "forwarded",
             Self::Manifests => "manifests",
             Self::Paths => "paths",
             Self::Patterns => "patterns",
+            Self::ProxyV2 => "proxy_v2",
             Self::Route => "route",
+            Self::Xfcc => "xfcc",
         }
     }
 

@@ -40,26 +40,35 @@ pub struct Settings {
     pub only: Option<String>,
 }
 
-/// Measures, row by row.
+/// Measures, row by row; a row that fails is told of, and does not take the others along.
 pub fn run(settings: &Settings) -> Result<Report> {
     let stage = Stage::new()?;
     let mut report = Report::default();
     let wanted = |name: &str| settings.only.as_ref().is_none_or(|only| name.contains(only));
     for work in Work::ALL.iter().filter(|work| wanted(work.name())) {
-        measure(&stage, *work, settings, &mut report)?;
+        let measured = measure(&stage, *work, settings, &mut report);
+        report.failed(work.name(), measured.err());
     }
     if wanted(idle::NAME) {
-        for subject in Subject::ALL {
-            eprintln!("{}: {subject}", idle::NAME);
-            let running = subject.start(Work::HboneToHttp, &stage)?;
-            report.idle(*subject, idle::measure(&stage, &running)?);
-            running.end(&stage)?;
-        }
+        let measured = measure_idle(&stage, &mut report);
+        report.failed(idle::NAME, measured.err());
     }
     if wanted(way::NAME) {
-        way::measure(settings, &mut report)?;
+        let measured = way::measure(settings, &mut report);
+        report.failed(way::NAME, measured.err());
     }
     Ok(report)
+}
+
+fn measure_idle(stage: &Stage, report: &mut Report) -> Result<()> {
+    for subject in Subject::ALL {
+        let running = subject.start(Work::HboneToHttp, stage)?;
+        let kib = idle::measure(stage, &running)?;
+        eprintln!("{}, {subject}: {kib:.1} KiB", idle::NAME);
+        report.idle(*subject, kib);
+        running.end(stage)?;
+    }
+    Ok(())
 }
 
 /// One row: every proxy is started once, and they take turns.

@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use waypoint_tests::bench::hbone::{self, Settings};
 
@@ -44,5 +44,7 @@ fn measure(arguments: Arguments) -> Result<()> {
         let text = format!("{:#}\n", report.json());
         fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
     }
+    let failures = report.failures();
+    ensure!(failures.is_empty(), "not measured:\n{}", failures.join("\n"));
     Ok(())
 }

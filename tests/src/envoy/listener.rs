@@ -109,7 +109,6 @@ fn connection_manager(name: &str, route: &Value, options: &Value) -> Value {
         "@type": format!("{NETWORK}.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": name,
         "stream_idle_timeout": "0s",
-        "generate_request_id": false,
         "route_config": {
             "name": name,
             "virtual_hosts": [{"name": name, "domains": ["*"], "routes": [route]}],

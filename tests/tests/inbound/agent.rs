@@ -49,13 +49,22 @@ struct Start {
 impl Agent {
     /// Starts one that serves the node's pods.
     pub(crate) fn start(node: &Node, snapshot: Snapshot) -> Self {
-        let settings = Settings {
+        Self::start_with(node, snapshot, |settings| settings)
+    }
+
+    /// Starts one with other settings.
+    pub(crate) fn start_with(
+        node: &Node,
+        snapshot: Snapshot,
+        change: impl FnOnce(Settings) -> Settings,
+    ) -> Self {
+        let settings = change(Settings {
             pin_dir: PathBuf::from(format!("/sys/fs/bpf/{}", node.name)),
             node: Some(HERE.to_owned()),
             inbound: true,
             workers: 2,
             ..node.settings("tunnel")
-        };
+        });
         let (registry, readiness) = (Registry::new(), Readiness::new());
         let (snapshots, receiver) = watch::channel(Arc::new(snapshot));
         let (sender, sockets) = mpsc::channel();
@@ -84,9 +93,13 @@ impl Agent {
 
     /// How many packets the programs counted for a reason.
     pub(crate) fn packets(&self, reason: &str) -> u64 {
-        let series = format!("waypoint_kernel_packets_total{{reason=\"{reason}\"}} ");
+        self.metric(&format!("waypoint_kernel_packets_total{{reason=\"{reason}\"}}"))
+    }
+
+    /// A number out of the metrics.
+    pub(crate) fn metric(&self, series: &str) -> u64 {
         let text = self.registry.encode();
-        let value = text.lines().find_map(|line| line.strip_prefix(&series));
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0, |value| value.trim().parse().expect("a number"))
     }
 

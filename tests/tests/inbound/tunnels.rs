@@ -107,7 +107,7 @@ fn only_enrolled_pods_of_this_node_take_tunnels() {
 }
 
 /// Serves an application in a pod: it says to whom it talks, and then a lot.
-fn serve(pod: &Pod) {
+pub(crate) fn serve(pod: &Pod) {
     let listener = named(&pod.name).run(|| TcpListener::bind(("::", APPLICATION))).unwrap();
     let listener = listener.unwrap();
     thread::spawn(move || {
@@ -124,7 +124,7 @@ fn hello(peer: IpAddr) -> String {
 }
 
 /// Dials a tunnel, and listens until it ends.
-fn ask(from: &Pod, address: IpAddr) -> io::Result<String> {
+pub(crate) fn ask(from: &Pod, address: IpAddr) -> io::Result<String> {
     dial(from, SocketAddr::new(address, TUNNEL_PORT))
 }
 

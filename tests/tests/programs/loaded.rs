@@ -13,6 +13,7 @@ use aya::{
 };
 use waypoint_common::{
     addr::Addr,
+    admission::{Rule, RuleKey, SourceKey},
     counter::{Count, Reason},
     map, program,
     redirect::{
@@ -138,6 +139,21 @@ impl Loaded {
         destinations.insert(key, value, 0).expect("insert");
     }
 
+    /// Says who may connect to an address; the set of those who always may is [`SET`].
+    pub(crate) fn admit(&mut self, address_of_pod: &str, port: u16, mode: u8, flags: u8) {
+        let key = RuleKey::new(Addr::from(address(address_of_pod)), port.to_be());
+        let mut rules: HashMap<_, RuleKey, Rule> = self.map(map::ADMIT).try_into().expect("a hash");
+        rules.insert(key, Rule { mode, flags, pad: [0; 6], set: SET }, 0).expect("insert");
+    }
+
+    /// Puts an address into the set.
+    pub(crate) fn let_in(&mut self, source: &str) {
+        let key = SourceKey { set: SET, addr: Addr::from(address(source)) };
+        let mut sources: HashMap<_, SourceKey, u32> =
+            self.map(map::ADMIT_SRC).try_into().expect("a hash");
+        sources.insert(key, 0, 0).expect("insert");
+    }
+
     /// Listens in a slot for as long as the returned listener lives.
     pub(crate) fn listen(&mut self, slot: u32, any: &str) -> TcpListener {
         let listener = TcpListener::bind((any, 0)).expect("a free port");
@@ -193,6 +209,8 @@ fn address(text: &str) -> IpAddr {
 
 pub(crate) const POD_V4: &str = "10.1.0.2";
 pub(crate) const POD_V6: &str = "fd00:1::2";
+/// The one set of sources.
+const SET: u64 = 7;
 /// The pod's slot.
 pub(crate) const SLOT: u16 = 7;
 /// Test runs come from the loopback interface.

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     addr::Addr,
+    admission::{Rule, RuleKey, SourceKey},
     redirect::{Destination, DestinationKey},
 };
 
@@ -30,6 +31,20 @@ impl Tables for Memory {
 
     fn listens(&self, slot: u32) -> bool {
         self.slots.contains(&slot)
+    }
+}
+
+impl Gate for Memory {
+    fn rule(&self, _: &RuleKey) -> Option<Rule> {
+        None
+    }
+
+    fn is_source(&self, _: &SourceKey) -> bool {
+        false
+    }
+
+    fn is_exempt(&self, _: &Segment) -> bool {
+        false
     }
 }
 

@@ -49,13 +49,13 @@ impl Authority {
         let roots = vec![root.certificate.clone()];
         let root = rcgen::Issuer::from_ca_cert_der(&root.certificate, root.key)?;
         let intermediate = profile::intermediate(trust_domain, &root)?;
-        Self::new(intermediate.key, vec![intermediate.certificate], roots)
+        Self::new(intermediate.key, &[intermediate.certificate], roots)
     }
 
     /// The authority of a key and its chain; `chain` starts with the key's certificate.
     pub(super) fn new(
         key: KeyPair,
-        chain: Vec<CertificateDer<'static>>,
+        chain: &[CertificateDer<'static>],
         roots: Vec<CertificateDer<'static>>,
     ) -> Result<Self, Error> {
         let own = chain.first().ok_or(Malformed::NoCertificate)?;
@@ -133,7 +133,7 @@ impl Authority {
     ) -> Result<Issued, Error> {
         let now = SystemTime::now();
         let left = self.not_after.duration_since(now).map_err(|_| Error::Ended)?;
-        let wish = profile::leaf(names, now, lifetime.min(left))?;
+        let wish = profile::leaf(names, key, now, lifetime.min(left))?;
         let leaf = wish.signed_by(key, &self.signer)?;
         Ok(Issued {
             leaf: leaf.into(),

@@ -111,7 +111,7 @@ impl Client {
         let codec = ProstCodec::<CertificateRequest, CertificateResponse>::default();
         let path = http::uri::PathAndQuery::from_static(PATH);
         let response = grpc.unary(request, path, codec).await;
-        read(response.map_err(|status| refusal(&status))?.into_inner())
+        read(&response.map_err(|status| refusal(&status))?.into_inner())
     }
 
     /// Our token, as it is now.
@@ -145,7 +145,7 @@ impl std::fmt::Debug for Client {
 }
 
 /// Takes a chain apart.
-fn read(response: CertificateResponse) -> Result<Issued, Refusal> {
+fn read(response: &CertificateResponse) -> Result<Issued, Refusal> {
     let invalid = |what: &str, cause: &dyn std::fmt::Display| {
         Refusal::Invalid(format!("{what} of the chain: {cause}"))
     };

@@ -31,6 +31,11 @@ pub(super) fn sha256(bytes: &[u8]) -> Vec<u8> {
     hash.map_or_else(|| bytes.to_vec(), |hash| hash.as_ref().to_vec())
 }
 
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// Bytes that nobody can guess.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], GetRandomFailed> {
     let mut bytes = [0; N];

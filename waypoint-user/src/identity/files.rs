@@ -68,8 +68,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Writes a file that is not there yet, whole or not at all.
 pub(super) fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let tail = crypto::random::<8>().map_err(|_| io::Error::other("no random numbers"))?;
-    let tail: String = tail.iter().map(|byte| format!("{byte:02x}")).collect();
-    let beside = path.with_extension(format!("new-{tail}"));
+    let beside = path.with_extension(format!("new-{}", crypto::hex(&tail)));
     let written = write_new(&beside, content, mode);
     // A link fails where a file is, which a rename would replace.
     let linked = written.and_then(|()| fs::hard_link(&beside, path));

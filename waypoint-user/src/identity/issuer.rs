@@ -21,7 +21,7 @@ pub trait Issuer: Send + Sync + 'static {
 pub struct SigningRequest {
     /// Whose certificate.
     pub identity: Arc<SpiffeId>,
-    /// PKCS #10, as PEM.
+    /// PKCS10, as PEM.
     pub csr: String,
     /// For how long it is wished for.
     pub lifetime: Duration,

@@ -38,7 +38,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lifetime: Duration::from_secs(24 * 3600), tls12: false, crl: None }
+        Self { lifetime: Duration::from_hours(24), tls12: false, crl: None }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the tests of identities share.
 
+mod rotation;
+
 use std::{
     path::{Path, PathBuf},
     process,

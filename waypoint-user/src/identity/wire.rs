@@ -6,7 +6,7 @@ use prost_types::{Struct, Value, value::Kind};
 /// What a client sends.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CertificateRequest {
-    /// PKCS #10, as PEM.
+    /// PKCS10, as PEM.
     #[prost(string, tag = "1")]
     pub(super) csr: String,
     /// In seconds.

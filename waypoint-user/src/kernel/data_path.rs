@@ -16,7 +16,7 @@ use waypoint_common::{
 use super::{
     Error, Progress, Settings,
     agent_netns::AgentNetns,
-    attachment, bpffs, counters, events,
+    attachment, bpffs, bypassing, counters, events,
     flows::Flows,
     inside::Sockets,
     listeners::{self, InSlot, Listeners},
@@ -64,6 +64,7 @@ struct Counts {
     reattached: Arc<AtomicU64>,
     repaired: Arc<AtomicU64>,
     full: Limit,
+    bypassing: bypassing::Totals,
     events: events::Read,
 }
 
@@ -184,6 +185,7 @@ impl Counts {
             reattached: Arc::default(),
             repaired: Arc::default(),
             full: registry.limit("kernel_map_entries"),
+            bypassing: bypassing::Totals::export(registry),
             events: events::Read::export(registry),
         };
         let reattached = Arc::clone(&counts.reattached);

@@ -26,6 +26,10 @@ use crate::{
     select::{self, Capture},
 };
 
+use admission::Admissions;
+
+mod admission;
+
 /// What the kernel should hold.
 #[derive(Debug, Default)]
 pub(super) struct Desired {
@@ -33,6 +37,8 @@ pub(super) struct Desired {
     pub(super) destinations: HashMap<DestinationKey, Destination>,
     /// Pods of this node whose connections are captured.
     pub(super) pods: BTreeMap<ObjectName, Pod>,
+    /// Who may connect to them.
+    pub(super) admissions: Admissions,
 }
 
 /// A pod whose connections are captured.
@@ -56,8 +62,14 @@ impl Desired {
         let destinations = allowed.flat_map(records).collect();
         let here = |workload: &&Arc<Workload>| node.is_none_or(|node| workload.node == node);
         let workloads = snapshot.workloads().values().filter(here);
-        let pods = workloads.filter_map(|w| Some((w.name.clone(), pod(w)?))).collect();
-        Self { destinations, pods }
+        let (mut pods, mut admissions) = (BTreeMap::new(), Admissions::default());
+        for workload in workloads {
+            if let Some(pod) = pod(workload) {
+                pods.insert(workload.name.clone(), pod);
+                admissions.add(workload);
+            }
+        }
+        Self { destinations, pods, admissions }
     }
 }
 

@@ -278,8 +278,13 @@ impl Attached {
 }
 
 /// Hardware addresses, as the record has them.
-fn head([a, b, c, d, e, f, g, h, i, j, k, l]: [u8; 12]) -> [u32; 3] {
-    [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_ne_bytes)
+fn head(bytes: [u8; 12]) -> [u32; 3] {
+    let (words, _) = bytes.as_chunks();
+    let mut head = [0; 3];
+    for (to, from) in head.iter_mut().zip(words) {
+        *to = u32::from_ne_bytes(*from);
+    }
+    head
 }
 
 const ENROLLED: u32 = pod_flag::CLIENT | pod_flag::ANTI_SPOOF | pod_flag::INBOUND;

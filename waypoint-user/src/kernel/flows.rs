@@ -55,7 +55,8 @@ impl Flows {
         let watch = object.program_mut(program::WATCH).ok_or(Error::Object(program::WATCH))?;
         let watch: &mut SockOps = watch.try_into().map_err(&failed)?;
         watch.load().map_err(&failed)?;
-        watch.attach(directory, CgroupAttachMode::AllowMultiple).map_err(&failed)?;
+        // A link always shares its hook; the kernel takes no flag that says so.
+        watch.attach(directory, CgroupAttachMode::Single).map_err(&failed)?;
         Ok(Self { ring: maps::flows(pins)?, _object: object })
     }
 

@@ -90,12 +90,11 @@ impl Sockets {
 /// Does something in a namespace and comes back. It must neither wait nor panic.
 fn within<T>(netns: &Netns, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     HOME.with(|home| {
-        let home = match home.get() {
-            Some(home) => home,
-            None => {
-                let found = Netns::current().map_err(io::Error::other)?;
-                home.get_or_init(|| found)
-            }
+        let home = if let Some(home) = home.get() {
+            home
+        } else {
+            let found = Netns::current().map_err(io::Error::other)?;
+            home.get_or_init(|| found)
         };
         let _back = Back(home);
         setns(netns, CloneFlags::CLONE_NEWNET)?;

@@ -4,10 +4,13 @@
 
 use std::path::PathBuf;
 
-use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SockMap};
+use aya::maps::{
+    Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf, SockMap,
+};
 use waypoint_common::{
     ABI,
     addr::Addr,
+    admission::{Bypass, Rule, RuleKey, SourceKey},
     counter::Count,
     map,
     redirect::{Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, config_flag},
@@ -30,6 +33,32 @@ pub(super) fn pods(pins: &Pins) -> Result<HashMap<MapData, u32, PodOfInterface>,
 /// Interfaces by pod address.
 pub(super) fn interfaces(pins: &Pins) -> Result<HashMap<MapData, Addr, InterfaceOfPod>, Error> {
     hash(pins, map::POD_IF)
+}
+
+/// Which connections to pods are counted or refused.
+pub(super) fn rules(pins: &Pins) -> Result<HashMap<MapData, RuleKey, Rule>, Error> {
+    hash(pins, map::ADMIT)
+}
+
+/// Whose connections are neither.
+pub(super) fn sources(pins: &Pins) -> Result<HashMap<MapData, SourceKey, u32>, Error> {
+    hash(pins, map::ADMIT_SRC)
+}
+
+/// Control groups that may always connect.
+pub(super) fn exempt_cgroups(pins: &Pins) -> Result<HashMap<MapData, u64, u32>, Error> {
+    hash(pins, map::EXEMPT_CG)
+}
+
+/// Addresses of the node, from which its own processes may always connect.
+pub(super) fn exempt_addresses(pins: &Pins) -> Result<HashMap<MapData, Addr, u32>, Error> {
+    hash(pins, map::EXEMPT_SRC)
+}
+
+/// Connections that pass waypoints by.
+pub(super) fn bypassing(pins: &Pins) -> Result<PerCpuHashMap<MapData, Bypass, u64>, Error> {
+    let map = open(pins, map::BYPASSING)?;
+    Map::PerCpuLruHashMap(map).try_into().map_err(Error::map(map::BYPASSING))
 }
 
 /// Listener slots.
@@ -92,8 +121,17 @@ impl Configuration {
 
     /// Lets new connections pass the agent by, or not.
     pub(super) fn bypass(&mut self, bypass: bool) -> Result<(), Error> {
-        let others = self.written.flags & !config_flag::BYPASS;
-        let flags = if bypass { others | config_flag::BYPASS } else { others };
+        self.set_flag(config_flag::BYPASS, bypass)
+    }
+
+    /// Says whether the kubelet is known by its control group.
+    pub(super) fn knows_cgroups(&mut self, known: bool) -> Result<(), Error> {
+        self.set_flag(config_flag::KNOWS_CGROUPS, known)
+    }
+
+    fn set_flag(&mut self, flag: u32, is_set: bool) -> Result<(), Error> {
+        let others = self.written.flags & !flag;
+        let flags = if is_set { others | flag } else { others };
         self.write(Config { flags, ..self.written })
     }
 

@@ -64,6 +64,14 @@ where
         if missing == 0 { Ok(()) } else { Err(Error::Full { name: self.name, missing }) }
     }
 
+    /// Inserts what is new or different and deletes nothing.
+    pub(super) fn add(&mut self, wanted: &HashMap<K, V>) -> Result<(), Error> {
+        match self.insert_new(wanted)? {
+            0 => Ok(()),
+            missing => Err(Error::Full { name: self.name, missing }),
+        }
+    }
+
     /// Inserts what is new or different, and says how many entries did not fit.
     fn insert_new(&mut self, wanted: &HashMap<K, V>) -> Result<usize, Error> {
         let mut waiting = 0;

@@ -17,23 +17,28 @@ pub(super) fn load(pins: &Pins) -> Result<Ebpf, Error> {
     Ok(loader.load(BYTES)?)
 }
 
-/// Maps that outlive the process.
-const PINNED: [&str; 8] = [
-    map::CFG,
-    map::WP_DST,
-    map::IF_POD,
-    map::POD_IF,
-    map::LSN,
-    map::STATS,
-    map::EVENTS,
-    map::FLOWS,
-];
-
 /// What tells this object from every other (FNV-1a, 64 bits).
 pub(super) fn fingerprint() -> u64 {
     BYTES.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+/// Maps that outlive the process.
+const PINNED: [&str; 13] = [
+    map::CFG,
+    map::WP_DST,
+    map::IF_POD,
+    map::POD_IF,
+    map::LSN,
+    map::ADMIT,
+    map::ADMIT_SRC,
+    map::EXEMPT_CG,
+    map::EXEMPT_SRC,
+    map::BYPASSING,
+    map::STATS,
+    map::EVENTS,
+    map::FLOWS,
+];
 
 static BYTES: &[u8] = include_bytes_aligned!(env!("WAYPOINT_EBPF_OBJECT"));

@@ -16,6 +16,15 @@ pub(super) type Attached = Arc<AuthorizationPolicy>;
 /// The policies of connections addressed to a Service.
 pub(super) fn of_service(snapshot: &Snapshot, service: &Service) -> Vec<Attached> {
     let Some(waypoint) = service.binding.waypoint() else { return Vec::new() };
+    through(snapshot, waypoint, service)
+}
+
+/// The policies of connections addressed to a Service that this waypoint takes.
+pub(super) fn through(
+    snapshot: &Snapshot,
+    waypoint: &ObjectName,
+    service: &Service,
+) -> Vec<Attached> {
     let own = [PolicyTarget::Service(service.name.clone())];
     behind(snapshot, waypoint, &service.name.namespace, &own)
 }

@@ -107,12 +107,13 @@ impl Flow {
         self.meter().opened();
         let failure = tokio::select! {
             biased;
+            // This comes first, because what it knows of may look like a reset from here.
+            failure = broken => Some(failure),
             ended = copy_both(&mut client, &mut upstream, Bytes::new(), &self) => match ended {
                 Ended::Both => None,
                 Ended::ClientReset => Some(Failure::ClientReset),
                 Ended::UpstreamReset => Some(Failure::DestinationReset),
             },
-            failure = broken => Some(failure),
         };
         if failure.is_some() {
             client.reset_on_drop();

@@ -13,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     hbone,
-    identity::{Credentials, TlsPeer},
+    identity::TlsPeer,
     mesh::{snapshot::Snapshot, spiffe::SpiffeId, workload::Workload},
     telemetry::task,
 };
 
 use self::deliver::deliver;
 use super::{
-    Duty, accept::canonical, failure::Failure, flow::broken, limits::TUNNEL_TIMEOUT, socket,
-    socket::reset_on_drop, worker::Worker,
+    Duty, accept::canonical, failure::Failure, flow::broken, limits::TUNNEL_TIMEOUT, proof, socket,
+    socket::reset_on_drop, terminate::revoked, worker::Worker,
 };
 
 mod claim;
@@ -87,7 +87,7 @@ async fn serve(
         pod: Arc::clone(&pod),
         remote,
         local,
-        identity: peer.identity,
+        identity: Arc::clone(&peer.identity),
         cut: cut.clone(),
     };
     let line = Rc::new(line);
@@ -99,10 +99,14 @@ async fn serve(
     let gone =
         broken(&worker, |view| (!is_same(&pod, view.snapshot())).then_some(Failure::PodGone));
     tokio::select! {
+        biased;
+        _ = gone => cut.cancel(),
+        () = revoked(&worker, &peer) => {
+            tracing::info!(%remote, identity = %peer.identity, "a peer was revoked and is cut");
+        }
         ended = serving => if let Err(cause) = ended {
             tracing::debug!(%remote, %cause, "a connection of hbone broke");
         },
-        _ = gone => cut.cancel(),
     }
 }
 
@@ -112,16 +116,8 @@ async fn secure(
     pod: &Workload,
     stream: TcpStream,
 ) -> Result<(impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + use<>, TlsPeer), Failure> {
-    let credentials = credentials(worker, pod).await?;
+    let credentials = proof::of(worker, pod).await?;
     Ok(hbone::tls::accept(stream, &credentials).await?)
-}
-
-/// What proves a pod's identity.
-async fn credentials(worker: &Worker, pod: &Workload) -> Result<Arc<Credentials>, Failure> {
-    let missing = || Failure::Identity("no identities".to_owned());
-    let identities = worker.identities.as_ref().ok_or_else(missing)?;
-    let credentials = identities.credentials(&pod.identity).await;
-    credentials.map_err(|cause| Failure::Identity(cause.to_string()))
 }
 
 /// Whether a pod is still the one that it was, with the identity that it had.

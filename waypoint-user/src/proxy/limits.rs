@@ -54,6 +54,12 @@ pub const IDLE_MAX: usize = 1024;
 /// How long a connection to an endpoint may be idle; then it is closed.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
+/// How long a connection of a pod waits for the pod's certificate; then it is closed.
+pub const CERTIFICATE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it looks whether the certificate is there, when it was refused before.
+pub const CERTIFICATE_PAUSE: Duration = Duration::from_millis(50);
+
 /// Pods of a waypoint that are tried for one connection before it is refused.
 pub const INSTANCES_TRIED_MAX: usize = 3;
 

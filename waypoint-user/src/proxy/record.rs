@@ -136,6 +136,7 @@ impl Drop for Record {
 /// Notes who asks and what is asked for.
 pub(super) fn describe(entry: &mut Entry, peer: &Peer, target: Option<&Target>) {
     entry.source_workload = peer.workload.as_ref().map(|workload| workload.name.to_string());
+    entry.source_principal.clone_from(&peer.identity);
     if let Some(target) = target {
         entry.waypoint = Some(target.waypoint.clone());
         if let Destination::Service(service, _) = &target.destination {

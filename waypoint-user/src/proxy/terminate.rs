@@ -147,7 +147,7 @@ async fn serve_peer(worker: Rc<Worker>, (stream, remote): (TcpStream, SocketAddr
 }
 
 /// Waits until a peer's certificate is revoked.
-async fn revoked(worker: &Worker, peer: &TlsPeer) {
+pub(super) async fn revoked(worker: &Worker, peer: &TlsPeer) {
     let Some(identities) = &worker.identities else { return std::future::pending().await };
     let mut revocations = identities.revocations();
     while !revocations.is_revoked(peer) {

@@ -38,6 +38,8 @@ mod cluster;
 pub(super) struct View {
     snapshot: Arc<Snapshot>,
     loads: Rc<Loads>,
+    /// The waypoint that this process is, if it is one.
+    own: Option<ObjectName>,
     targets: RefCell<HashMap<Key, Rc<Target>>>,
     clusters: RefCell<HashMap<ObjectName, Vec<Rc<Cluster>>>>,
     tables: RefCell<HashMap<(ObjectName, u16), Compiled>>,
@@ -77,11 +79,17 @@ impl View {
         Self {
             snapshot,
             loads: Rc::clone(loads),
+            own: before.and_then(|view| view.own.clone()),
             targets: RefCell::default(),
             clusters: RefCell::default(),
             tables: RefCell::new(tables),
             guards: RefCell::default(),
         }
+    }
+
+    /// The same view, and all that follow it, of a process that is this waypoint.
+    pub(super) fn of_waypoint(self, own: Option<ObjectName>) -> Self {
+        Self { own, ..self }
     }
 
     /// The Snapshot.
@@ -172,9 +180,17 @@ impl View {
 
     fn service_target(&self, service: &Arc<Service>, port: u16) -> Option<Target> {
         let domain = &self.snapshot.settings().cluster_domain;
+        let first = waypoint(&service.binding)?;
+        let second = service.canary.as_ref().map(|canary| &canary.waypoint);
+        // The second waypoint of a Service is not bound by the policies of the first.
+        let (waypoint, policies) = match second.filter(|second| self.own.as_ref() == Some(*second))
+        {
+            Some(own) => (own.to_string(), Policies::for_canary(&self.snapshot, service)),
+            None => (first, Policies::for_service(&self.snapshot, service)),
+        };
         Some(Target {
-            waypoint: waypoint(&service.binding)?,
-            policies: Policies::for_service(&self.snapshot, service),
+            waypoint,
+            policies,
             table: self.table(service, port),
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
             labels: Rc::new(ServiceLabels::of(service, domain)),

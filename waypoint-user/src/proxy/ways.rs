@@ -59,8 +59,8 @@ impl Ways {
         if all.len() >= WAYS_MAX {
             all.clear();
         }
-        let _workload = Arc::clone(workload);
-        all.insert(question, Remembered { way: way.clone(), _workload });
+        let remembered = Remembered { way: way.clone(), _workload: Arc::clone(workload) };
+        all.insert(question, remembered);
         way
     }
 

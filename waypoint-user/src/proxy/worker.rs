@@ -117,7 +117,12 @@ impl Worker {
         let Equipment { settings, mut snapshots, origins, network, identities, .. } = equipment;
         let Equipment { hbone, telemetry, drain, .. } = equipment;
         let loads = Rc::default();
+        let own = match &settings.duty {
+            Duty::Waypoint(own) => Some(own.clone()),
+            Duty::Everything | Duty::Node(_) => None,
+        };
         let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
+        let view = view.of_waypoint(own);
         Self {
             settings,
             origins,

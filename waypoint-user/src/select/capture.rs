@@ -27,13 +27,13 @@ pub enum Capture<'s> {
 
 /// For connections to a Service's addresses.
 pub fn captures_service<'s>(snapshot: &Snapshot, service: &'s Arc<Service>) -> Capture<'s> {
-    capture(for_service(service), is_mesh(snapshot))
+    capture(&for_service(service), is_mesh(snapshot))
 }
 
 /// For connections to a workload's addresses: in the whole mesh those that take a tunnel.
 pub fn captures_workload<'s>(snapshot: &Snapshot, workload: &'s Arc<Workload>) -> Capture<'s> {
     let tunnel = is_mesh(snapshot) && takes_tunnels(workload);
-    capture(for_workload(workload), tunnel)
+    capture(&for_workload(workload), tunnel)
 }
 
 /// Whether a tunnel can end at the workload's own agent. Instances of waypoints are asked for what
@@ -43,7 +43,7 @@ pub(super) fn takes_tunnels(workload: &Workload) -> bool {
 }
 
 /// What a choice means; `anyway` also captures what no waypoint takes.
-fn capture(choice: Choice<'_>, anyway: bool) -> Capture<'_> {
+fn capture<'s>(choice: &Choice<'s>, anyway: bool) -> Capture<'s> {
     match choice {
         Choice::Waypoint { waypoint, .. } => Capture::Yes(Some(waypoint)),
         Choice::Refuse(refusal) => Capture::Refuse(refusal),

@@ -9,8 +9,12 @@ use std::{
 };
 
 use crate::mesh::{
-    binding::Binding, object::ObjectName, service::Service, snapshot::Snapshot,
-    waypoint::InboundBinding, workload::Workload,
+    binding::Binding,
+    object::ObjectName,
+    service::{Endpoint, Service},
+    snapshot::Snapshot,
+    waypoint::InboundBinding,
+    workload::Workload,
 };
 
 use super::{balance::is_same_family, choose::Target};
@@ -92,16 +96,13 @@ pub fn bound_to<'s>(
             (snapshot.service_of_vip(address.ip()), address)
         }
     };
-    let target = match service {
-        Some(service) => {
-            let takes = is_bound(service, waypoint) && service.port(destination.port()).is_some();
-            takes.then_some(Target::Service(service))?
-        }
-        None => {
-            let workload = snapshot.workload_of_address(destination.ip())?;
-            let takes = workload.binding.waypoint() == Some(waypoint);
-            takes.then_some(Target::Workload(workload))?
-        }
+    let target = if let Some(service) = service {
+        let takes = is_bound(service, waypoint) && service.port(destination.port()).is_some();
+        takes.then_some(Target::Service(service))?
+    } else {
+        let workload = snapshot.workload_of_address(destination.ip())?;
+        let takes = workload.binding.waypoint() == Some(waypoint);
+        takes.then_some(Target::Workload(workload))?
     };
     Some(Bound { target, destination })
 }
@@ -169,9 +170,8 @@ fn as_endpoint<'s>(
     port: u16,
     dialled: Option<IpAddr>,
 ) -> Inbound<'s> {
-    let mut own = service.endpoints.iter();
-    let own: Vec<_> =
-        own.by_ref().filter(|one| one.workload.as_ref() == Some(&workload.name)).collect();
+    let is_own = |one: &&Endpoint| one.workload.as_ref() == Some(&workload.name);
+    let own: Vec<&Endpoint> = service.endpoints.iter().filter(is_own).collect();
     if own.is_empty() {
         return Inbound::NotHere;
     }

@@ -57,8 +57,19 @@ impl Registry {
         label: &'static str,
         read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
     ) {
-        let read = Box::new(read);
-        self.register_source(Source::counters(name, help, label, read), name);
+        let read = move || of_one_label(read());
+        self.register_source(Source::counters(name, help, &[label], Box::new(read)), name);
+    }
+
+    /// The same with several labels, whose values come in their order.
+    pub fn labelled_counter_source(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &'static [&'static str],
+        read: impl Fn() -> Vec<(Vec<String>, u64)> + Send + Sync + 'static,
+    ) {
+        self.register_source(Source::counters(name, help, labels, Box::new(read)), name);
     }
 
     /// Exports gauges that are kept elsewhere: `read` gives label values and numbers.
@@ -69,8 +80,8 @@ impl Registry {
         label: &'static str,
         read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
     ) {
-        let read = Box::new(read);
-        self.register_source(Source::gauges(name, help, label, read), name);
+        let read = move || of_one_label(read());
+        self.register_source(Source::gauges(name, help, &[label], Box::new(read)), name);
     }
 
     /// The counter of hits of a limit, shown from zero.
@@ -112,6 +123,11 @@ impl Limit {
             counter.inc();
         }
     }
+}
+
+/// Numbers with the value of their one label, as those of several have them.
+fn of_one_label(numbers: Vec<(String, u64)>) -> Vec<(Vec<String>, u64)> {
+    numbers.into_iter().map(|(value, number)| (vec![value], number)).collect()
 }
 
 /// Registers a collector; see [`Registry::register_source`].

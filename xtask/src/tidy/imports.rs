@@ -155,7 +155,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("serde", &["sync", "identity", "telemetry", "cli"]),
     ("serde_json", &["sync", "identity", "kernel", "telemetry", "cli", "roles"]),
     ("serde_saphyr", &["sync", "cli"]),
-    ("socket2", &["hbone", "kernel", "proxy"]),
+    ("socket2", &["hbone", "kernel", "proxy", "roles"]),
     (
         "thiserror",
         &["mesh", "sync", "identity", "hbone", "kernel", "telemetry", "proxy", "cli", "roles"],

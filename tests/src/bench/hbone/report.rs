@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::Error;
 use serde_json::{Value, json};
 
 use super::{
@@ -18,6 +19,7 @@ pub struct Report {
     outcomes: Vec<(Work, Subject, Outcome)>,
     idle: Vec<(Subject, f64)>,
     ways: Vec<(Way, usize, Outcome)>,
+    failures: Vec<String>,
 }
 
 /// A figure of an outcome.
@@ -35,6 +37,16 @@ impl Report {
     /// Takes one round of a way between two nodes, with so many clients.
     pub(super) fn way(&mut self, way: Way, clients: usize, outcome: Outcome) {
         self.ways.push((way, clients, outcome));
+    }
+
+    /// Takes the reason why a row is not there, if there is one.
+    pub(super) fn failed(&mut self, row: &str, why: Option<Error>) {
+        self.failures.extend(why.map(|error| format!("{row}: {error:#}")));
+    }
+
+    /// Why rows are missing.
+    pub fn failures(&self) -> &[String] {
+        &self.failures
     }
 
     /// The median of the rounds.
@@ -98,6 +110,16 @@ impl Report {
 }
 
 impl Report {
+    fn fmt_works(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.outcomes.is_empty() {
+            return Ok(());
+        }
+        let titles = "| work | ours | Envoy | ratio | goal | p50 µs | p99 µs | requests/s |";
+        writeln!(out, "CPU µs per request; p50, p99 and rate: ours / Envoy\n\n{titles}")?;
+        writeln!(out, "|---|---|---|---|---|---|---|---|")?;
+        Work::ALL.iter().try_for_each(|work| self.row(*work, out))
+    }
+
     fn fmt_ways(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ways.is_empty() {
             return Ok(());
@@ -119,12 +141,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles = "| work | ours | Envoy | ratio | goal | p50 µs | p99 µs | requests/s |";
-        writeln!(out, "CPU µs per request; p50, p99 and rate: ours / Envoy\n\n{titles}")?;
-        writeln!(out, "|---|---|---|---|---|---|---|---|")?;
-        for work in Work::ALL {
-            self.row(*work, out)?;
-        }
+        self.fmt_works(out)?;
         let (ours, envoy) = (self.idle_of(Subject::Ours), self.idle_of(Subject::Envoy));
         if ours.is_some() || envoy.is_some() {
             let ratio = shown(ratio(ours, envoy), 2);

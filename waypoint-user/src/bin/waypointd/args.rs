@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod agent;
 mod authority;
 mod controller;
 mod log;
@@ -11,7 +12,7 @@ mod standalone;
 mod token;
 
 pub(crate) use self::{
-    authority::Authority, controller::Controller, log::Log, node::Node, proxy::Proxy,
+    agent::Agent, authority::Authority, controller::Controller, log::Log, node::Node, proxy::Proxy,
     standalone::Standalone, token::Token,
 };
 
@@ -27,6 +28,9 @@ pub(crate) struct Command {
 pub(crate) enum Role {
     /// Everything in one process on one Linux host, from manifests in a directory.
     Standalone(Box<Standalone>),
+    /// A node's agent: carries what its pods open to waypoints and other nodes, and delivers what
+    /// arrives for them.
+    Agent(Box<Agent>),
     /// A waypoint in a pod of its own: HBONE in; HBONE or plain TCP to the endpoints.
     Proxy(Box<Proxy>),
     /// The control plane of a mesh: for now its certificate authority.

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use waypoint_user::{
     kernel,
-    roles::{controller, proxy, standalone, token},
+    roles::{agent, controller, proxy, standalone, token},
     telemetry::task,
 };
 
@@ -24,6 +24,12 @@ fn main() -> Result<()> {
             let level = arguments.log.start()?;
             let config = arguments.into_config();
             run(1, |shutdown| async { Ok(standalone::run(config, level, shutdown).await?) })
+        }
+        Role::Agent(arguments) => {
+            let level = arguments.log.start()?;
+            let issuer = arguments.authority.client()?;
+            let config = arguments.into_config();
+            run(1, |shutdown| async { Ok(agent::run(config, issuer, level, shutdown).await?) })
         }
         Role::Proxy(arguments) => {
             let level = arguments.log.start()?;

@@ -21,16 +21,16 @@ use super::named;
 pub(super) fn table(snapshot: &Snapshot) -> Table<4> {
     let mut table = Table::new(["DESTINATION", "WAYPOINT", "WITHOUT IT", "CAPTURED"]);
     for row in rows(snapshot) {
-        let mut waypoint = match (row.waypoint, row.refused) {
-            (Some(waypoint), _) => waypoint.to_string(),
+        let waypoint = match (row.waypoint, row.refused) {
+            (Some(waypoint), _) => match row.canary {
+                Some(canary) => format!("{waypoint}, {}% {}", canary.weight, canary.waypoint),
+                None => waypoint.to_string(),
+            },
             (None, Some(refusal)) => {
                 format!("none ({}: {})", refusal.reason.as_str(), refusal.waypoint)
             }
             (None, None) => "none".to_owned(),
         };
-        if let Some(canary) = row.canary {
-            waypoint.push_str(&format!(", {}% {}", canary.weight, canary.waypoint));
-        }
         let object = row.object.to_string();
         table.row([object, waypoint, row.without.to_owned(), row.captured.to_owned()]);
     }

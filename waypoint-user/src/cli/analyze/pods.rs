@@ -1,4 +1,8 @@
 //! What is asked of connections to each pod, whichever way they come.
+//!
+//! Only of enrolled pods is anything asked, as the others have no agent that would ask.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -6,7 +10,7 @@ use crate::{
     cli::Table,
     mesh::{
         snapshot::Snapshot,
-        workload::{Admission, MutualTls, Workload},
+        workload::{Admission, Enrolment, MutualTls, Workload},
     },
     policy::Policies,
 };
@@ -46,7 +50,8 @@ struct Row<'s> {
 }
 
 fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
-    snapshot.workloads().values().filter_map(|workload| {
+    let enrolled = |workload: &&Arc<Workload>| workload.enrolment == Enrolment::Enrolled;
+    snapshot.workloads().values().filter(enrolled).filter_map(|workload| {
         let policies = Policies::names_at_destination(snapshot, workload);
         let policies: Vec<_> = policies.iter().map(ToString::to_string).collect();
         let asked = !policies.is_empty()
@@ -56,17 +61,16 @@ fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
     })
 }
 
-/// `strict from 10.1.0.8, not 15020`.
+/// `strict, from 10.1.0.8, not on 15020`.
 fn admission(admission: &Admission) -> String {
-    let mut text = admission.mode.as_str().to_owned();
-    for (word, list) in
-        [("from", joined(&admission.sources)), ("not on", joined(&admission.exempt_ports))]
-    {
-        if !list.is_empty() {
-            text.push_str(&format!(", {word} {list}"));
-        }
+    let mut parts = vec![admission.mode.as_str().to_owned()];
+    if !admission.sources.is_empty() {
+        parts.push(format!("from {}", joined(&admission.sources)));
     }
-    text
+    if !admission.exempt_ports.is_empty() {
+        parts.push(format!("not on {}", joined(&admission.exempt_ports)));
+    }
+    parts.join(", ")
 }
 
 /// `STRICT but for 8080`.

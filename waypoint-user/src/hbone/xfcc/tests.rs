@@ -23,7 +23,10 @@ fn quotes_hide_separators() {
     let elements = parse(text).unwrap();
     assert_eq!(elements.len(), 1);
     assert_eq!(elements[0].subject.as_deref(), Some(r#"O="x, y";z"#));
-    assert_eq!((&elements[0].uri[..], &elements[0].dns[..]), (&["a,b".into()][..], &["c".into(), "d".into()][..]));
+    assert_eq!(
+        (&elements[0].uri[..], &elements[0].dns[..]),
+        (&["a,b".into()][..], &["c".into(), "d".into()][..])
+    );
 }
 
 #[test]

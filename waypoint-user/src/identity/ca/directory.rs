@@ -152,6 +152,7 @@ fn make_missing(path: &Path, trust_domain: &str) -> Result<(), Error> {
         put(CA_CERT, &certificate::to_pem(&intermediate.certificate), CERTIFICATE_MODE)?;
         tracing::info!(path = %path.display(), "made an intermediate");
     }
+    TokenKey::open(path, trust_domain)?;
     Ok(())
 }
 
@@ -184,7 +185,7 @@ fn load(path: &Path, trust_domain: &str) -> Result<Contents, Error> {
             true
         }
     });
-    let authority = Authority::new(key, chain, roots);
+    let authority = Authority::new(key, &chain, roots);
     let authority = authority.map_err(|cause| Error::file(&ca_cert, &cause))?;
     prove(&authority, trust_domain).map_err(|cause| Error::file(&ca_cert, &cause))?;
     let tokens = TokenKey::open(path, trust_domain)?;

@@ -7,7 +7,7 @@ use std::{
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
 
@@ -31,8 +31,10 @@ pub(super) enum Names<'a> {
 
 /// A new root.
 pub(super) fn root(trust_domain: &str) -> Result<Signing, Error> {
-    let params = authority("Waypoint root", trust_domain, BasicConstraints::Unconstrained, ROOT)?;
+    let mut params =
+        authority("Waypoint root", trust_domain, BasicConstraints::Unconstrained, ROOT)?;
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    params.key_identifier_method = identifier(&key);
     let certificate = params.self_signed(&key)?.into();
     Ok(Signing { certificate, key })
 }
@@ -46,6 +48,7 @@ pub(super) fn intermediate(
     let mut params = authority("Waypoint intermediate", trust_domain, leaves_only, INTERMEDIATE)?;
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    params.key_identifier_method = identifier(&key);
     let certificate = params.signed_by(&key, root)?.into();
     Ok(Signing { certificate, key })
 }
@@ -61,7 +64,7 @@ fn authority(
     let mut params = dated(SystemTime::now(), lifetime)?;
     params.distinguished_name.push(DnType::OrganizationName, trust_domain);
     // Two authorities of one trust domain must be told apart by name.
-    let tail: String = serial.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let tail = crypto::hex(serial.get(..4).unwrap_or_default());
     params.distinguished_name.push(DnType::CommonName, format!("{name} {tail}"));
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     params.is_ca = IsCa::Ca(constraints);
@@ -72,12 +75,14 @@ fn authority(
 /// A leaf, whose subject is empty, so that its alternative names are critical.
 pub(super) fn leaf(
     names: &Names<'_>,
+    key: &impl PublicKeyData,
     now: SystemTime,
     lifetime: Duration,
 ) -> Result<CertificateParams, Error> {
     let mut params = dated(now, lifetime)?;
     params.serial_number = Some(SerialNumber::from_slice(&serial()?));
     params.subject_alt_names = names.alternative()?;
+    params.key_identifier_method = identifier(key);
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -91,9 +96,7 @@ pub(super) fn leaf(
 impl Names<'_> {
     fn alternative(&self) -> Result<Vec<SanType>, Error> {
         match self {
-            Self::Workload(identity) => {
-                Ok(vec![SanType::URI(identity.to_string().try_into().map_err(rcgen::Error::from)?)])
-            }
+            Self::Workload(identity) => Ok(vec![SanType::URI(identity.to_string().try_into()?)]),
             Self::Service(names) => names.iter().map(|name| host(name)).collect(),
         }
     }
@@ -103,8 +106,15 @@ impl Names<'_> {
 fn host(name: &str) -> Result<SanType, Error> {
     match name.parse::<IpAddr>() {
         Ok(address) => Ok(SanType::IpAddress(address)),
-        Err(_) => Ok(SanType::DnsName(name.try_into().map_err(rcgen::Error::from)?)),
+        Err(_) => Ok(SanType::DnsName(name.try_into()?)),
     }
+}
+
+/// What names a key: the first 160 bits of its SHA-256 (RFC 7093, method 1).
+fn identifier(key: &impl PublicKeyData) -> KeyIdMethod {
+    let mut digest = crypto::sha256(key.der_bytes());
+    digest.truncate(20);
+    KeyIdMethod::PreSpecified(digest)
 }
 
 /// A certificate without names that holds from a little before now, as clocks differ.
@@ -129,13 +139,13 @@ fn serial() -> Result<[u8; 16], Error> {
 }
 
 /// How long a certificate holds that only tries the authority.
-pub(super) const PROBE: Duration = Duration::from_secs(60);
+pub(super) const PROBE: Duration = Duration::from_mins(1);
 
 /// How long a root holds.
-const ROOT: Duration = Duration::from_secs(3650 * 24 * 3600);
+const ROOT: Duration = Duration::from_hours(3650 * 24);
 
 /// How long an intermediate holds.
-const INTERMEDIATE: Duration = Duration::from_secs(1825 * 24 * 3600);
+const INTERMEDIATE: Duration = Duration::from_hours(1825 * 24);
 
 /// How far back a certificate starts, or a tenth of its life if that is shorter.
-const BACKDATED_MAX: Duration = Duration::from_secs(120);
+const BACKDATED_MAX: Duration = Duration::from_mins(2);

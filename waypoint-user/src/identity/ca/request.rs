@@ -1,4 +1,4 @@
-//! Checking requests for certificates (PKCS #10).
+//! Checking requests for certificates (PKCS10).
 
 use rcgen::SubjectPublicKeyInfo;
 use rustls::pki_types::{CertificateSigningRequestDer, pem::PemObject};
@@ -61,7 +61,7 @@ fn only_name(request: &X509CertificationRequest<'_>) -> Result<String, Error> {
 pub(super) enum Error {
     #[error("the request is no PEM: {0}")]
     Pem(String),
-    #[error("the request is no PKCS #10")]
+    #[error("the request is no PKCS10")]
     Encoding,
     #[error("the request's key is not of P-256")]
     Key,

@@ -22,7 +22,7 @@ fn pem(bytes: u8) -> String {
 
 #[test]
 fn chains_are_taken_apart_in_each_form_that_authorities_send() {
-    let read = |chain: &[String]| read(CertificateResponse { cert_chain: chain.to_vec() });
+    let read = |chain: &[String]| read(&CertificateResponse { cert_chain: chain.to_vec() });
     let ours = read(&[pem(1), pem(2), pem(3) + &pem(4)]).unwrap();
     assert_eq!((ours.leaf.to_vec(), ours.intermediates.len(), ours.roots.len()), (vec![1], 1, 2));
     let self_signed = read(&[pem(1), pem(2)]).unwrap();

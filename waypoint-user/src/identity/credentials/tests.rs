@@ -14,7 +14,7 @@ fn identity(account: &str) -> Arc<SpiffeId> {
 }
 
 fn day() -> Duration {
-    Duration::from_secs(24 * 3600)
+    Duration::from_hours(24)
 }
 
 fn credentials(authority: &Authority, account: &str) -> Credentials {

@@ -113,7 +113,7 @@ async fn a_serial_number_of_another_issuer_revokes_nobody() {
     directory::follow(theirs.path(), "cluster.local", shutdown.clone()).unwrap();
     let contents = Arc::clone(&ca.contents.borrow());
     let key = crate::identity::issuer::FreshKey::generate().unwrap();
-    let lifetime = Duration::from_secs(60);
+    let lifetime = Duration::from_mins(1);
     let issued = contents.authority.issue_to(&key, &identity("web"), lifetime).unwrap();
     let peer = TlsPeer::of(Some(&[issued.leaf])).unwrap();
     let (sender, revocations) = Revocations::new();

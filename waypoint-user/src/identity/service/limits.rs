@@ -63,3 +63,6 @@ impl Limits {
 fn place(places: &Arc<Semaphore>, hit: &Limit) -> Option<OwnedSemaphorePermit> {
     Arc::clone(places).try_acquire_owned().inspect_err(|_| hit.hit()).ok()
 }
+
+#[cfg(test)]
+mod tests;

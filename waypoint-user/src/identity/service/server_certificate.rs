@@ -83,4 +83,4 @@ fn configure(
 }
 
 /// How long the service's certificate holds.
-const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const LIFETIME: Duration = Duration::from_hours(24);

@@ -50,7 +50,7 @@ async fn lab(name: &str) -> Lab {
     let settings = Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         names: vec!["ca.test".to_owned()],
-        lifetime_max: Duration::from_secs(3600),
+        lifetime_max: Duration::from_hours(1),
     };
     let access: (Arc<dyn Authenticate>, Arc<dyn Authorise>) =
         (Arc::new(authenticate), Arc::new(authorise));
@@ -62,7 +62,7 @@ async fn lab(name: &str) -> Lab {
 impl Lab {
     /// A client with the token of this caller.
     fn client(&self, caller: &Caller) -> Client {
-        let token = self.contents.borrow().tokens.sign(caller, Duration::from_secs(60)).unwrap();
+        let token = self.contents.borrow().tokens.sign(caller, Duration::from_mins(1)).unwrap();
         fs::write(self.scratch.path().join("token"), token + "\n").unwrap();
         Client::new(self.settings()).unwrap()
     }
@@ -84,7 +84,7 @@ fn node(name: &str) -> Caller {
 
 fn wish(account: &str) -> SigningRequest {
     let csr = FreshKey::generate().unwrap().request(&identity(account)).unwrap();
-    SigningRequest { identity: identity(account), csr, lifetime: Duration::from_secs(600) }
+    SigningRequest { identity: identity(account), csr, lifetime: Duration::from_mins(10) }
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn the_chain_is_leaf_intermediate_root() {
     assert_eq!(issued.intermediates.len(), 1);
     let validity = crate::identity::certificate::Validity::of(&issued.leaf).unwrap();
     let length = validity.not_after.duration_since(validity.not_before).unwrap();
-    let asked = Duration::from_secs(600);
+    let asked = Duration::from_mins(10);
     assert!(length >= asked && length < asked + Duration::from_secs(121), "{length:?}");
 }
 
@@ -127,7 +127,7 @@ async fn a_life_that_is_too_long_is_cut() {
     let issued = lab.client(&node("one")).issue(long).await.unwrap();
     let validity = crate::identity::certificate::Validity::of(&issued.leaf).unwrap();
     let left = validity.not_after.duration_since(std::time::SystemTime::now()).unwrap();
-    assert!(left <= Duration::from_secs(3600), "{left:?}");
+    assert!(left <= Duration::from_hours(1), "{left:?}");
 }
 
 #[tokio::test]
@@ -235,17 +235,19 @@ async fn a_client_connects_again_after_the_service_was_away() {
     let settings = Settings {
         listen: lab.serving.address,
         names: Vec::new(),
-        lifetime_max: Duration::from_secs(3600),
+        lifetime_max: Duration::from_hours(1),
     };
-    struct Anybody;
-    impl Authorise for Anybody {
-        fn authorise(&self, _: &Caller, _: &SpiffeId) -> Result<(), String> {
-            Ok(())
-        }
-    }
     let access: (Arc<dyn Authenticate>, Arc<dyn Authorise>) =
         (Arc::new(FileTokens::new(lab.contents.clone())), Arc::new(Anybody));
     let end = CancellationToken::new();
     serve(settings, lab.contents.clone(), access, &Registry::new(), end).await.unwrap();
     client.issue(wish("web")).await.unwrap();
+}
+
+struct Anybody;
+
+impl Authorise for Anybody {
+    fn authorise(&self, _: &Caller, _: &SpiffeId) -> Result<(), String> {
+        Ok(())
+    }
 }

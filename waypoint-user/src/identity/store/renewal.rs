@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
+    future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
@@ -125,15 +126,12 @@ impl Renewal {
         loop {
             self.start_due();
             let shared = Arc::clone(&self.shared);
-            let next = if self.under_way.len() < REQUESTS_MAX {
-                shared.entries().next_due()
-            } else {
-                None
-            };
+            let full = self.under_way.len() >= REQUESTS_MAX;
+            let next = if full { None } else { shared.entries().next_due() };
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = shared.wake.notified() => {}
-                () = async { sleep_until(next.unwrap_or_else(Instant::now)).await }, if next.is_some() => {}
+                () = until(next) => {}
                 Some(answer) = self.under_way.next() => self.take(answer),
             }
         }
@@ -176,6 +174,14 @@ impl Renewal {
         } else {
             held.remove(&identity);
         }
+    }
+}
+
+/// Waits for a time, or forever.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 

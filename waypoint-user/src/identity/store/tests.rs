@@ -68,7 +68,7 @@ fn start(probe: &Arc<Probe>, lifetime: Duration) -> (Identities, Registry, Cance
     (identities, registry, shutdown)
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test]
 async fn many_who_wait_for_one_identity_make_one_request() {

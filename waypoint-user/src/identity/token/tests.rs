@@ -1,7 +1,7 @@
 use super::*;
 use crate::identity::tests::Scratch;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn key(scratch: &Scratch) -> TokenKey {
     TokenKey::open(scratch.path(), "cluster.local").unwrap()

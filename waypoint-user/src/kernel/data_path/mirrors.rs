@@ -1,14 +1,16 @@
-//! The three mirrored maps together.
+//! The mirrored maps together.
 
 use aya::maps::{HashMap, MapData};
 use waypoint_common::{
     addr::Addr,
+    admission::{Rule, RuleKey, SourceKey},
     map,
     redirect::{Destination, DestinationKey, InterfaceOfPod, PodOfInterface},
 };
 
 use super::super::{
-    Error, desired::Desired, enrolment::Tables, maps, mirror::Mirror, pins::Pins, probe,
+    Error, desired::Desired, enrolment::Tables, exempt::Exempt, maps, mirror::Mirror, pins::Pins,
+    probe,
 };
 
 type HashMirror<K, V> = Mirror<HashMap<MapData, K, V>, K, V>;
@@ -18,6 +20,10 @@ pub(super) struct Mirrors {
     destinations: HashMirror<DestinationKey, Destination>,
     pods: HashMirror<u32, PodOfInterface>,
     interfaces: HashMirror<Addr, InterfaceOfPod>,
+    rules: HashMirror<RuleKey, Rule>,
+    sources: HashMirror<SourceKey, u32>,
+    exempt_cgroups: HashMirror<u64, u32>,
+    exempt_addresses: HashMirror<Addr, u32>,
 }
 
 impl Mirrors {
@@ -27,6 +33,10 @@ impl Mirrors {
             destinations: Mirror::new(map::WP_DST, maps::destinations(pins)?)?,
             pods: Mirror::new(map::IF_POD, maps::pods(pins)?)?,
             interfaces: Mirror::new(map::POD_IF, maps::interfaces(pins)?)?,
+            rules: Mirror::new(map::ADMIT, maps::rules(pins)?)?,
+            sources: Mirror::new(map::ADMIT_SRC, maps::sources(pins)?)?,
+            exempt_cgroups: Mirror::new(map::EXEMPT_CG, maps::exempt_cgroups(pins)?)?,
+            exempt_addresses: Mirror::new(map::EXEMPT_SRC, maps::exempt_addresses(pins)?)?,
         })
     }
 
@@ -34,6 +44,21 @@ impl Mirrors {
     pub(super) fn apply_pods(&mut self, tables: &Tables) -> Result<(), Error> {
         let back = self.interfaces.apply(&tables.interfaces);
         self.pods.apply(&tables.pods).and(back)
+    }
+
+    /// Makes the rules of admission equal to what is wanted: a set is whole before a rule names it,
+    /// and stays until none does.
+    pub(super) fn apply_admissions(&mut self, desired: &Desired) -> Result<(), Error> {
+        let wanted = &desired.admissions;
+        self.sources.add(&wanted.sources)?;
+        self.rules.apply(&wanted.rules)?;
+        self.sources.apply(&wanted.sources)
+    }
+
+    /// Makes the exemptions equal to what was found.
+    pub(super) fn apply_exempt(&mut self, found: &Exempt) -> Result<(), Error> {
+        let cgroups = self.exempt_cgroups.apply(&found.cgroups);
+        self.exempt_addresses.apply(&found.addresses).and(cgroups)
     }
 
     /// Makes the captured destinations equal to what is wanted, and to what the probe dials.

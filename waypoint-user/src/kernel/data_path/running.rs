@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Error, blocking, desired::Desired, enrolment::Enrolment, links, listeners::InSlot, maps,
-        probe::Probe, programs, sockets,
+        Error, blocking, bypassing, desired::Desired, enrolment::Enrolment, exempt::Exempt, links,
+        listeners::InSlot, maps, probe::Probe, programs, sockets,
     },
     DataPath, Mirrors,
 };
@@ -35,6 +35,7 @@ pub(super) async fn run(
     let mut changes = links::watch()?;
     let mut running = Running::start(data_path, gate).await?;
     let mut snapshot = snapshots.borrow_and_update().clone();
+    running.exempt().await?;
     running.follow(&snapshot, true).await;
     running.enrolment.detach_strays(Some(running.probe.interface().ifindex))?;
     running.listen(true)?;
@@ -56,7 +57,7 @@ pub(super) async fn run(
                 change?;
                 running.follow(&snapshot, true).await;
             }
-            _ = clock.tick() => running.tick().await,
+            _ = clock.tick() => running.tick(&snapshot).await,
         }
     }
     running.listen(false)
@@ -68,6 +69,7 @@ struct Running {
     enrolment: Enrolment,
     mirrors: Mirrors,
     probe: Probe,
+    bypassing: bypassing::Reader,
     /// The last complaint, so that it is logged once.
     complaint: Option<String>,
 }
@@ -81,7 +83,19 @@ impl Running {
         let enrolment = Enrolment::new(data_path.pins.clone(), programs, reattached);
         let mirrors = Mirrors::open(&data_path.pins)?;
         let probe = Probe::ensure(&data_path.settings).await?;
-        Ok(Self { data_path, gate, enrolment, mirrors, probe, complaint: None })
+        let counted = maps::bypassing(&data_path.pins)?;
+        let bypassing = bypassing::Reader::new(counted, data_path.counts.bypassing.clone());
+        Ok(Self { data_path, gate, enrolment, mirrors, probe, bypassing, complaint: None })
+    }
+
+    /// Lets the kubelet connect to pods.
+    async fn exempt(&mut self) -> Result<(), Error> {
+        if !self.data_path.settings.inbound {
+            return Ok(());
+        }
+        let found = Exempt::find(&self.data_path.settings.exempt_cgroups).await?;
+        self.mirrors.apply_exempt(&found)?;
+        self.data_path.configuration.knows_cgroups(!found.cgroups.is_empty())
     }
 
     /// Makes the kernel follow a Snapshot, and the host's links as they are now.
@@ -91,6 +105,7 @@ impl Running {
         let outcome = self.attach_probe().await;
         let outcome = outcome.and(self.mirror_pods());
         let outcome = outcome.and(self.mirrors.apply_destinations(&desired));
+        let outcome = outcome.and(self.mirrors.apply_admissions(&desired));
         if outcome.is_ok() {
             self.data_path.progress.reached(snapshot);
         }
@@ -103,10 +118,12 @@ impl Running {
     }
 
     /// What is done every second.
-    async fn tick(&mut self) {
+    async fn tick(&mut self, snapshot: &Snapshot) {
         self.enrolment.verify().await;
         self.let_go().await;
+        self.bypassing.follow(snapshot);
         let outcome = self.attach_probe().await.and(self.mirror_pods());
+        let outcome = outcome.and(self.exempt().await);
         self.complain(outcome);
         self.prove().await;
     }

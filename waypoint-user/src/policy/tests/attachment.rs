@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mesh::{
-    binding::Binding,
+    binding::{Binding, Canary},
     snapshot::Contents,
     waypoint::{AllowedNamespaces, TrafficType, Waypoint},
 };
@@ -99,6 +99,24 @@ fn a_workload_has_the_policies_of_its_waypoint_and_of_no_service() {
     workload.binding = Binding::Bound(ObjectName::new("infra", "w"));
     assert!(denied(&workload, gateway("infra", "w")));
     assert!(!denied(&workload, to_service));
+}
+
+#[test]
+fn a_second_waypoint_has_its_own_policies_and_not_those_of_the_first() {
+    let second = ObjectName::new("infra", "v");
+    let canary = Canary { waypoint: second, weight: 1 };
+    let service =
+        Service { canary: Some(canary), ..service(Binding::Bound(ObjectName::new("infra", "w"))) };
+    let to_service = PolicyTarget::Service(ObjectName::new("default", "s"));
+    for (home, target, of_first, of_second) in [
+        ("infra", gateway("infra", "w"), true, false),
+        ("infra", gateway("infra", "v"), false, true),
+        ("default", to_service, true, true),
+    ] {
+        let snapshot = snapshot(home, target.clone());
+        assert_eq!(denies(&Policies::for_service(&snapshot, &service)), of_first, "{target:?}");
+        assert_eq!(denies(&Policies::for_canary(&snapshot, &service)), of_second, "{target:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
+use tokio::net::TcpStream;
+
 use crate::{
     hbone::{Authority, Connect, Incoming, Refusal},
     mesh::{
@@ -27,15 +29,6 @@ use super::{Line, claim};
 
 /// Serves one stream to its end.
 pub(super) async fn deliver(line: Rc<Line>, incoming: Incoming) {
-    let cut = line.cut.clone();
-    tokio::select! {
-        biased;
-        () = cut.cancelled() => {}
-        () = serve(line, incoming) => {}
-    }
-}
-
-async fn serve(line: Rc<Line>, incoming: Incoming) {
     let Some(place) = line.worker.place() else {
         return incoming.refuse(Refusal::Unavailable);
     };
@@ -52,25 +45,47 @@ async fn serve(line: Rc<Line>, incoming: Incoming) {
         }
     };
     drop(view);
-    let vantage = Vantage::Agent(line.remote.ip());
-    let (network, settings) = (&*line.worker.network, &line.worker.settings);
-    let application = match socket::dial(delivery.address, &vantage, network, settings).await {
+    let application = match connect(&line, delivery.address).await {
         Ok(application) => application,
-        Err(fault) => {
+        Err(failure) => {
             incoming.refuse(Refusal::Unavailable);
-            return flow.fail(&fault.into());
+            return flow.fail(&failure);
         }
     };
     match incoming.accept() {
         Ok(stream) => {
             let revoked = broken(&line.worker, |view| {
                 let guard = view.guard(&line.pod);
-                is_denied(&guard, &peer, delivery.destination).map(|_| Failure::Revoked)
+                check(&guard, &peer, delivery.destination).err().map(|_| Failure::Revoked)
             });
-            flow.relay((Stream::Tunnel(stream), Stream::Tcp(application)), revoked).await;
+            let broken = async {
+                tokio::select! {
+                    biased;
+                    failure = gone(&line) => failure,
+                    failure = revoked => failure,
+                }
+            };
+            flow.relay((Stream::Tunnel(stream), Stream::Tcp(application)), broken).await;
         }
         Err(cause) => flow.fail(&cause.into()),
     }
+}
+
+/// Connects to the application in the peer's name.
+async fn connect(line: &Line, address: SocketAddr) -> Result<TcpStream, Failure> {
+    let vantage = Vantage::Agent(line.remote.ip());
+    let (network, settings) = (&*line.worker.network, &line.worker.settings);
+    tokio::select! {
+        biased;
+        failure = gone(line) => Err(failure),
+        dialled = socket::dial(address, &vantage, network, settings) => Ok(dialled?),
+    }
+}
+
+/// Waits until the pod is gone.
+async fn gone(line: &Line) -> Failure {
+    line.cut.cancelled().await;
+    Failure::PodGone
 }
 
 /// Who asks.
@@ -112,9 +127,9 @@ fn judge(
         }
     };
     flow.line.destination.address = delivery.destination;
-    match is_denied(&view.guard(&line.pod), peer, delivery.destination) {
-        Some(rule) => Err((Refusal::Denied, Failure::Denied(rule))),
-        None => Ok(delivery),
+    match check(&view.guard(&line.pod), peer, delivery.destination) {
+        Ok(()) => Ok(delivery),
+        Err(rule) => Err((Refusal::Denied, Failure::Denied(rule))),
     }
 }
 
@@ -127,11 +142,11 @@ struct Delivery {
     destination: SocketAddr,
 }
 
-/// The rule by which the policies deny it, if they do.
-fn is_denied(policies: &Policies, peer: &Peer, destination: SocketAddr) -> Option<Option<String>> {
+/// Judges; if it is denied, by the rule that is returned.
+fn check(policies: &Policies, peer: &Peer, destination: SocketAddr) -> Result<(), Option<String>> {
     match policies.judge(&Subject { peer, destination, head: None }) {
-        Verdict::Allow => None,
-        Verdict::Deny { rule } => Some(rule),
+        Verdict::Allow => Ok(()),
+        Verdict::Deny { rule } => Err(rule),
     }
 }
 

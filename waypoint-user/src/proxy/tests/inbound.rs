@@ -9,7 +9,8 @@ use tokio::{
 
 use super::{
     lab::{PATIENCE, add_policy, read_to_end},
-    node::{NodeLab, account_of, add_waypoint, address, change_pod, local, name},
+    node::{NodeLab, account_of, add_waypoint, address, change_pod, name},
+    peers::run,
 };
 use crate::{
     hbone::{self, Authority, Connect, Error, Pool},
@@ -46,9 +47,9 @@ async fn status(lab: &NodeLab, who: &str, authority: Authority) -> u16 {
     }
 }
 
-#[tokio::test]
-async fn a_stream_is_answered_by_where_it_goes_and_who_asks() {
-    local(async {
+#[test]
+fn a_stream_is_answered_by_where_it_goes_and_who_asks() {
+    run(async {
         let mut lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let own = |port| Authority::Address(SocketAddr::new(lab.shop, port));
@@ -77,13 +78,12 @@ async fn a_stream_is_answered_by_where_it_goes_and_who_asks() {
         lab.change(|contents| deny(contents, "web"));
         assert_eq!(status(&lab, "web", authority.clone()).await, 401);
         assert_eq!(status(&lab, "other", authority).await, 200);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn the_application_sees_the_peers_address_and_every_byte() {
-    local(async {
+#[test]
+fn the_application_sees_the_peers_address_and_every_byte() {
+    run(async {
         let lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
@@ -118,13 +118,12 @@ async fn the_application_sees_the_peers_address_and_every_byte() {
         let opened = opened.unwrap();
         assert!(opened.contains("reporter=\"destination\""), "{opened}");
         assert!(opened.contains("connection_security_policy=\"mutual_tls\""), "{opened}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn resets_go_both_ways() {
-    local(async {
+#[test]
+fn resets_go_both_ways() {
+    run(async {
         let lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
@@ -139,13 +138,12 @@ async fn resets_go_both_ways() {
         server.set_zero_linger().unwrap();
         drop(server);
         assert!(timeout(PATIENCE, stream.read_u8()).await.unwrap().is_err());
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn only_a_waypoint_of_the_pod_speaks_for_others_and_only_from_its_address() {
-    local(async {
+#[test]
+fn only_a_waypoint_of_the_pod_speaks_for_others_and_only_from_its_address() {
+    run(async {
         let instance = address();
         let lab = NodeLab::start_with(|contents| add_waypoint(contents, &[instance])).await;
         let port = lab.application.local_addr().unwrap().port();
@@ -170,13 +168,12 @@ async fn only_a_waypoint_of_the_pod_speaks_for_others_and_only_from_its_address(
                 if believed { "spiffe://cluster.local/ns/default/sa/somebody" } else { "-" };
             assert_eq!(line["client.identity"], client, "{account} from {from}");
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_policy_that_denies_now_cuts_what_it_allowed() {
-    local(async {
+#[test]
+fn a_policy_that_denies_now_cuts_what_it_allowed() {
+    run(async {
         let mut lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
@@ -192,13 +189,12 @@ async fn a_policy_that_denies_now_cuts_what_it_allowed() {
         assert_eq!(line["response_flags"], "DENY");
         second.write_all(b"x").await.unwrap();
         assert_eq!(timeout(PATIENCE, other.read_u8()).await.unwrap().unwrap(), b'x');
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn everything_of_a_pod_ends_with_it() {
-    local(async {
+#[test]
+fn everything_of_a_pod_ends_with_it() {
+    run(async {
         let mut lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
@@ -216,6 +212,23 @@ async fn everything_of_a_pod_ends_with_it() {
         });
         let refused = lab.open(&Pool::default(), ("web", lab.web), &connect).await;
         assert!(!matches!(refused, Ok(_) | Err(Error::Refused(_))));
-    })
-    .await;
+    });
+}
+
+#[test]
+fn a_pod_that_the_authority_does_not_know_yet_is_waited_for() {
+    run(async {
+        let lab = NodeLab::start().await;
+        lab.authority_knows(false);
+        let port = lab.application.local_addr().unwrap().port();
+        let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
+        let pool = Pool::default();
+        let opening = lab.open(&pool, ("web", lab.web), &connect);
+        let learning = async {
+            lab.asked_for_a_certificate().await;
+            lab.authority_knows(true);
+        };
+        let (opened, ()) = tokio::join!(opening, learning);
+        opened.unwrap();
+    });
 }

@@ -1,6 +1,8 @@
 //! A node between loopback addresses: a client pod `web`, a Service `shop` with the pod `shop-0`,
 //! and a waypoint whose pods the test plays.
 
+mod slow;
+
 use std::{
     collections::HashMap,
     io,
@@ -27,6 +29,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::slow::Slow;
 use super::lab::{PATIENCE, Page};
 use crate::{
     hbone::{self, Connect, Incoming, Io, Key, Pool},
@@ -53,7 +56,7 @@ pub(super) const NODE: &str = "node-a";
 
 /// An engine that serves a node.
 pub(super) struct NodeLab {
-    pub(super) engine: Engine,
+    _engine: Engine,
     pub(super) registry: Registry,
     pub(super) authority: Arc<Authority>,
     /// The address of the pod `web`.
@@ -66,6 +69,7 @@ pub(super) struct NodeLab {
     pub(super) application: TcpListener,
     /// From where the engine dialled.
     pub(super) vantages: Arc<Mutex<Vec<Vantage>>>,
+    slow: Arc<Slow>,
     log: AccessLog,
     page: Page,
     contents: Contents,
@@ -96,9 +100,10 @@ impl NodeLab {
             (Registry::new(), Page::default(), CancellationToken::new());
         let log = AccessLog::start(page.clone(), &registry).unwrap();
         let authority = Arc::new(Authority::ephemeral("cluster.local").unwrap());
+        let slow = Slow::of(&authority);
         let identities = Identities::start(
             identity::Settings::default(),
-            Arc::clone(&authority),
+            Arc::clone(&slow),
             &registry,
             shutdown.clone(),
         );
@@ -122,7 +127,7 @@ impl NodeLab {
             Settings { duty: Duty::Node(node), drain_deadline: PATIENCE, ..Settings::default() };
         let engine = Engine::start(settings, surroundings).unwrap();
         Self {
-            engine,
+            _engine: engine,
             registry,
             authority,
             web,
@@ -130,6 +135,7 @@ impl NodeLab {
             vip: dialled,
             application,
             vantages,
+            slow,
             log,
             page,
             contents,
@@ -154,6 +160,20 @@ impl NodeLab {
     /// The next connection to the application.
     pub(super) async fn accept(&self) -> (TcpStream, SocketAddr) {
         timeout(PATIENCE, self.application.accept()).await.expect("nobody connects").unwrap()
+    }
+
+    /// Says whether the authority knows the pods of the node.
+    pub(super) fn authority_knows(&self, knows: bool) {
+        self.slow.knows.store(knows, Ordering::SeqCst);
+    }
+
+    /// Waits until the authority was asked, and knew nothing.
+    pub(super) async fn asked_for_a_certificate(&self) {
+        let until = Instant::now() + PATIENCE;
+        while self.slow.asked.load(Ordering::SeqCst) == 0 {
+            assert!(Instant::now() < until, "nobody asks for a certificate");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Waits for the access log to have this many lines, and returns the last.
@@ -299,11 +319,6 @@ pub(super) fn address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = process::id().to_be_bytes();
     IpAddr::V4(Ipv4Addr::new(127, high, low, NEXT.fetch_add(1, Ordering::Relaxed)))
-}
-
-/// Runs a test on one thread, where streams of HBONE live.
-pub(super) async fn local(test: impl Future<Output = ()>) {
-    tokio::task::LocalSet::new().run_until(test).await;
 }
 
 /// An abstract name of an address, in place of a name in a namespace of its own.

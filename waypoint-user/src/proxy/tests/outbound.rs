@@ -12,8 +12,9 @@ use super::{
     lab::{PATIENCE, read_to_end, read_until},
     node::{
         Instance, NODE, NodeLab, abstract_name, account_of, add_waypoint, address, change_pod,
-        change_service, local, name,
+        change_service, name,
     },
+    peers::run,
 };
 use crate::{
     hbone::{self, Authority, Refusal},
@@ -21,7 +22,7 @@ use crate::{
         binding::FailMode,
         snapshot::CaptureMode,
         waypoint::{Placement, Waypoint},
-        workload::NetnsRef,
+        workload::{NetnsRef, Transport},
     },
     proxy::Vantage,
     telemetry::task,
@@ -36,9 +37,9 @@ async fn with_waypoint() -> (NodeLab, Instance) {
     (lab, instance)
 }
 
-#[tokio::test]
-async fn a_waypoint_gets_the_bytes_and_is_told_whose_they_are() {
-    local(async {
+#[test]
+fn a_waypoint_gets_the_bytes_and_is_told_whose_they_are() {
+    run(async {
         let (lab, mut instance) = with_waypoint().await;
         let mut client = lab.connect().await;
         let asked = instance.next().await;
@@ -81,27 +82,31 @@ async fn a_waypoint_gets_the_bytes_and_is_told_whose_they_are() {
             assert_eq!(line[field], value, "{field} in {line:#}");
         }
         assert_eq!((&line["bytes_recv"], &line["bytes_sent"]), (&8.into(), &11.into()));
-        let text = lab.registry.encode();
-        let counted = |metric: &str, number: &str| {
-            let found = text.lines().any(|line| {
-                line.starts_with(metric)
-                    && line.contains("reporter=\"source\"")
-                    && line.contains("connection_security_policy=\"mutual_tls\"")
-                    && line.ends_with(&format!(" {number}"))
-            });
-            assert!(found, "no {metric} {number} in {text}");
-        };
-        counted("istio_tcp_connections_opened_total{", "1");
-        counted("istio_tcp_connections_closed_total{", "1");
-        counted("istio_tcp_received_bytes_total{", "8");
-        counted("istio_tcp_sent_bytes_total{", "11");
-    })
-    .await;
+        counted(&lab.registry.encode());
+    });
 }
 
-#[tokio::test]
-async fn a_reset_of_one_side_resets_the_other() {
-    local(async {
+/// Checks what the metrics count of one connection.
+fn counted(text: &str) {
+    for (metric, number) in [
+        ("istio_tcp_connections_opened_total{", "1"),
+        ("istio_tcp_connections_closed_total{", "1"),
+        ("istio_tcp_received_bytes_total{", "8"),
+        ("istio_tcp_sent_bytes_total{", "11"),
+    ] {
+        let found = text.lines().any(|line| {
+            line.starts_with(metric)
+                && line.contains("reporter=\"source\"")
+                && line.contains("connection_security_policy=\"mutual_tls\"")
+                && line.ends_with(&format!(" {number}"))
+        });
+        assert!(found, "no {metric} {number} in {text}");
+    }
+}
+
+#[test]
+fn a_reset_of_one_side_resets_the_other() {
+    run(async {
         let (lab, mut instance) = with_waypoint().await;
         let mut client = lab.connect().await;
         let mut stream = instance.next().await.incoming.accept().unwrap();
@@ -119,13 +124,12 @@ async fn a_reset_of_one_side_resets_the_other() {
         let read = timeout(PATIENCE, client.read_u8()).await.unwrap();
         assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
         assert_eq!(lab.line(2).await["error"], "connection reset by the destination");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_a_waypoint_refuses_is_reset_and_told() {
-    local(async {
+#[test]
+fn what_a_waypoint_refuses_is_reset_and_told() {
+    run(async {
         let (lab, mut instance) = with_waypoint().await;
         let mut client = lab.connect().await;
         instance.next().await.incoming.refuse(Refusal::NotHere);
@@ -137,13 +141,12 @@ async fn what_a_waypoint_refuses_is_reset_and_told() {
         let text = lab.registry.encode();
         let failed = text.lines().find(|l| l.starts_with("istio_tcp_connections_failed_total{"));
         assert!(failed.unwrap().contains("response_flags=\"CONNECT\""), "{text}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn another_pod_of_the_waypoint_is_tried_when_one_is_dead() {
-    local(async {
+#[test]
+fn another_pod_of_the_waypoint_is_tried_when_one_is_dead() {
+    run(async {
         let (mut instance, listener) = Instance::bind().await;
         let (dead, at) = (address(), instance.address);
         let lab = NodeLab::start_with(|contents| add_waypoint(contents, &[dead, at])).await;
@@ -154,13 +157,12 @@ async fn another_pod_of_the_waypoint_is_tried_when_one_is_dead() {
             stream.write_all(b"here").await.unwrap();
             read_until(&mut client, "here").await;
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn without_a_pod_of_its_waypoint_a_connection_fails_as_its_destination_chose() {
-    local(async {
+#[test]
+fn without_a_pod_of_its_waypoint_a_connection_fails_as_its_destination_chose() {
+    run(async {
         let nobody = address();
         for open in [false, true] {
             for instances in [&[][..], &[nobody]] {
@@ -189,13 +191,12 @@ async fn without_a_pod_of_its_waypoint_a_connection_fails_as_its_destination_cho
                 }
             }
         }
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_new_pod_at_an_old_address_shares_no_connection_with_the_old() {
-    local(async {
+#[test]
+fn a_new_pod_at_an_old_address_shares_no_connection_with_the_old() {
+    run(async {
         let (mut lab, mut instance) = with_waypoint().await;
         let mut before = lab.connect().await;
         let first = instance.next().await;
@@ -216,13 +217,12 @@ async fn a_new_pod_at_an_old_address_shares_no_connection_with_the_old() {
         let _last = lab.connect().await;
         let fourth = instance.next().await;
         assert_ne!(fourth.remote, third.remote);
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_waypoint_of_the_same_node_is_reached_through_its_network() {
-    local(async {
+#[test]
+fn a_waypoint_of_the_same_node_is_reached_through_its_network() {
+    run(async {
         let (mut instance, listener) = Instance::bind().await;
         let at = instance.address;
         let netns = NetnsRef::Name(format!("test-{at}"));
@@ -236,8 +236,11 @@ async fn a_waypoint_of_the_same_node_is_reached_through_its_network() {
         .await;
         instance.serve(&lab, listener);
         // Nobody listens there yet.
-        drop(lab.connect().await);
-        instance.next().await.incoming.accept().unwrap();
+        let mut client = lab.connect().await;
+        let mut stream = instance.next().await.incoming.accept().unwrap();
+        stream.write_all(b"far").await.unwrap();
+        read_until(&mut client, "far").await;
+        drop((client, stream));
         assert_eq!(lab.line(1).await["hop"], "hbone");
         let listener = UnixListener::bind_addr(&abstract_name(&netns)).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -259,13 +262,12 @@ async fn a_waypoint_of_the_same_node_is_reached_through_its_network() {
         drop((client, stream));
         assert_eq!(lab.line(2).await["hop"], "unix");
         lab.change(|_| {});
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_mesh_carries_to_the_pod_itself_what_has_no_waypoint() {
-    local(async {
+#[test]
+fn a_mesh_carries_to_the_pod_itself_what_has_no_waypoint() {
+    run(async {
         let mut lab =
             NodeLab::start_with(|contents| contents.settings.capture = CaptureMode::Mesh).await;
         // The pod is on this node too, so that the stream comes in at the other door.
@@ -283,7 +285,7 @@ async fn a_mesh_carries_to_the_pod_itself_what_has_no_waypoint() {
         assert_eq!(vantages, [Vantage::Pod(name("web")), Vantage::Agent(lab.web)]);
         // Who has no HBONE gets plain TCP.
         lab.change(|contents| {
-            change_pod(contents, "shop-0", |pod| pod.transport = Default::default());
+            change_pod(contents, "shop-0", |pod| pod.transport = Transport::Plain);
         });
         let mut client = lab.connect().await;
         let (mut server, _) = lab.accept().await;
@@ -291,13 +293,12 @@ async fn a_mesh_carries_to_the_pod_itself_what_has_no_waypoint() {
         read_until(&mut client, "plain").await;
         drop((client, server));
         assert_eq!(lab.line(3).await["hop"], "tcp");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_waypoint_of_the_node_is_served_here_and_dials_as_the_client() {
-    local(async {
+#[test]
+fn a_waypoint_of_the_node_is_served_here_and_dials_as_the_client() {
+    run(async {
         let lab = NodeLab::start_with(|contents| {
             add_waypoint(contents, &[]);
             let waypoint = name("waypoint");
@@ -315,6 +316,5 @@ async fn a_waypoint_of_the_node_is_served_here_and_dials_as_the_client() {
         assert!(read_until(&mut client, "ok").await.starts_with("HTTP/1.1 200 OK"));
         let vantages = lab.vantages.lock().unwrap().clone();
         assert_eq!(vantages, [Vantage::Pod(name("web")), Vantage::Agent(lab.web)]);
-    })
-    .await;
+    });
 }

@@ -81,6 +81,17 @@ impl Mesh {
         protocol: AppProtocol,
         change: impl FnOnce(&mut Contents),
     ) -> Site {
+        self.waypoint_with(|_| {}, endpoints, protocol, change)
+    }
+
+    /// The same, with settings changed.
+    pub(super) fn waypoint_with(
+        &self,
+        set: impl FnOnce(&mut Settings),
+        endpoints: &[SocketAddr],
+        protocol: AppProtocol,
+        change: impl FnOnce(&mut Contents),
+    ) -> Site {
         let door = std::net::TcpListener::bind((LOCALHOST, 0)).unwrap();
         door.set_nonblocking(true).unwrap();
         let address = door.local_addr().unwrap();
@@ -95,12 +106,13 @@ impl Mesh {
         let shop = contents.services.get_mut(&ObjectName::new("default", "shop")).unwrap();
         Arc::make_mut(shop).vips = vec![VIP.ip()];
         change(&mut contents);
-        let settings = Settings {
+        let mut settings = Settings {
             drain_deadline: PATIENCE,
             duty: Duty::Waypoint(ObjectName::new("default", "waypoint")),
             identity: Some(account("waypoint")),
             ..Settings::default()
         };
+        set(&mut settings);
         let doors = Doors { hbone: vec![door], local: vec![local], ..Doors::default() };
         let lab = Lab::launch(VIP, contents, settings, doors, Some(self.identities()));
         Site { lab, door: address, local: name }

@@ -15,7 +15,7 @@ use crate::mesh::{
 };
 
 /// Denies everything to the pod `web`.
-fn deny_web(contents: &mut Contents) {
+pub(super) fn deny_web(contents: &mut Contents) {
     let web = vec![StringMatch::parse("cluster.local/ns/default/sa/web")];
     let principals = AnyNone { any: web, none: Vec::new() };
     let from = vec![Source { principals, ..Source::default() }];

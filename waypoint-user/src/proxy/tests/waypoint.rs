@@ -2,11 +2,15 @@
 
 use std::{os::linux::net::SocketAddrExt, os::unix::net::SocketAddr as UnixAddr};
 
-use tokio::io::AsyncWriteExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 use super::{
     lab::{Backend, PATIENCE, add_workload, read_to_end, read_until},
     peers::{Client, Mesh, VIP, account, place, run},
+    tcp::deny_web,
 };
 use crate::{
     hbone::{self, Authority, Connect, Error, Forwarded, Io, Key},
@@ -43,6 +47,7 @@ fn a_stream_is_a_connection_of_the_peer_that_proved_itself() {
         for (field, value) in [
             ("response_flags", "-"),
             ("source_workload", "default/web"),
+            ("source_principal", "spiffe://cluster.local/ns/default/sa/web"),
             ("destination_workload", "default/shop-0"),
             ("destination_service", "default/shop"),
             ("waypoint", "default/waypoint"),
@@ -177,9 +182,93 @@ fn a_drain_ends_streams_when_they_end_and_takes_no_new_ones() {
         assert_eq!(read_to_end(&mut stream).await, "answer");
         stream.shutdown().await.unwrap();
         drop(stream);
-        let drained = tokio::time::timeout(PATIENCE, draining).await.unwrap().unwrap();
+        let drained = timeout(PATIENCE, draining).await.unwrap().unwrap();
         assert_eq!((drained.finished, drained.cut), (1, 0));
         assert!(client.open(Connect::to_address(VIP)).await.is_err());
+    });
+}
+
+#[test]
+fn a_policy_that_comes_to_deny_a_peer_cuts_its_streams_and_refuses_more() {
+    run(async {
+        let (mesh, backend) = (Mesh::new(), Backend::bind().await);
+        let mut site = mesh.waypoint(&[backend.address()], AppProtocol::Tcp, |_| {});
+        let client = Client::web(&mesh, &site);
+        let other = Client::new(&mesh, "admin", site.door, "waypoint");
+        let (mut stream, mut spared) = (client.to_shop().await, other.to_shop().await);
+        for (stream, text) in [(&mut stream, "web"), (&mut spared, "admin")] {
+            stream.write_all(text.as_bytes()).await.unwrap();
+        }
+        let mut upstreams = [backend.accept().await, backend.accept().await];
+        site.lab.change(deny_web);
+        assert!(timeout(PATIENCE, stream.read_u8()).await.unwrap().is_err());
+        let details = "rbac_access_denied_matched_policy[ns[default]-policy[no-web]-rule[0]]";
+        let line = site.lab.line(1).await;
+        assert_eq!(line["connection_termination_details"], details);
+        assert_eq!(line["source_principal"], "spiffe://cluster.local/ns/default/sa/web");
+        // The stream is granted, as its destination is bound here, and ends at once.
+        let mut again = client.to_shop().await;
+        assert!(timeout(PATIENCE, again.read_u8()).await.unwrap().is_err());
+        assert_eq!(site.lab.line(2).await["connection_termination_details"], details);
+        for upstream in &mut upstreams {
+            upstream.write_all(b"still here").await.unwrap_or_default();
+        }
+        read_until(&mut spared, "still here").await;
+    });
+}
+
+#[test]
+fn a_reset_of_one_side_resets_the_other() {
+    run(async {
+        let (mesh, backend) = (Mesh::new(), Backend::bind().await);
+        let site = mesh.waypoint(&[backend.address()], AppProtocol::Tcp, |_| {});
+        let client = Client::web(&mesh, &site);
+        for client_resets in [true, false] {
+            let mut stream = client.to_shop().await;
+            stream.write_all(b"x").await.unwrap();
+            let mut upstream = backend.accept().await;
+            read_until(&mut upstream, "x").await;
+            let end = if client_resets {
+                stream.reset();
+                timeout(PATIENCE, upstream.read_u8()).await
+            } else {
+                upstream.set_zero_linger().unwrap();
+                drop(upstream);
+                timeout(PATIENCE, stream.read_u8()).await
+            };
+            let cause = end.expect("no reset").unwrap_err();
+            assert_eq!(cause.kind(), std::io::ErrorKind::ConnectionReset, "{cause}");
+        }
+        let flags = [site.lab.line(2).await["response_flags"].clone()];
+        assert_eq!(flags, ["UC"]);
+    });
+}
+
+#[test]
+fn streams_and_connections_beyond_the_limits_are_refused_and_counted() {
+    run(async {
+        let mesh = Mesh::new();
+        let site = mesh.waypoint_with(
+            |settings| {
+                settings.connections_max = 1;
+                settings.tunnels_max = 1;
+            },
+            &[],
+            AppProtocol::Detect,
+            |_| {},
+        );
+        let client = Client::web(&mesh, &site);
+        let _first = client.to_shop().await;
+        let second = client.open(Connect::to_address(VIP)).await;
+        assert!(matches!(second, Err(Error::Refused(503))), "{second:?}");
+        let another = Client::web(&mesh, &site);
+        assert!(another.open(Connect::to_address(VIP)).await.is_err());
+        for limit in ["limit=\"connections\"", "limit=\"tunnels\""] {
+            let hits = site.lab.metric(&["waypoint_limit_hits_total{", limit]).await;
+            assert!((hits - 1.0).abs() < f64::EPSILON, "{limit}: {hits}");
+        }
+        let tunnels = site.lab.metric(&["waypoint_tunnels{", "worker=\"0\""]).await;
+        assert!((tunnels - 1.0).abs() < f64::EPSILON, "{tunnels}");
     });
 }
 

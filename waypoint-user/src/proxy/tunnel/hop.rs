@@ -24,7 +24,7 @@ use crate::{
         flow::Flow,
         limits::TUNNEL_TIMEOUT,
         network::{Network, Vantage},
-        socket,
+        proof, socket,
         stream::Stream,
         view::{Endpoint, Family, InFlight},
         way,
@@ -97,10 +97,7 @@ pub(super) async fn by_hbone(
     flow.line.destination.identity = Some(there.identity.to_string());
     let identities = worker.identities.clone();
     let identities = identities.ok_or_else(|| Failure::Identity("no identities".to_owned()))?;
-    if identities.current(&pod.identity).is_none() {
-        let issued = identities.credentials(&pod.identity).await;
-        issued.map_err(|cause| Failure::Identity(cause.to_string()))?;
-    }
+    proof::of(worker, pod).await?;
     let vantage = Vantage::Pod(pod.name.clone());
     let around = (Arc::clone(&worker.network), worker.settings.clone());
     let dial = way::secure(identities, key.clone(), vantage, around);
@@ -175,15 +172,16 @@ async fn by_socket(
         to: SocketAddr::new(to.endpoint.address.ip(), 0),
         workload: Arc::clone(&there.uid),
     };
-    let dial = knock(Arc::clone(&worker.network), netns.clone());
+    let (network, netns) = (Arc::clone(&worker.network), netns.clone());
+    let dial = async move { knock(&*network, &netns) };
     let head = head(connection, pod, to, Some(&pod.identity));
     worker.tunnels.open(&key, &head, dial).await
 }
 
 /// Connects to the socket of a waypoint.
-async fn knock(network: Arc<dyn Network>, netns: NetnsRef) -> Result<Box<dyn Io>, hbone::Error> {
+fn knock(network: &dyn Network, netns: &NetnsRef) -> Result<Box<dyn Io>, hbone::Error> {
     let failed = |cause: std::io::Error| hbone::Error::Connect(socket::reason(&cause));
-    let stream = network.unix(&netns, LOCAL_DOOR).map_err(failed)?;
+    let stream = network.unix(netns, LOCAL_DOOR).map_err(failed)?;
     stream.set_nonblocking(true).map_err(failed)?;
     Ok(Box::new(UnixStream::from_std(stream).map_err(failed)?))
 }

@@ -51,13 +51,11 @@ fn contents(binding: Option<InboundBinding>) -> Contents {
 
 /// An address, or else a host name with its port.
 fn authority(text: &str) -> Authority<'_> {
-    match text.parse() {
-        Ok(address) => Authority::Address(address),
-        Err(_) => {
-            let (host, port) = text.rsplit_once(':').unwrap();
-            Authority::Host(host, port.parse().unwrap())
-        }
+    if let Ok(address) = text.parse() {
+        return Authority::Address(address);
     }
+    let (host, port) = text.rsplit_once(':').unwrap();
+    Authority::Host(host, port.parse().unwrap())
 }
 
 /// What becomes of a tunnel at a pod, in words.

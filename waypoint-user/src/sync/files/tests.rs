@@ -114,6 +114,70 @@ fn a_policy_that_was_never_understood_denies_until_it_is() {
     assert!(policies(&files).contains("action: Allow"), "{}", policies(&files));
 }
 
+#[test]
+fn a_peer_authentication_that_was_never_understood_is_strict_and_a_known_one_stays() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n, \
+               labels: {istio.io/dataplane-mode: ambient}}\nstatus: {podIP: 10.1.0.1}\n";
+    let mode = |mode: &str| {
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n\
+             metadata: {{name: p, namespace: n}}\nspec: {{mtls: {{mode: {mode}}}}}\n"
+        )
+    };
+    let strict = |files: &Files| {
+        let (objects, report) = files.merge();
+        let (snapshot, _) = translate(&objects, &Settings::default(), Served::Here, report);
+        snapshot.workloads().values().any(|workload| workload.mutual_tls.strict)
+    };
+    let mut files = Files::default();
+    files.replace("pod.yaml", pod.as_bytes());
+    assert!(!strict(&files));
+    for (text, expected) in [
+        (mode("MAYBE"), true),
+        (mode("PERMISSIVE"), false),
+        (mode("MAYBE"), false),
+        (mode("STRICT"), true),
+        (mode("[]"), true),
+    ] {
+        files.replace("a.yaml", text.as_bytes());
+        assert_eq!(strict(&files), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_grant_that_is_not_understood_any_more_still_grants() {
+    let documents = "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: n}\n\
+                     spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}\n---\n\
+                     apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: m}\n\
+                     spec: {clusterIP: 10.0.0.2, ports: [{port: 80}]}\n---\n\
+                     apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n\
+                     metadata: {name: r, namespace: n}\nspec:\n  \
+                     parentRefs: [{group: '', kind: Service, name: s}]\n  \
+                     rules: [{backendRefs: [{name: s, namespace: m, port: 80}]}]\n";
+    let grant = |from: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\n\
+             metadata: {{name: g, namespace: m}}\nspec:\n  from: {from}\n  \
+             to: [{{group: '', kind: Service}}]\n"
+        )
+    };
+    let good = grant("[{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: n}]");
+    let permitted = |files: &Files| {
+        let (objects, report) = files.merge();
+        let (_, report) = translate(&objects, &Settings::default(), Served::Here, report);
+        !report.iter().any(|(_, finding)| finding.reason == "RefNotPermitted")
+    };
+    let mut files = Files::default();
+    files.replace("a.yaml", documents.as_bytes());
+    assert!(!permitted(&files));
+    for (text, expected) in [(grant("all"), false), (good, true), (grant("all"), true)] {
+        files.replace("g.yaml", text.as_bytes());
+        assert_eq!(permitted(&files), expected, "{text}");
+    }
+    files.replace("g.yaml", b"");
+    assert!(!permitted(&files), "a grant that is gone grants nothing");
+}
+
 fn policies(files: &Files) -> String {
     let (objects, report) = files.merge();
     let (snapshot, _) = translate(&objects, &Settings::default(), Served::Here, report);

@@ -8,7 +8,7 @@ use gateway_api::experimental::gateways::Gateway;
 
 use crate::{
     mesh::{
-        label::{INBOUND_BINDING, Labels, WAYPOINT_CLASS, WAYPOINT_CONTROLLER, WAYPOINT_FOR},
+        label::{Labels, WAYPOINT_CLASS, WAYPOINT_CONTROLLER, WAYPOINT_FOR},
         object::{ObjectName, ObjectRef},
         report::Report,
         snapshot::Settings,
@@ -64,7 +64,6 @@ pub(super) fn has_instances(objects: &Objects, name: &ObjectName) -> bool {
     objects.gateways.get(name).is_some_and(|gateway| {
         is_waypoint_class(objects, &gateway.spec.gateway_class_name)
             || gateway.spec.listeners.iter().any(listeners::is_hbone)
-            || meta::annotations(&gateway.metadata).contains_key(INBOUND_BINDING)
     })
 }
 

@@ -83,7 +83,9 @@ impl Levels {
         all.for_each(|rules| rules.sort_by_key(|rule| (rule.created, rule.name.clone())));
         for rules in levels.of_namespaces.values() {
             if let [first, younger @ ..] = rules.as_slice() {
-                younger.iter().for_each(|rule| superseded(rule, &first.name, report));
+                for rule in younger {
+                    superseded(rule, &first.name, report);
+                }
             }
         }
         levels

@@ -101,13 +101,12 @@ fn addresses(
             HOSTNAME => of_service(objects, settings, value),
             _ => None,
         };
-        match found {
-            Some(found) => addresses.extend(found),
-            None => {
-                let message =
-                    format!("status.addresses: {kind} {value:?} is no address and no Service");
-                report.add(object.clone(), warning("UnsupportedAddress", message));
-            }
+        if let Some(found) = found {
+            addresses.extend(found);
+        } else {
+            let message =
+                format!("status.addresses: {kind} {value:?} is no address and no Service");
+            report.add(object.clone(), warning("UnsupportedAddress", message));
         }
     }
     addresses.dedup();

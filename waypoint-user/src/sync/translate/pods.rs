@@ -81,22 +81,7 @@ fn workload(
     let labels = meta::labels(&pod.metadata);
     let namespace_labels = scene.namespace_labels(&name.namespace);
     remarks::labels(object, &pod.metadata, Some(&namespace_labels), report);
-    let host_network = pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or_default();
-    let gateway = instance_of(&name.namespace, labels, |gateway| {
-        scene.waypoints.contains_key(gateway) && gateways::has_instances(scene.objects, gateway)
-    });
-    let sandwiched = gateway.as_ref().and_then(|gateway| scene.waypoints.get(gateway));
-    let sandwiched = sandwiched.is_some_and(|waypoint| waypoint.inbound_binding.is_some());
-    let traits = select::Pod {
-        namespace: &name.namespace,
-        namespace_labels: &namespace_labels,
-        labels,
-        host_network,
-        sidecar: meta::annotations(&pod.metadata).contains_key(SIDECAR_STATUS),
-        // Where something terminates HBONE in front of it, that is the agent, as for any pod.
-        waypoint: gateway.is_some() && !sandwiched,
-    };
-    let enrolment = enrolment(&traits, &scene.settings.excluded_namespaces);
+    let (gateway, enrolment) = stance(scene, name, pod);
     let binding = scene.mesh().for_workload(&name.namespace, labels, gateway.is_some());
     Some(Workload {
         name: name.clone(),
@@ -107,7 +92,7 @@ fn workload(
         addresses,
         ready: is_ready(pod),
         enrolment,
-        host_network,
+        host_network: is_of_host(pod),
         instance_of: gateway,
         netns: netns(object, pod, enrolment, report),
         owner: owner(name, pod),
@@ -118,6 +103,36 @@ fn workload(
         mutual_tls: MutualTls::default(),
         admission: Admission::default(),
     })
+}
+
+/// The Gateway that the pod is an instance of, and whether its connections are captured.
+fn stance(scene: &Scene<'_>, name: &ObjectName, pod: &Pod) -> (Option<ObjectName>, Enrolment) {
+    let labels = meta::labels(&pod.metadata);
+    let is_sandwiched = |gateway: &ObjectName| {
+        let waypoint = scene.waypoints.get(gateway);
+        waypoint.is_some_and(|waypoint| waypoint.inbound_binding.is_some())
+    };
+    let gateway = instance_of(&name.namespace, labels, |gateway| {
+        is_sandwiched(gateway)
+            || (scene.waypoints.contains_key(gateway)
+                && gateways::has_instances(scene.objects, gateway))
+    });
+    let traits = select::Pod {
+        namespace: &name.namespace,
+        namespace_labels: &scene.namespace_labels(&name.namespace),
+        labels,
+        host_network: is_of_host(pod),
+        sidecar: meta::annotations(&pod.metadata).contains_key(SIDECAR_STATUS),
+        // Where something terminates HBONE in front of it, that is the agent, as for any pod.
+        waypoint: gateway.as_ref().is_some_and(|gateway| !is_sandwiched(gateway)),
+    };
+    let enrolment = enrolment(&traits, &scene.settings.excluded_namespaces);
+    (gateway, enrolment)
+}
+
+/// Whether it shares the node's network.
+fn is_of_host(pod: &Pod) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.host_network).unwrap_or_default()
 }
 
 /// The object's own uid; manifests that nobody stored have none, and pods go by their names.

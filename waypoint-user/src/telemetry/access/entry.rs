@@ -2,10 +2,13 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use serde_json::{Map, Value};
+
+use crate::mesh::spiffe::SpiffeId;
 
 use super::timestamp::rfc3339;
 
@@ -60,6 +63,8 @@ pub struct Entry {
     pub upstream_transport_failure_reason: Option<String>,
     /// The client's pod.
     pub source_workload: Option<String>,
+    /// Who the client is: as the kernel vouches, or as it proved.
+    pub source_principal: Option<Arc<SpiffeId>>,
     /// The Service that was dialled.
     pub destination_service: Option<String>,
     /// The pod that answered.
@@ -98,6 +103,7 @@ impl Entry {
             downstream_remote_address: remote,
             upstream_transport_failure_reason: None,
             source_workload: None,
+            source_principal: None,
             destination_service: None,
             destination_workload: None,
             blame: None,
@@ -144,6 +150,7 @@ impl Entry {
         let failure = self.upstream_transport_failure_reason.as_ref();
         put("upstream_transport_failure_reason", text(failure));
         put("source_workload", text(self.source_workload.as_ref()));
+        put("source_principal", text(self.source_principal.as_ref()));
         put("destination_service", text(self.destination_service.as_ref()));
         put("destination_workload", text(self.destination_workload.as_ref()));
         put("blame", text(self.blame));

@@ -49,7 +49,8 @@ fn a_line_has_istios_fields_and_a_dash_for_what_is_empty() {
         "upstream_local_address": "-", "downstream_local_address": "[fd00::1]:80",
         "downstream_remote_address": "10.0.0.1:5", "requested_server_name": "-",
         "upstream_transport_failure_reason": "-", "source_workload": "-",
-        "destination_service": "-", "destination_workload": "-", "blame": "-", "waypoint": "-",
+        "source_principal": "-", "destination_service": "-", "destination_workload": "-",
+        "blame": "-", "waypoint": "-",
     });
     assert_eq!(line, expected);
 }

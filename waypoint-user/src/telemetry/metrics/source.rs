@@ -8,14 +8,14 @@ use prometheus::{
 };
 
 /// Reads label values and numbers.
-type Read = Box<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
+type Read = Box<dyn Fn() -> Vec<(Vec<String>, u64)> + Send + Sync>;
 
-/// One family with one label, read at each scrape.
+/// One family, read at each scrape.
 pub(super) struct Source {
     desc: Desc,
     name: &'static str,
     help: &'static str,
-    label: &'static str,
+    labels: Vec<&'static str>,
     kind: MetricType,
     read: Read,
 }
@@ -25,26 +25,28 @@ impl Source {
     pub(super) fn counters(
         name: &'static str,
         help: &'static str,
-        label: &'static str,
+        labels: &[&'static str],
         read: Read,
     ) -> prometheus::Result<Self> {
-        let desc = describe(name, help, &[label])?;
-        Ok(Self { desc, name, help, label, kind: MetricType::COUNTER, read })
+        let desc = describe(name, help, labels)?;
+        let labels = labels.to_vec();
+        Ok(Self { desc, name, help, labels, kind: MetricType::COUNTER, read })
     }
 
     /// A family of gauges.
     pub(super) fn gauges(
         name: &'static str,
         help: &'static str,
-        label: &'static str,
+        labels: &[&'static str],
         read: Read,
     ) -> prometheus::Result<Self> {
-        Ok(Self { kind: MetricType::GAUGE, ..Self::counters(name, help, label, read)? })
+        Ok(Self { kind: MetricType::GAUGE, ..Self::counters(name, help, labels, read)? })
     }
 
-    /// One number with its label.
-    fn metric(&self, value: String, number: u64) -> Metric {
-        let mut metric = Metric::from_label(vec![pair(self.label, value)]);
+    /// One number with its labels.
+    fn metric(&self, values: Vec<String>, number: u64) -> Metric {
+        let pairs = self.labels.iter().zip(values).map(|(label, value)| pair(label, value));
+        let mut metric = Metric::from_label(pairs.collect());
         let number = float(number);
         if self.kind == MetricType::GAUGE {
             let mut gauge = Gauge::default();
@@ -66,7 +68,7 @@ impl Collector for Source {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let metrics = (self.read)();
-        let metrics = metrics.into_iter().map(|(value, number)| self.metric(value, number));
+        let metrics = metrics.into_iter().map(|(values, number)| self.metric(values, number));
         vec![family(self.name, self.help, self.kind, metrics.collect())]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 use waypoint_user::{mesh::snapshot, roles::controller, sync, telemetry::admin::AdminAddress};
 
 use super::Log;
@@ -28,7 +28,7 @@ pub(crate) struct Controller {
     #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
     trust_domain: String,
     /// The longest life of a workload's certificate, in hours; also that of those who ask for none.
-    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=8760))]
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = hours())]
     certificate_hours: u64,
     /// Admin address: ADDR:PORT, or unix:PATH.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
@@ -51,6 +51,11 @@ impl Controller {
             admin: self.admin,
         }
     }
+}
+
+/// Certificates live an hour at least, and a year at most.
+fn hours() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=8760)
 }
 
 /// What operators do by hand.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 use waypoint_user::{mesh::spiffe::SpiffeId, roles::token::Caller};
 
 #[derive(Args)]
@@ -13,7 +13,7 @@ pub(crate) struct Token {
     #[command(flatten)]
     bearer: Bearer,
     /// For how long it holds.
-    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = days())]
     days: u64,
 }
 
@@ -41,6 +41,11 @@ impl Token {
     pub(crate) fn lifetime(&self) -> Duration {
         Duration::from_secs(self.days * 24 * 3600)
     }
+}
+
+/// A day at least, and a century at most.
+fn days() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=36_500)
 }
 
 fn parse_name(name: &str) -> Result<String, String> {

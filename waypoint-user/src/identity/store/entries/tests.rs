@@ -14,7 +14,7 @@ fn held(account: &str, lifetime: Duration) -> Arc<Credentials> {
     Arc::new(authority.credentials(&identity(account), lifetime).unwrap())
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 #[test]
 fn who_waits_comes_before_who_may_wait() {
@@ -44,7 +44,7 @@ fn what_nobody_wants_is_forgotten_at_once_or_with_its_answer() {
     let now = Instant::now();
     let mut entries = Entries::default();
     entries.want(BTreeSet::from([identity("a"), identity("b")]), now);
-    assert_eq!(entries.take_due(now + DAY).is_some(), true);
+    assert!(entries.take_due(now + DAY).is_some());
     let gone = entries.want(BTreeSet::new(), now);
     assert_eq!(gone.len(), 1, "the one that was not under way");
     let under_way = if gone == [identity("a")] { "b" } else { "a" };
