@@ -26,7 +26,8 @@ pub enum Command {
     /// Say what is accepted of manifests, what is not and why, and which waypoint stands before
     /// what
     Analyze(analyze::Arguments),
-    /// Show connections of a node's pods as they happen: who, to whom, which way, how long, how much
+    /// Show connections of a node's pods as they happen: who, to whom, which way, how long, how
+    /// much
     Observe(observe::Arguments),
     /// Print a completion script, to be sourced by the shell
     Completion {
