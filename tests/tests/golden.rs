@@ -51,7 +51,7 @@ fn help_prints_what_is_expected() -> Result<()> {
 fn the_daemon_explains_itself() -> Result<()> {
     let waypointd = product("waypointd")?;
     let mut text = output(&waypointd, &["--help"])?;
-    for role in ["standalone", "cleanup"] {
+    for role in ["standalone", "agent", "proxy", "controller", "token", "cleanup"] {
         write!(text, "\n--- {role}\n{}", output(&waypointd, &[role, "--help"])?)?;
     }
     let differing = compare(&data().join("help/waypointd"), "expect.txt", &text)?;
