@@ -9,7 +9,7 @@ use std::{
 use aya::{
     Ebpf, TestRun as _, TestRunOptions,
     maps::{Array, HashMap, PerCpuArray, SockMap},
-    programs::{SchedClassifier, SkLookup},
+    programs::{SchedClassifier, SkLookup, SockOps},
 };
 use waypoint_common::{
     addr::Addr,
@@ -49,6 +49,9 @@ impl Loaded {
         let steer: &mut SkLookup =
             ebpf.program_mut(program::STEER).expect("steer").try_into().expect("sk_lookup");
         steer.load().expect("the verifier accepts it");
+        let watch: &mut SockOps =
+            ebpf.program_mut(program::WATCH).expect("watch").try_into().expect("sock_ops");
+        watch.load().expect("the verifier accepts it");
         let mut loaded = Self { ebpf };
         loaded.configure(0);
         loaded.enrol(pod_flag::CLIENT | pod_flag::ANTI_SPOOF);
