@@ -11,6 +11,7 @@ mod accept;
 mod connect;
 mod keep;
 mod limits;
+mod live;
 mod pool;
 pub mod proxy_protocol;
 mod settings;
@@ -23,6 +24,7 @@ pub mod xfcc;
 pub use self::{
     accept::{Incoming, Refusal, serve},
     connect::{Authority, Baggage, Connect, Forwarded, trace},
+    live::{Live, Watched},
     pool::{Io, Key, Pool},
     settings::Settings,
     stream::Stream,

@@ -176,3 +176,6 @@ impl Keeper {
         Some(size)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,7 @@ impl Pool {
     /// Closes connections that had no stream for this long.
     pub fn close_idle(&self, age: Duration) {
         self.shelves.borrow_mut().retain(|_, shelf| {
-            shelf.connections.retain(|one| one.is_usable() && !one.is_idle_for(age));
+            shelf.connections.retain(|one| !one.is_done() && !one.is_idle_for(age));
             shelf.attempts.retain(Attempt::is_awaited);
             !shelf.connections.is_empty() || !shelf.attempts.is_empty()
         });

@@ -92,7 +92,8 @@ fn forwarded_is_read_as_ztunnel_writes_it() {
 fn baggage_is_read_as_far_as_it_is_known() {
     let text = "k8s.cluster.name=Kubernetes, k8s.namespace.name = default ;prop=1,k8s.deployment.\
                 name=curl,service.name=curl%20a%2C,service.version=,cloud.region=%zz,x=y,\
-                cloud.region=r1,cloud.region=r2,k8s.pod.name=late,broken,cloud.availability_zone=a b";
+                cloud.region=r1,cloud.region=r2,k8s.pod.name=late,broken,\
+                cloud.availability_zone=a b";
     let baggage = Baggage::parse(text);
     let expected = Baggage {
         cluster: Some("Kubernetes".to_owned()),

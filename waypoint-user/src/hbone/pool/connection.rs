@@ -153,6 +153,12 @@ impl Connection {
         is_ready && !self.driver.is_finished()
     }
 
+    /// True once it is of no use: broken, or without streams where no more are allowed. One whose
+    /// last streams still run is kept, to be cut with them where that is asked for.
+    pub(super) fn is_done(&self) -> bool {
+        self.driver.is_finished() || (self.places.taken() == 0 && !self.is_usable())
+    }
+
     /// True if nobody used it for so long.
     pub(super) fn is_idle_for(&self, age: Duration) -> bool {
         let since = *self.places.free_since();

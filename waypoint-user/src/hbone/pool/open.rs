@@ -18,8 +18,8 @@ struct Place {
 }
 
 impl Pool {
-    /// Opens a stream on a connection that has room, or on a new one that `dial` makes. Callers that
-    /// come while one dials wait for it.
+    /// Opens a stream on a connection that has room, or on a new one that `dial` makes. Callers
+    /// that come while one dials wait for it.
     ///
     /// Where the connection ends before the peer looked at the stream, it is opened once more on
     /// another; `dial` is used at most once.
@@ -71,10 +71,8 @@ impl Pool {
 
     /// A place on a connection that is there.
     fn free_place(&self, key: &Key) -> Option<Place> {
-        let mut shelves = self.shelves.borrow_mut();
-        let shelf = shelves.get_mut(key)?;
-        shelf.connections.retain(|connection| connection.is_usable());
-        shelf.connections.iter().find_map(|connection| {
+        let shelves = self.shelves.borrow();
+        shelves.get(key)?.connections.iter().find_map(|connection| {
             let lease = connection.lease()?;
             Some(Place { lease, connection: Rc::clone(connection) })
         })
@@ -87,6 +85,7 @@ impl Pool {
     {
         let streams_max = self.settings.streams_max;
         if let Some(shelf) = self.shelves.borrow_mut().get_mut(key) {
+            shelf.connections.retain(|connection| !connection.is_done());
             // What nobody waits for any more was given up, and would never end.
             shelf.attempts.retain(Attempt::is_awaited);
             let joined = |attempt: &Attempt| Some((attempt.clone(), attempt.join(streams_max)?));

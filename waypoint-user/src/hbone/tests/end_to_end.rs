@@ -222,6 +222,13 @@ fn windows_grow_only_so_far() {
     });
 }
 
+async fn echo(mut stream: Stream) {
+    while let Some(Ok(mut bytes)) = taken(&mut stream).await {
+        wrote(&mut stream, &mut bytes).await.unwrap();
+    }
+    drop(stream.shutdown().await);
+}
+
 #[test]
 fn ten_thousand_streams_at_once_take_a_hundred_connections() {
     run(async {
@@ -229,13 +236,7 @@ fn ten_thousand_streams_at_once_take_a_hundred_connections() {
         let (key, address) = (server.key(), server.address);
         let echo = task::spawn_local("echo", async move {
             while let Some(incoming) = server.asked.recv().await {
-                let mut stream = incoming.accept().unwrap();
-                task::spawn_local("echo", async move {
-                    while let Some(Ok(mut bytes)) = taken(&mut stream).await {
-                        wrote(&mut stream, &mut bytes).await.unwrap();
-                    }
-                    drop(stream.shutdown().await);
-                });
+                task::spawn_local("echo", echo(incoming.accept().unwrap()));
             }
         });
         let mut opening = Vec::new();

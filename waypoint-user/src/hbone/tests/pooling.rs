@@ -205,6 +205,31 @@ fn eviction_resets_streams_and_keeps_others() {
 }
 
 #[test]
+fn eviction_reaches_streams_of_a_connection_that_drains() {
+    run(async {
+        let (mut server, pool) = (Server::start().await, Pool::default());
+        let (mut client, mut granted) = server.pair(&pool).await;
+        server.drain.cancel();
+        // Until GOAWAY has come, streams are still opened there.
+        let other = Server::start().await;
+        let (key, connect) = (server.key(), Connect::to_address(server.address));
+        let mut opening = Vec::new();
+        while other.accepted.get() == 0 {
+            let mut one = Box::pin(pool.open(&key, &connect, dial(other.address)));
+            assert!(futures_util::poll!(&mut one).is_pending());
+            opening.push(one);
+            tokio::task::yield_now().await;
+        }
+        pool.close_idle(Duration::ZERO);
+        client.write_all(b"kept").await.unwrap();
+        pool.evict(|_| false);
+        let mut bytes = Vec::new();
+        assert!(client.read_to_end(&mut bytes).await.is_err());
+        assert!(granted.read_to_end(&mut bytes).await.is_err());
+    });
+}
+
+#[test]
 fn unused_connections_are_closed() {
     run(async {
         let (mut server, pool) = (Server::start().await, Pool::default());
