@@ -7,13 +7,14 @@ use std::{
     hash::{Hash, Hasher},
     io,
     net::SocketAddr,
+    rc::Rc,
     sync::Arc,
 };
 
 use tokio::time::timeout;
 
 use crate::{
-    hbone::{self, Connect, Io},
+    hbone::{self, Connect, Io, Live},
     identity::Identities,
     mesh::{request::Peer, snapshot::Snapshot, spiffe::SpiffeId, workload::Transport},
 };
@@ -124,12 +125,7 @@ impl Tunnel {
             via: matches!(worker.settings.duty, Duty::Waypoint(_)).then(|| WAYPOINT.to_owned()),
             ..Connect::to_address(self.address)
         };
-        let dial = secure(
-            identities,
-            self.key.clone(),
-            self.vantage.clone(),
-            (Arc::clone(&worker.network), worker.settings.clone()),
-        );
+        let dial = secure(identities, self.key.clone(), self.vantage.clone(), Around::of(worker));
         match timeout(TUNNEL_TIMEOUT, worker.tunnels.open(&self.key, &connect, dial)).await {
             Ok(opened) => opened.map_err(|cause| Fault::ConnectFailed(cause.to_string())),
             Err(_) => Err(Fault::ConnectTimeout),
@@ -150,12 +146,27 @@ pub(super) fn holds(key: &hbone::Key, before: &Snapshot, now: &Snapshot) -> bool
     same_there && key.from.is_none_or(|from| uid(before, from) == uid(now, from))
 }
 
-/// Dials the connection below HTTP/2, and agrees on TLS.
+/// What dialling needs of a worker, which may be gone before it ends.
+pub(super) struct Around {
+    network: Arc<dyn Network>,
+    settings: Settings,
+    live: Rc<Live>,
+}
+
+impl Around {
+    /// Of a worker.
+    pub(super) fn of(worker: &Worker) -> Self {
+        let (network, live) = (Arc::clone(&worker.network), Rc::clone(&worker.live));
+        Self { network, settings: worker.settings.clone(), live }
+    }
+}
+
+/// Dials the connection below HTTP/2, and agrees on TLS. It is cut when its peer is revoked.
 pub(super) async fn secure(
     identities: Identities,
     key: hbone::Key,
     vantage: Vantage,
-    (network, settings): (Arc<dyn Network>, Settings),
+    Around { network, settings, live }: Around,
 ) -> Result<Box<dyn Io>, hbone::Error> {
     let credentials = identities.credentials(&key.source).await;
     let credentials = credentials.map_err(|cause| hbone::Error::Tls(cause.to_string()))?;
@@ -165,8 +176,8 @@ pub(super) async fn secure(
         Ok(stream) => stream.map_err(failed)?,
         Err(_) => return Err(hbone::Error::Connect(BLOCKED.to_owned())),
     };
-    let (stream, _peer) = hbone::tls::connect(stream, &credentials, &key.expected).await?;
-    Ok(Box::new(stream))
+    let (stream, peer) = hbone::tls::connect(stream, &credentials, &key.expected).await?;
+    Ok(Box::new(live.watch(stream, peer)))
 }
 
 /// What a timeout of HBONE's port usually means, in ztunnel's words.

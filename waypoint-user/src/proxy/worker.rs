@@ -64,6 +64,8 @@ pub(super) struct Worker {
     pub(super) identities: Option<Identities>,
     pub(super) hbone: hbone::Settings,
     pub(super) tunnels: hbone::Pool,
+    /// Connections of [`tunnels`](Self::tunnels), by peer.
+    pub(super) live: Rc<hbone::Live>,
     ways: Ways,
     pub(super) log: AccessLog,
     pub(super) shard: Arc<Shard>,
@@ -103,6 +105,7 @@ impl Worker {
             }
             accepting.extend(terminate::open(&worker, doors.hbone, doors.local)?);
             task::spawn_local("follow the mesh", follow(Rc::clone(&worker)));
+            task::spawn_local("cut revoked peers", cut_revoked(Rc::clone(&worker)));
             task::spawn_local("close idle connections", close_idle(Rc::clone(&worker)));
             worker.drain.cancelled().await;
             for accept in accepting {
@@ -129,6 +132,7 @@ impl Worker {
             network,
             identities,
             tunnels: hbone::Pool::new(hbone.clone()),
+            live: Rc::default(),
             hbone,
             ways: Ways::default(),
             log: telemetry.access_log,
@@ -260,6 +264,19 @@ async fn follow(worker: Rc<Worker>) {
         worker.ways.forget();
         before = Rc::clone(&view);
         worker.leases.review(&view).await;
+    }
+}
+
+/// Cuts connections that we opened when the certificate of their peer is revoked.
+async fn cut_revoked(worker: Rc<Worker>) {
+    let Some(identities) = &worker.identities else { return };
+    let mut revocations = identities.revocations();
+    loop {
+        revocations.changed().await;
+        let cut = worker.live.cut(|peer| revocations.is_revoked(peer));
+        if cut > 0 {
+            tracing::info!(cut, "connections to revoked peers were cut");
+        }
     }
 }
 

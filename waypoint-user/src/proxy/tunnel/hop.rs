@@ -27,7 +27,7 @@ use crate::{
         proof, socket,
         stream::Stream,
         view::{Endpoint, Family, InFlight},
-        way,
+        way::{self, Around},
         worker::Worker,
     },
     telemetry::metrics::traffic::Security,
@@ -99,8 +99,7 @@ pub(super) async fn by_hbone(
     let identities = identities.ok_or_else(|| Failure::Identity("no identities".to_owned()))?;
     proof::of(worker, pod).await?;
     let vantage = Vantage::Pod(pod.name.clone());
-    let around = (Arc::clone(&worker.network), worker.settings.clone());
-    let dial = way::secure(identities, key.clone(), vantage, around);
+    let dial = way::secure(identities, key.clone(), vantage, Around::of(worker));
     let head = head(connection, pod, &to, None);
     let opening = worker.tunnels.open(&key, &head, dial);
     let stream = timeout(worker.settings.connect_timeout + TUNNEL_TIMEOUT, opening).await;
