@@ -42,6 +42,10 @@ pub(crate) struct Agent {
     workers: usize,
     #[command(flatten)]
     pub(crate) log: Log,
+    /// cgroup (version 2) of the kubelet, whose probes pods always take; without one, every process
+    /// of the node's own network may connect to its pods. May be given more than once.
+    #[arg(long, value_name = "DIR")]
+    kubelet_cgroup: Vec<PathBuf>,
     /// cgroup (version 2) of the pods: tells of all their TCP connections, captured or not, in
     /// metrics and by `waypointctl observe`.
     #[arg(long, value_name = "DIR")]
@@ -110,6 +114,7 @@ impl Agent {
                 workers,
                 node: Some(self.node.clone()),
                 inbound: true,
+                exempt_cgroups: self.kubelet_cgroup,
                 ..self.host.settings()
             },
             proxy: proxy::Settings {
