@@ -119,7 +119,10 @@ impl Record {
                 response_bytes: response_head + self.entry.bytes_sent,
             },
         );
-        self.connection.worker.log.record(self.entry.clone());
+        let log = &self.connection.worker.log;
+        if log.is_on() {
+            log.record(Box::new(self.entry.take()));
+        }
     }
 }
 

@@ -171,7 +171,10 @@ impl Session {
         self.entry.bytes_received = self.received.get();
         self.entry.bytes_sent = self.sent.get();
         self.entry.duration = self.connection.began.elapsed();
-        self.connection.worker.log.record(self.entry.clone());
+        let log = &self.connection.worker.log;
+        if log.is_on() {
+            log.record(Box::new(self.entry.take()));
+        }
     }
 }
 

@@ -22,11 +22,7 @@ pub(super) fn config_in_force(feed: &Feed) -> Box<dyn Fn() -> String + Send + Sy
 
 /// The access log on stdout, or nowhere.
 pub(super) fn start_access_log(wanted: bool, registry: &Registry) -> io::Result<AccessLog> {
-    if wanted {
-        AccessLog::start(io::stdout(), registry)
-    } else {
-        AccessLog::start(io::sink(), registry)
-    }
+    if wanted { AccessLog::start(io::stdout(), registry) } else { Ok(AccessLog::off(registry)) }
 }
 
 /// Watches the connections of the pods in a cgroup, if one is given; they are shown by the result.

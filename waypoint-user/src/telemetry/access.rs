@@ -26,7 +26,8 @@ pub(super) mod timestamp;
 /// The workers' end of the access log; clones share the queue.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    queue: SyncSender<Item>,
+    /// None where nothing is logged.
+    queue: Option<SyncSender<Item>>,
     full: Limit,
 }
 
@@ -38,7 +39,17 @@ impl AccessLog {
         std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || write_all(&items, output, &refused))?;
-        Ok(Self { queue, full: registry.limit("access_log_queue") })
+        Ok(Self { queue: Some(queue), full: registry.limit("access_log_queue") })
+    }
+
+    /// A log of which nothing is kept, and that costs nothing.
+    pub fn off(registry: &Registry) -> Self {
+        Self { queue: None, full: registry.limit("access_log_queue") }
+    }
+
+    /// Whether anything is logged.
+    pub fn is_on(&self) -> bool {
+        self.queue.is_some()
     }
 
     /// Queues an entry, or drops it when the queue is full.
@@ -52,17 +63,17 @@ impl AccessLog {
     }
 
     fn queue(&self, item: Item) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.queue.try_send(item)
-        {
+        let Some(queue) = &self.queue else { return };
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = queue.try_send(item) {
             self.full.hit();
         }
     }
 
     /// Waits, at most as long as given, until what is queued now was written. It blocks the thread.
     pub fn flush(&self, patience: Duration) -> bool {
+        let Some(queue) = &self.queue else { return true };
         let (done, written) = mpsc::sync_channel(1);
-        self.queue.try_send(Item::Flush(done)).is_ok() && written.recv_timeout(patience).is_ok()
+        queue.try_send(Item::Flush(done)).is_ok() && written.recv_timeout(patience).is_ok()
     }
 }
 

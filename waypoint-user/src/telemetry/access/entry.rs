@@ -111,6 +111,13 @@ impl Entry {
         }
     }
 
+    /// Takes what is known, and leaves the connection alone.
+    pub fn take(&mut self) -> Self {
+        let (remote, local) = (self.downstream_remote_address, self.downstream_local_address);
+        let rest = Self::new(self.start, remote, local);
+        std::mem::replace(self, rest)
+    }
+
     /// Appends the entry as one line of JSON.
     pub(super) fn write_line(&self, output: &mut Vec<u8>) {
         let line = Value::Object(self.fields());
