@@ -28,7 +28,7 @@ use crate::{
 use super::{Line, claim};
 
 /// Serves one stream to its end.
-pub(super) async fn deliver(line: Rc<Line>, incoming: Incoming) {
+pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
     let Some(place) = line.worker.place() else {
         return incoming.refuse(Refusal::Unavailable);
     };
@@ -45,7 +45,7 @@ pub(super) async fn deliver(line: Rc<Line>, incoming: Incoming) {
         }
     };
     drop(view);
-    let application = match connect(&line, delivery.address).await {
+    let application = match connect(&line, &mut incoming, delivery.address).await {
         Ok(application) => application,
         Err(failure) => {
             incoming.refuse(Refusal::Unavailable);
@@ -71,13 +71,18 @@ pub(super) async fn deliver(line: Rc<Line>, incoming: Incoming) {
     }
 }
 
-/// Connects to the application in the peer's name.
-async fn connect(line: &Line, address: SocketAddr) -> Result<TcpStream, Failure> {
+/// Connects to the application in the peer's name, for as long as the peer waits for it.
+async fn connect(
+    line: &Line,
+    incoming: &mut Incoming,
+    address: SocketAddr,
+) -> Result<TcpStream, Failure> {
     let vantage = Vantage::Agent(line.remote.ip());
     let (network, settings) = (&*line.worker.network, &line.worker.settings);
     tokio::select! {
         biased;
         failure = gone(line) => Err(failure),
+        () = incoming.abandoned() => Err(Failure::ClientReset),
         dialled = socket::dial(address, &vantage, network, settings) => Ok(dialled?),
     }
 }
@@ -111,7 +116,12 @@ fn judge(
     };
     let asked = || connect.authority.to_string();
     let delivery = match select::inbound(view.snapshot(), &line.pod, authority) {
-        Inbound::Deliver { address, destination, service, .. } => {
+        // It would take the bytes for a header of PROXY protocol, which nothing here sends.
+        Inbound::Deliver { binding: Some(_), .. } => {
+            let why = format!("{} is a waypoint that does not terminate HBONE", asked());
+            return Err((Refusal::Unavailable, Failure::UnknownDestination(why)));
+        }
+        Inbound::Deliver { address, destination, service, binding: None } => {
             if let Some(service) = service {
                 flow.addressed(&service.name, view.snapshot());
             }
