@@ -20,8 +20,8 @@ use crate::{
 
 use self::deliver::deliver;
 use super::{
-    Duty, accept::canonical, failure::Failure, flow::broken, limits::TUNNEL_TIMEOUT, proof, socket,
-    socket::reset_on_drop, terminate::revoked, worker::Worker,
+    Duty, accept::canonical, failure::Failure, flow::broken, limits::TUNNEL_TIMEOUT, proof,
+    proof::revoked, socket, socket::reset_on_drop, worker::Worker,
 };
 
 mod claim;
@@ -43,7 +43,9 @@ pub(super) struct Line {
     cut: CancellationToken,
 }
 
-/// Starts to serve a connection to a pod of this node, or resets one to anybody else.
+/// Starts to serve a connection to a pod of this node, or resets one to anybody else, and those
+/// beyond [`Settings::tunnels_max`](super::Settings::tunnels_max). It stays at this worker: what it
+/// carries belongs to one pod.
 pub(super) fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
     let local = stream.local_addr().map(canonical);
     let pod = local.as_ref().ok().and_then(|local| pod_at(worker, *local));
@@ -52,12 +54,21 @@ pub(super) fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) 
         reset_on_drop(&stream);
         return;
     };
+    let Some(seat) = worker.seats.take_here(worker.settings.tunnels_max) else {
+        worker.limits.tunnels.hit();
+        reset_on_drop(&stream);
+        return;
+    };
     if let Err(cause) = socket::prepare(&stream) {
         tracing::debug!(%cause, "a connection was gone before it was served");
         return;
     }
     let ends = (canonical(remote), local);
-    task::spawn_local("inbound", serve(Rc::clone(worker), pod, stream, ends));
+    let serving = serve(Rc::clone(worker), pod, stream, ends);
+    task::spawn_local("inbound", async move {
+        serving.await;
+        drop(seat);
+    });
 }
 
 /// The pod of this node that has an address.
@@ -94,8 +105,7 @@ async fn serve(
     let each = |incoming| {
         task::spawn_local("delivery", deliver(Rc::clone(&line), incoming));
     };
-    let settings = worker.hbone.clone();
-    let serving = hbone::serve(stream, &settings, worker.drain.clone(), each);
+    let serving = hbone::serve(stream, &worker.hbone, worker.drain.clone(), each);
     let gone =
         broken(&worker, |view| (!is_same(&pod, view.snapshot())).then_some(Failure::PodGone));
     tokio::select! {

@@ -1,10 +1,13 @@
-//! What proves that we speak for a pod of this node.
+//! What proves that we speak for a pod of this node, and what no longer proves who a peer is.
 
 use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
 
-use crate::{identity::Credentials, mesh::workload::Workload};
+use crate::{
+    identity::{Credentials, TlsPeer},
+    mesh::workload::Workload,
+};
 
 use super::{
     failure::Failure,
@@ -24,5 +27,14 @@ pub(super) async fn of(worker: &Worker, pod: &Workload) -> Result<Arc<Credential
             Err(_) if Instant::now() < deadline => sleep(CERTIFICATE_PAUSE).await,
             Err(cause) => return Err(Failure::Identity(cause.to_string())),
         }
+    }
+}
+
+/// Waits until a peer's certificate is revoked.
+pub(super) async fn revoked(worker: &Worker, peer: &TlsPeer) {
+    let Some(identities) = &worker.identities else { return std::future::pending().await };
+    let mut revocations = identities.revocations();
+    while !revocations.is_revoked(peer) {
+        revocations.changed().await;
     }
 }

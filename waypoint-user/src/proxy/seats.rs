@@ -76,7 +76,15 @@ impl Seats {
         let others = (0..self.rows.len()).filter(|number| *number != self.own);
         let all = std::iter::once(self.own).chain(others);
         let load = |number: &usize| self.rows.get(*number).map_or(usize::MAX, Row::taken);
-        let worker = all.min_by_key(load)?;
+        self.take_at(all.min_by_key(load)?, most)
+    }
+
+    /// A seat at this worker; `None` when it has `most`.
+    pub(super) fn take_here(&self, most: usize) -> Option<Seat> {
+        self.take_at(self.own, most)
+    }
+
+    fn take_at(&self, worker: usize, most: usize) -> Option<Seat> {
         let row = self.rows.get(worker).filter(|row| row.taken() < most)?;
         row.taken.fetch_add(1, Ordering::Relaxed);
         Some(Seat { rows: Arc::clone(&self.rows), worker })

@@ -27,6 +27,7 @@ use self::streams::{Carrier, Speaker};
 use super::{
     accept,
     limits::TUNNEL_TIMEOUT,
+    proof::revoked,
     seats::{Arrival, Caller, Seat},
     socket,
     worker::Worker,
@@ -143,15 +144,6 @@ async fn serve_peer(worker: Rc<Worker>, (stream, remote): (TcpStream, SocketAddr
         () = revoked(&worker, &peer) => {
             tracing::info!(%remote, identity = %peer.identity, "a peer was revoked and is cut");
         }
-    }
-}
-
-/// Waits until a peer's certificate is revoked.
-pub(super) async fn revoked(worker: &Worker, peer: &TlsPeer) {
-    let Some(identities) = &worker.identities else { return std::future::pending().await };
-    let mut revocations = identities.revocations();
-    while !revocations.is_revoked(peer) {
-        revocations.changed().await;
     }
 }
 

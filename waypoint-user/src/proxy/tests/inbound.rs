@@ -48,6 +48,26 @@ async fn status(lab: &NodeLab, who: &str, authority: Authority) -> u16 {
 }
 
 #[test]
+fn connections_beyond_the_limit_are_reset_and_counted() {
+    run(async {
+        let lab = NodeLab::start_set(|settings| settings.tunnels_max = 1, |_| {}).await;
+        let own = Authority::Address(lab.application.local_addr().unwrap());
+        let open =
+            async |pool: &Pool| lab.open(pool, ("web", lab.web), &Connect::to(own.clone())).await;
+        let (first, second) = (Pool::default(), Pool::default());
+        let _stream = open(&first).await.unwrap();
+        assert!(open(&second).await.is_err());
+        let text = lab.registry.encode();
+        let hit = |line: &str| {
+            line.starts_with("waypoint_limit_hits_total{")
+                && line.contains("limit=\"tunnels\"")
+                && line.ends_with("} 1")
+        };
+        assert!(text.lines().any(hit), "{text}");
+    });
+}
+
+#[test]
 fn a_stream_is_answered_by_where_it_goes_and_who_asks() {
     run(async {
         let mut lab = NodeLab::start().await;

@@ -85,6 +85,14 @@ impl NodeLab {
 
     /// The same, with contents changed.
     pub(super) async fn start_with(change: impl FnOnce(&mut Contents)) -> Self {
+        Self::start_set(|_| {}, change).await
+    }
+
+    /// The same, with settings and contents changed.
+    pub(super) async fn start_set(
+        set: impl FnOnce(&mut Settings),
+        change: impl FnOnce(&mut Contents),
+    ) -> Self {
         let (web, shop, vip) = (address(), address(), address());
         let application = TcpListener::bind((shop, 0)).await.unwrap();
         let captured = listener(SocketAddr::new(vip, 0));
@@ -101,12 +109,9 @@ impl NodeLab {
         let log = AccessLog::start(page.clone(), &registry).unwrap();
         let authority = Arc::new(Authority::ephemeral("cluster.local").unwrap());
         let slow = Slow::of(&authority);
-        let identities = Identities::start(
-            identity::Settings::default(),
-            Arc::clone(&slow),
-            &registry,
-            shutdown.clone(),
-        );
+        let defaults = identity::Settings::default();
+        let identities =
+            Identities::start(defaults, Arc::clone(&slow), &registry, shutdown.clone());
         let vantages = Arc::default();
         let pods = contents.workloads.values().map(|pod| (pod.name.clone(), pod.addresses.clone()));
         let network = Loopback { pods: pods.collect(), vantages: Arc::clone(&vantages) };
@@ -123,8 +128,9 @@ impl NodeLab {
             telemetry: Telemetry { registry: registry.clone(), access_log: log.clone() },
         };
         let node = Node { name: NODE.to_owned(), local_hop: LocalHop::Unix };
-        let settings =
+        let mut settings =
             Settings { duty: Duty::Node(node), drain_deadline: PATIENCE, ..Settings::default() };
+        set(&mut settings);
         let engine = Engine::start(settings, surroundings).unwrap();
         Self {
             _engine: engine,
