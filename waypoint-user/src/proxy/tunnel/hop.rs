@@ -101,10 +101,7 @@ pub(super) async fn by_hbone(
     let vantage = Vantage::Pod(pod.name.clone());
     let dial = way::secure(identities, key.clone(), vantage, Around::of(worker));
     let head = head(connection, pod, &to, None);
-    let opening = worker.tunnels.open(&key, &head, dial);
-    let stream = timeout(worker.settings.connect_timeout + TUNNEL_TIMEOUT, opening).await;
-    let late = |_| hbone::Error::Connect("the stream was not granted in time".to_owned());
-    let stream = stream.map_err(late)??;
+    let stream = in_time(worker, worker.tunnels.open(&key, &head, dial)).await?;
     Ok(reached(flow, (stream, "hbone", Security::MutualTls), pod, &to))
 }
 
@@ -174,7 +171,17 @@ async fn by_socket(
     let (network, netns) = (Arc::clone(&worker.network), netns.clone());
     let dial = async move { knock(&*network, &netns) };
     let head = head(connection, pod, to, Some(&pod.identity));
-    worker.tunnels.open(&key, &head, dial).await
+    in_time(worker, worker.tunnels.open(&key, &head, dial)).await
+}
+
+/// Waits for a stream to be granted, but no longer than it may take.
+async fn in_time(
+    worker: &Worker,
+    opening: impl Future<Output = Result<hbone::Stream, hbone::Error>>,
+) -> Result<hbone::Stream, hbone::Error> {
+    let patience = worker.settings.connect_timeout + TUNNEL_TIMEOUT;
+    let late = |_| hbone::Error::Connect("the stream was not granted in time".to_owned());
+    timeout(patience, opening).await.map_err(late)?
 }
 
 /// Connects to the socket of a waypoint.
