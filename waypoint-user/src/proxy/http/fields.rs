@@ -8,7 +8,10 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING, UPGRADE},
 };
 
-use crate::mesh::{request::Peer, route::HeaderEdit, spiffe::SpiffeId};
+use crate::{
+    hbone::xfcc::Element,
+    mesh::{request::Peer, route::HeaderEdit, spiffe::SpiffeId},
+};
 
 /// Removes what only a proxy may say and a client said.
 pub(super) fn remove_forged(headers: &mut HeaderMap) {
@@ -70,11 +73,9 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, peer: &Peer, by: Option<&Sp
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
     if let Some(identity) = &peer.identity {
-        let value = match by {
-            Some(by) => format!("By={by};URI={identity}"),
-            None => format!("URI={identity}"),
-        };
-        insert(headers, FORWARDED_CLIENT_CERT, &value);
+        let by = by.iter().map(ToString::to_string).collect();
+        let element = Element { by, uri: vec![identity.to_string()], ..Element::default() };
+        insert(headers, FORWARDED_CLIENT_CERT, &element.to_string());
     }
 }
 
