@@ -64,6 +64,8 @@ pub enum Path {
     Direct,
     /// Through a waypoint.
     Waypoint(String),
+    /// By HBONE from node to node, without a waypoint.
+    Tunnel,
     /// From a waypoint to its endpoint.
     FromWaypoint,
     /// To a pod that has a waypoint, but not from it.
@@ -213,6 +215,7 @@ impl Path {
         match self {
             Self::Direct => "direct",
             Self::Waypoint(_) => "waypoint",
+            Self::Tunnel => "tunnel",
             Self::FromWaypoint => "from-waypoint",
             Self::Bypass(_) => "bypass",
         }
@@ -221,7 +224,7 @@ impl Path {
     fn waypoint(&self) -> Option<&str> {
         match self {
             Self::Waypoint(waypoint) | Self::Bypass(waypoint) => Some(waypoint),
-            Self::Direct | Self::FromWaypoint => None,
+            Self::Direct | Self::Tunnel | Self::FromWaypoint => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::sync::watch;
+use waypoint_common::redirect::TUNNEL_PORT;
 
 use crate::{
     mesh::{
@@ -12,9 +13,9 @@ use crate::{
         flow::{Flow, Stage},
         service::Service,
         snapshot::Snapshot,
-        workload::Workload,
+        workload::{Enrolment, Workload},
     },
-    select::{self, Choice},
+    select::{self, Capture},
     telemetry::{
         flows::{End, Hub, Observed, Path},
         metrics::{
@@ -45,6 +46,10 @@ impl Describe {
 
     /// Counts a connection that nobody carries, and shows every one to whoever looks.
     pub(super) fn tell(&self, flow: &Flow, hub: &Hub) {
+        if [flow.local.port(), flow.remote.port()].contains(&TUNNEL_PORT) {
+            // The agent's own, from a pod's network: what it carries was told of already.
+            return;
+        }
         let snapshot = Arc::clone(&self.snapshots.borrow());
         let ends = Ends::of(flow, &snapshot);
         let path = ends.path(flow, &snapshot);
@@ -101,17 +106,33 @@ impl<'s> Ends<'s> {
     /// Which way the connection went.
     fn path(&self, flow: &Flow, snapshot: &Snapshot) -> Path {
         if flow.initiated {
-            return match select::choose(snapshot, flow.remote, self.source.map(Arc::as_ref)) {
-                Choice::Waypoint { waypoint, .. } => Path::Waypoint(waypoint.to_string()),
-                Choice::Direct(_) | Choice::Refuse(_) => Path::Direct,
+            return match self.capture(snapshot) {
+                Capture::Yes(Some(waypoint)) => Path::Waypoint(waypoint.to_string()),
+                Capture::Yes(None) => Path::Tunnel,
+                Capture::No | Capture::Refuse(_) => Path::Direct,
             };
         }
         if self.source.is_some_and(|source| source.instance_of.is_some()) {
             return Path::FromWaypoint;
         }
+        if let (Some(source), Some(destination)) = (self.source, self.destination)
+            && source.enrolment == Enrolment::Enrolled
+            && select::captures_workload(snapshot, destination) == Capture::Yes(None)
+        {
+            return Path::Tunnel;
+        }
         match self.destination.map(|destination| &destination.binding) {
             Some(Binding::Bound(waypoint)) => Path::Bypass(waypoint.to_string()),
             _ => Path::Direct,
+        }
+    }
+
+    /// Whether the connection that a pod opened is captured.
+    fn capture(&self, snapshot: &Snapshot) -> Capture<'s> {
+        match (self.service, self.destination) {
+            (Some(service), _) => select::captures_service(snapshot, service),
+            (None, Some(workload)) => select::captures_workload(snapshot, workload),
+            (None, None) => Capture::No,
         }
     }
 
