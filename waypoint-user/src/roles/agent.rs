@@ -60,8 +60,8 @@ pub struct Config {
     pub access_log: bool,
 }
 
-/// Runs until shutdown is asked for, or another agent takes over, and everything has ended.
-/// `issuer` signs the pods' certificates.
+/// Runs until shutdown is asked for and everything has ended. `issuer` signs the pods'
+/// certificates.
 pub async fn run(
     config: Config,
     issuer: impl Issuer,
