@@ -26,6 +26,7 @@ use super::{
 
 mod claim;
 mod deliver;
+mod preface;
 
 /// Who is on a connection.
 pub(super) struct Line {

@@ -64,6 +64,10 @@ pub fn inbound<'s>(
     match found {
         // Delivered to itself, it would be captured again and never end.
         Inbound::Deliver { address, .. } if OUR_PORTS.contains(&address.port()) => Inbound::Unknown,
+        Inbound::Deliver { address, destination, service, binding } => {
+            let binding = binding.or_else(|| headed(snapshot, workload, address.port()));
+            Inbound::Deliver { address, destination, service, binding }
+        }
         other => other,
     }
 }
@@ -137,6 +141,14 @@ fn bound_here<'s>(
         },
         binding: Some(binding),
     })
+}
+
+/// How a pod takes whatever arrives at a port where it expects PROXY headers: with one in front.
+/// Otherwise anybody who may reach the pod could say there in whose name.
+fn headed(snapshot: &Snapshot, workload: &Workload, port: u16) -> Option<InboundBinding> {
+    let waypoint = snapshot.waypoints().get(workload.instance_of.as_ref()?)?;
+    let expects = |one: &InboundBinding| one.proxy && one.port.is_none_or(|own| own == port);
+    waypoint.inbound_binding.filter(expects)
 }
 
 /// The pod's own address, or one of a Service of which it is an endpoint.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     hbone::{Authority, Connect, Incoming, Refusal},
@@ -25,7 +25,7 @@ use crate::{
     telemetry::{access::Direction, metrics::traffic::Security},
 };
 
-use super::{Line, claim};
+use super::{Line, claim, preface};
 
 /// Serves one stream to its end.
 pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
@@ -45,7 +45,7 @@ pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
         }
     };
     drop(view);
-    let application = match connect(&line, &mut incoming, delivery.address).await {
+    let application = match connect(&line, &mut incoming, delivery).await {
         Ok(application) => application,
         Err(failure) => {
             incoming.refuse(Refusal::Unavailable);
@@ -71,19 +71,30 @@ pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
     }
 }
 
-/// Connects to the application in the peer's name, for as long as the peer waits for it.
+/// Connects to the application in the peer's name, for as long as the peer waits for it, and says
+/// whose connection it is where the application wants to know.
 async fn connect(
     line: &Line,
     incoming: &mut Incoming,
-    address: SocketAddr,
+    delivery: Delivery,
 ) -> Result<TcpStream, Failure> {
     let vantage = Vantage::Agent(line.remote.ip());
     let (network, settings) = (&*line.worker.network, &line.worker.settings);
+    let preface =
+        delivery.headed.then(|| preface::of(line, &incoming.connect, delivery.destination));
+    let dialling = async {
+        let mut stream = socket::dial(delivery.address, &vantage, network, settings).await?;
+        if let Some(preface) = preface {
+            let gone = |cause| Failure::Connect(socket::reason(&cause));
+            stream.write_all(&preface).await.map_err(gone)?;
+        }
+        Ok(stream)
+    };
     tokio::select! {
         biased;
         failure = gone(line) => Err(failure),
         () = incoming.abandoned() => Err(Failure::ClientReset),
-        dialled = socket::dial(address, &vantage, network, settings) => Ok(dialled?),
+        dialled = dialling => dialled,
     }
 }
 
@@ -116,16 +127,11 @@ fn judge(
     };
     let asked = || connect.authority.to_string();
     let delivery = match select::inbound(view.snapshot(), &line.pod, authority) {
-        // It would take the bytes for a header of PROXY protocol, which nothing here sends.
-        Inbound::Deliver { binding: Some(_), .. } => {
-            let why = format!("{} is a waypoint that does not terminate HBONE", asked());
-            return Err((Refusal::Unavailable, Failure::UnknownDestination(why)));
-        }
-        Inbound::Deliver { address, destination, service, binding: None } => {
+        Inbound::Deliver { address, destination, service, binding } => {
             if let Some(service) = service {
                 flow.addressed(&service.name, view.snapshot());
             }
-            Delivery { address, destination }
+            Delivery { address, destination, headed: binding.is_some_and(|one| one.proxy) }
         }
         Inbound::NotHere => {
             let why = format!("ip mismatch: {} != {}", line.local.ip(), asked());
@@ -150,6 +156,8 @@ struct Delivery {
     address: SocketAddr,
     /// What policies see as its destination.
     destination: SocketAddr,
+    /// Whether a PROXY header goes before its bytes.
+    headed: bool,
 }
 
 /// Judges; if it is denied, by the rule that is returned.

@@ -75,12 +75,6 @@ pub(super) fn inbound_binding(
             "annotation {INBOUND_BINDING}: {text:?} is not NONE or PROXY, with or without /port"
         );
         report.add(object.clone(), error("InvalidInboundBinding", message));
-    } else {
-        let message = format!(
-            "annotation {INBOUND_BINDING}: agents do not terminate HBONE for waypoints yet; what \
-             is bound to it is refused"
-        );
-        report.add(object.clone(), warning("UnsupportedInboundBinding", message));
     }
     binding
 }
