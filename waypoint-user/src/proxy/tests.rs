@@ -2,6 +2,7 @@
 //! matters.
 
 mod endpoints;
+mod headed;
 mod http1;
 mod http2;
 mod inbound;

@@ -87,7 +87,11 @@ impl Carrier {
 }
 
 /// The original destination of a stream, if the waypoint that this process is stands before it.
-fn destination(duty: &Duty, authority: &Authority, snapshot: &Snapshot) -> Option<SocketAddr> {
+pub(super) fn destination(
+    duty: &Duty,
+    authority: &Authority,
+    snapshot: &Snapshot,
+) -> Option<SocketAddr> {
     let Duty::Waypoint(own) = duty else { return None };
     let authority = match authority {
         Authority::Address(address) => select::Authority::Address(*address),
