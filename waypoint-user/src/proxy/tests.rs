@@ -7,6 +7,7 @@ mod http1;
 mod http2;
 mod inbound;
 mod lab;
+mod late;
 mod limits;
 mod node;
 mod outbound;

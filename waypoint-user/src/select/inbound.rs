@@ -72,10 +72,10 @@ pub fn inbound<'s>(
     }
 }
 
-/// What a tunnel at a waypoint is for.
+/// What an authority stands for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Bound<'s> {
-    /// What the waypoint takes it for.
+pub struct Addressed<'s> {
+    /// What a waypoint takes it for.
     pub target: Target<'s>,
     /// The original destination: what the client dialled, or would have by name.
     pub destination: SocketAddr,
@@ -87,7 +87,17 @@ pub fn bound_to<'s>(
     snapshot: &'s Snapshot,
     waypoint: &ObjectName,
     authority: Authority<'_>,
-) -> Option<Bound<'s>> {
+) -> Option<Addressed<'s>> {
+    let found = addressed(snapshot, authority)?;
+    let takes = match found.target {
+        Target::Service(service) => is_bound(service, waypoint),
+        Target::Workload(workload) => workload.binding.waypoint() == Some(waypoint),
+    };
+    takes.then_some(found)
+}
+
+/// What an authority stands for, whoever takes it: a port of a Service, or a workload.
+pub fn addressed<'s>(snapshot: &'s Snapshot, authority: Authority<'_>) -> Option<Addressed<'s>> {
     let (service, destination) = match authority {
         Authority::Host(host, port) => {
             let service = service_of_host(snapshot, host)?;
@@ -101,14 +111,11 @@ pub fn bound_to<'s>(
         }
     };
     let target = if let Some(service) = service {
-        let takes = is_bound(service, waypoint) && service.port(destination.port()).is_some();
-        takes.then_some(Target::Service(service))?
+        service.port(destination.port()).map(|_| Target::Service(service))?
     } else {
-        let workload = snapshot.workload_of_address(destination.ip())?;
-        let takes = workload.binding.waypoint() == Some(waypoint);
-        takes.then_some(Target::Workload(workload))?
+        Target::Workload(snapshot.workload_of_address(destination.ip())?)
     };
-    Some(Bound { target, destination })
+    Some(Addressed { target, destination })
 }
 
 /// Whether a waypoint takes connections to a Service, as its first or its second.
@@ -130,7 +137,7 @@ fn bound_here<'s>(
 ) -> Option<Inbound<'s>> {
     let waypoint = snapshot.waypoints().get(workload.instance_of.as_ref()?)?;
     let binding = waypoint.inbound_binding?;
-    let Bound { target, destination } = bound_to(snapshot, &waypoint.name, authority)?;
+    let Addressed { target, destination } = bound_to(snapshot, &waypoint.name, authority)?;
     let port = binding.port.unwrap_or(destination.port());
     Some(Inbound::Deliver {
         address: SocketAddr::new(address_of(workload, destination.ip())?, port),

@@ -29,7 +29,7 @@ use crate::{
     telemetry::task,
 };
 
-use super::streams::destination;
+use super::{late, streams::destination};
 
 /// Starts to serve a connection, or resets it when there is no place.
 pub(in crate::proxy) fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
@@ -53,12 +53,12 @@ async fn serve(place: Place, mut stream: TcpStream, remote: SocketAddr) {
         // Nothing was asked, so nothing is lost.
         () = worker.drain_patience() => return,
     };
-    let view = worker.view();
-    let believed = told.and_then(|told| {
-        let identity = believe(&told, remote, view.snapshot())?;
+    let believed = async {
+        let told = told?;
+        let identity = believe(&worker, &told, remote).await?;
         Ok((told, identity))
-    });
-    let (told, identity) = match believed {
+    };
+    let (told, identity) = match believed.await {
         Ok(believed) => believed,
         Err(Wrong::Nothing) => return,
         Err(wrong) => {
@@ -69,13 +69,22 @@ async fn serve(place: Place, mut stream: TcpStream, remote: SocketAddr) {
     };
     let connection =
         Connection::new(place, told.source, told.destination, Origin::Tunnel(identity));
-    let asked = Authority::Address(told.destination);
-    if destination(&worker.settings.duty, &asked, view.snapshot()).is_none() {
+    if !takes(&worker, told.destination).await {
         reset_on_drop(&stream);
-        return connection.refuse(&view, None);
+        return connection.refuse(&worker.view(), None);
     }
-    drop(view);
     connection.serve(Stream::Tcp(stream)).await;
+}
+
+/// Whether a destination is bound here, or comes to be in a moment.
+async fn takes(worker: &Worker, address: SocketAddr) -> bool {
+    let asked = Authority::Address(address);
+    if destination(&worker.settings.duty, &asked, worker.view().snapshot()).is_some() {
+        return true;
+    }
+    let Some(turn) = late::turn_for(worker, &asked) else { return false };
+    let duty = &worker.settings.duty;
+    late::until(worker, turn, |mesh| destination(duty, &asked, mesh)).await.is_some()
 }
 
 /// Reads the header, and not a byte more.
@@ -98,17 +107,26 @@ async fn read(stream: &mut TcpStream) -> Result<Told, Wrong> {
     }
 }
 
-/// The client's identity, if the mesh has it where the connection comes from.
-fn believe(told: &Told, remote: SocketAddr, snapshot: &Snapshot) -> Result<Arc<SpiffeId>, Wrong> {
+/// The client's identity, if the mesh has it where the connection comes from, or comes to have it
+/// in a moment.
+async fn believe(worker: &Worker, told: &Told, remote: SocketAddr) -> Result<Arc<SpiffeId>, Wrong> {
     if told.source.ip() != remote.ip() {
         return Err(Wrong::Elsewhere(told.source));
     }
     let claimed = told.identity.as_deref().and_then(SpiffeId::parse);
     let claimed = claimed.ok_or(Wrong::Nobody)?;
-    match snapshot.workload_of_address(remote.ip()) {
-        Some(pod) if *pod.identity == claimed => Ok(Arc::clone(&pod.identity)),
-        _ => Err(Wrong::Another(claimed)),
+    let known = |mesh: &Snapshot| {
+        let pod = mesh.workload_of_address(remote.ip());
+        pod.map(|pod| Arc::clone(&pod.identity)).filter(|identity| **identity == claimed)
+    };
+    if let Some(identity) = known(worker.view().snapshot()) {
+        return Ok(identity);
     }
+    let found = match late::turn(worker) {
+        Some(turn) => late::until(worker, turn, known).await,
+        None => None,
+    };
+    found.ok_or(Wrong::Another(claimed))
 }
 
 /// Why a connection is not served.

@@ -98,7 +98,7 @@ fn a_waypoint_that_wants_no_headers_gets_none() {
 }
 
 /// Whom a header tells of, by default.
-fn web() -> Told {
+pub(super) fn web() -> Told {
     Told {
         source: "127.0.0.1:4711".parse().unwrap(),
         destination: VIP,
@@ -113,7 +113,7 @@ async fn answer(site: &Site, bytes: &[u8]) -> String {
     read_to_end(&mut stream).await
 }
 
-const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
+pub(super) const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
 
 #[test]
 fn a_connection_is_the_client_s_that_its_header_tells() {
