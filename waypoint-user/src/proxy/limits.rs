@@ -84,7 +84,7 @@ pub const DRAIN_FIRST_BYTES_TIMEOUT: Duration = Duration::from_millis(100);
 /// stream; then the connection or stream is given up. The first is counted as `tls_handshake`.
 pub const TUNNEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a stream to something that the mesh knows, but that is not bound to this waypoint, waits
+/// How long a stream to something that the mesh knows, but that is not bound to the waypoint, waits
 /// for that; then it is refused with 400.
 pub const BINDING_PATIENCE: Duration = Duration::from_secs(1);
 

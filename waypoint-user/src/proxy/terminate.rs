@@ -24,8 +24,8 @@ use tokio::{
 
 use crate::{hbone, identity::TlsPeer, telemetry::task};
 
+pub(super) use self::headed::admit as headed;
 use self::streams::{Carrier, Speaker};
-pub(super) use self::{headed::admit as headed, late::Waiting};
 use super::{
     accept,
     limits::TUNNEL_TIMEOUT,
@@ -36,7 +36,6 @@ use super::{
 };
 
 mod headed;
-mod late;
 mod local;
 mod streams;
 

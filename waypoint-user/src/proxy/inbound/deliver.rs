@@ -8,12 +8,14 @@ use crate::{
     hbone::{Authority, Connect, Incoming, Refusal},
     mesh::{
         request::{Origin, Peer},
+        snapshot::Snapshot,
         workload::Workload,
     },
     policy::{Policies, Subject, Verdict},
     proxy::{
         failure::Failure,
         flow::{Flow, broken},
+        late,
         network::Vantage,
         peer::identify,
         socket,
@@ -32,6 +34,9 @@ pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
     let Some(place) = line.worker.place() else {
         return incoming.refuse(Refusal::Unavailable);
     };
+    if !hear_of_binding(&line, &mut incoming).await {
+        return;
+    }
     let view = line.worker.view();
     let ends = (line.remote, asked(&incoming.connect.authority).unwrap_or(line.local));
     let mut flow = Flow::new(&line.worker, Direction::Inbound, ends, Some(place));
@@ -68,6 +73,28 @@ pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
             flow.relay((Stream::Tunnel(stream), Stream::Tcp(application)), broken).await;
         }
         Err(cause) => flow.fail(&cause.into()),
+    }
+}
+
+/// Where the pod is a waypoint's, waits for what may come to be bound to it in a moment; whether
+/// the stream is wanted still.
+async fn hear_of_binding(line: &Line, incoming: &mut Incoming) -> bool {
+    let (worker, pod) = (&line.worker, &line.pod);
+    let authority = incoming.connect.authority.clone();
+    let taken = |mesh: &Snapshot| {
+        let becomes = select::inbound(mesh, pod, (&authority).into());
+        (becomes != Inbound::NotHere).then_some(())
+    };
+    if pod.instance_of.is_none() || taken(worker.view().snapshot()).is_some() {
+        return true;
+    }
+    let Some(turn) = late::turn_for(worker, &authority) else { return true };
+    tokio::select! {
+        biased;
+        // Where it is not bound in time, that is found again when it is judged.
+        _ = late::until(worker, turn, taken) => true,
+        () = incoming.abandoned() => false,
+        () = line.cut.cancelled() => false,
     }
 }
 
@@ -121,12 +148,8 @@ fn judge(
     (connect, peer): (&Connect, &Peer),
     flow: &mut Flow,
 ) -> Result<Delivery, (Refusal, Failure)> {
-    let authority = match &connect.authority {
-        Authority::Address(address) => select::Authority::Address(*address),
-        Authority::Host(host, port) => select::Authority::Host(host, *port),
-    };
     let asked = || connect.authority.to_string();
-    let delivery = match select::inbound(view.snapshot(), &line.pod, authority) {
+    let delivery = match select::inbound(view.snapshot(), &line.pod, (&connect.authority).into()) {
         Inbound::Deliver { address, destination, service, binding } => {
             if let Some(service) = service {
                 flow.addressed(&service.name, view.snapshot());

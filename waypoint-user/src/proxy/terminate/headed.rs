@@ -21,6 +21,7 @@ use crate::{
     proxy::{
         accept::canonical,
         connection::Connection,
+        late,
         limits::PROXY_HEADER_TIMEOUT,
         socket::{self, reset_on_drop},
         stream::Stream,
@@ -29,7 +30,7 @@ use crate::{
     telemetry::task,
 };
 
-use super::{late, streams::destination};
+use super::streams::destination;
 
 /// Starts to serve a connection, or resets it when there is no place.
 pub(in crate::proxy) fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {

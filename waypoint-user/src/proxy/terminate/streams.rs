@@ -13,14 +13,13 @@ use crate::{
         Duty,
         accept::canonical,
         connection::Connection,
+        late::{self, Turn},
         stream::Stream,
         worker::{Place, Worker},
     },
     select,
     telemetry::task,
 };
-
-use super::late::{self, Turn};
 
 /// A connection of HBONE, as its streams know it.
 pub(super) struct Carrier {
@@ -144,15 +143,7 @@ pub(super) fn destination(
     snapshot: &Snapshot,
 ) -> Option<SocketAddr> {
     let Duty::Waypoint(own) = duty else { return None };
-    select::bound_to(snapshot, own, chosen(authority)).map(|bound| bound.destination)
-}
-
-/// An authority, to choose by.
-pub(super) fn chosen(authority: &Authority) -> select::Authority<'_> {
-    match authority {
-        Authority::Address(address) => select::Authority::Address(*address),
-        Authority::Host(host, port) => select::Authority::Host(host, *port),
-    }
+    select::bound_to(snapshot, own, authority.into()).map(|bound| bound.destination)
 }
 
 /// The address that an authority names, for the log.

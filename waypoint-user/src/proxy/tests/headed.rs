@@ -97,6 +97,33 @@ fn a_waypoint_that_wants_no_headers_gets_none() {
     });
 }
 
+#[test]
+fn what_is_bound_to_such_a_waypoint_a_moment_later_is_granted() {
+    run(async {
+        let lab = NodeLab::start_with(|contents| {
+            sandwich(contents, true, true);
+            change_service(contents, |shop| {
+                shop.binding = Binding::Direct;
+                shop.endpoints.clear();
+            });
+        })
+        .await;
+        let (pool, connect) = (Pool::default(), Connect::to_address(lab.vip));
+        let opening = lab.open(&pool, ("web", lab.web), &connect);
+        let binding = async {
+            let open = "waypoint_connections{worker=\"0\"} 1";
+            while !lab.registry.encode().lines().any(|line| line == open) {
+                tokio::task::yield_now().await;
+            }
+            lab.change(|contents| {
+                change_service(contents, |shop| shop.binding = Binding::Bound(name("waypoint")));
+            });
+        };
+        let (opened, ()) = tokio::join!(opening, binding);
+        opened.unwrap();
+    });
+}
+
 /// Whom a header tells of, by default.
 pub(super) fn web() -> Told {
     Told {

@@ -1,7 +1,8 @@
 //! What the mesh does not say yet, as this process knows it.
 //!
 //! Each process reads manifests for itself, and an agent may have read a label, or of a pod, a
-//! moment before its waypoint. So the waypoint waits for what it could hear of any moment.
+//! moment before its waypoint. So a waypoint, or the agent that takes its tunnels, waits for what
+//! it could hear of any moment.
 //!
 //! **Invariant:** an address that the mesh does not know is not waited for, and only
 //! [`BINDING_WAITS_MAX`] wait at a time.
@@ -10,21 +11,16 @@ use std::{cell::Cell, rc::Rc};
 
 use tokio::time::timeout;
 
-use crate::{
-    hbone::Authority,
-    mesh::snapshot::Snapshot,
-    proxy::{
-        limits::{BINDING_PATIENCE, BINDING_WAITS_MAX},
-        worker::Worker,
-    },
-    select,
-};
+use crate::{hbone::Authority, mesh::snapshot::Snapshot, select};
 
-use super::streams::chosen;
+use super::{
+    limits::{BINDING_PATIENCE, BINDING_WAITS_MAX},
+    worker::Worker,
+};
 
 /// How many wait at a worker.
 #[derive(Default)]
-pub(in crate::proxy) struct Waiting(Rc<Cell<usize>>);
+pub(super) struct Waiting(Rc<Cell<usize>>);
 
 /// The right to wait, until this is dropped.
 pub(super) struct Turn(Rc<Cell<usize>>);
@@ -45,10 +41,10 @@ impl Drop for Turn {
     }
 }
 
-/// The right to wait for a destination, if it is one that could be bound here.
+/// The right to wait for a destination, if it is one that could come to be bound.
 pub(super) fn turn_for(worker: &Worker, authority: &Authority) -> Option<Turn> {
     let view = worker.view();
-    let is_known = select::addressed(view.snapshot(), chosen(authority)).is_some();
+    let is_known = select::addressed(view.snapshot(), authority.into()).is_some();
     is_known.then(|| turn(worker)).flatten()
 }
 
