@@ -3,12 +3,11 @@
 //! **Invariant:** its target is the path that policies and routes saw, unless a rule rewrote it.
 
 use http::{
-    HeaderValue, Method, Request, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING},
+    HeaderValue, Request, Uri, Version,
+    header::{CONNECTION, HOST, TE},
     request::Parts,
     uri::PathAndQuery,
 };
-use hyper::body::Body;
 
 use crate::{
     mesh::{request::Peer, service::AppProtocol, spiffe::SpiffeId},
@@ -85,24 +84,14 @@ impl Outgoing {
     }
 }
 
-/// Finishes a request for HTTP/1.
+/// Finishes a request for HTTP/1, but for what frames it.
 fn http1(request: &mut Request<RequestBody>, path: &str, upgrade: Option<HeaderValue>) {
     *request.uri_mut() = path.parse().unwrap_or_default();
-    let empty = request.body().is_end_stream();
-    let sized = request.body().size_hint().exact().is_some();
-    let awaits_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
     let headers = request.headers_mut();
     if let Some(upgrade) = upgrade {
         fields::set_upgrade(headers, upgrade);
     } else if headers.contains_key(TE) {
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
-    }
-    // The codec frames what it can see; it takes GET to have no body, and leaves out a length of
-    // zero.
-    if empty && awaits_body {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    } else if !empty && !sized {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }
 
