@@ -87,17 +87,17 @@ impl Connection {
         drop((view, target));
         if !sniffed.silent {
             self.hand_on(stream, sniffed).await;
-        } else if let Some((stream, sniffed)) = silence::serve(&self, stream).await {
+        } else if let Some((stream, sniffed)) = Box::pin(silence::serve(&self, stream)).await {
             self.hand_on(stream, sniffed).await;
         }
     }
 
-    /// Serves it as what it speaks.
+    /// Serves it as what it speaks. Boxed, so that each connection takes the room that it needs.
     async fn hand_on(self: Rc<Self>, stream: Stream, sniffed: Sniffed) {
         match sniffed.spoken {
-            Spoken::Http1 => http::serve_http1(self, stream, sniffed.first).await,
-            Spoken::Http2 => http::serve_http2(self, stream, sniffed.first).await,
-            Spoken::Opaque => tcp::serve(self, stream, sniffed.first).await,
+            Spoken::Http1 => Box::pin(http::serve_http1(self, stream, sniffed.first)).await,
+            Spoken::Http2 => Box::pin(http::serve_http2(self, stream, sniffed.first)).await,
+            Spoken::Opaque => Box::pin(tcp::serve(self, stream, sniffed.first)).await,
         }
     }
 
