@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-pub(super) use self::body::RequestBody;
+pub(super) use self::{body::RequestBody, forwarded::Forwarded};
 use self::{patience::Patience, rewind::Rewind};
 use super::{
     connection::Connection,
@@ -36,6 +36,7 @@ mod check;
 mod exchange;
 mod fields;
 mod forward;
+mod forwarded;
 mod outgoing;
 mod patience;
 mod plan;

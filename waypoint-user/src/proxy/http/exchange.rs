@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, rc::Rc, time::Duration};
 
-use http::{Request, Response, StatusCode, header::USER_AGENT, request::Parts};
+use http::{HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use tokio::time::Instant;
 
@@ -28,6 +28,7 @@ use super::{
     body::{AnswerBody, Progress, ResponseBody, Stream},
     check, fields,
     forward::{Answered, send},
+    forwarded::FORWARDED_FOR,
     outgoing::Outgoing,
     plan::{Plan, Planned, plan},
     reply,
@@ -134,8 +135,13 @@ impl Exchange {
         let upgrade = outgoing.upgrade();
         let version = outgoing.version_for(plan.cluster.protocol);
         let method = outgoing.parts.method.clone();
-        let parties = (&self.peer, worker.settings.identity.as_deref());
-        let request = outgoing.build(version, &plan.edits, parties, || worker.request_id());
+        let (identity, by) = (self.peer.identity.as_ref(), worker.settings.identity.as_deref());
+        let forwarded = &self.connection.forwarded;
+        let learn = |headers: &mut _| {
+            forwarded.add_to(headers, identity, by);
+            fields::identify(headers, || worker.random());
+        };
+        let request = outgoing.build(version, &plan.edits, learn);
         self.describe_sent(&request, plan);
         let began = Instant::now();
         let sent = send(&worker, &plan.cluster, version, request, &mut self.record);
@@ -188,9 +194,9 @@ impl Exchange {
             entry.path = parts.uri.path_and_query().map(ToString::to_string);
             entry.protocol = Some(protocol(parts.version));
             entry.authority = authority.map(str::to_owned);
-            entry.user_agent = fields::text(headers, USER_AGENT.as_str());
-            entry.request_id = fields::text(headers, fields::REQUEST_ID);
-            entry.x_forwarded_for = fields::text(headers, fields::FORWARDED_FOR);
+            entry.user_agent = fields::text(headers, &USER_AGENT);
+            entry.request_id = fields::text(headers, &fields::REQUEST_ID);
+            entry.x_forwarded_for = fields::text(headers, &FORWARDED_FOR);
         });
     }
 
@@ -200,8 +206,8 @@ impl Exchange {
         let (port, host) = (plan.cluster.port, &plan.cluster.host);
         self.record.note(|entry| {
             entry.upstream_cluster = Some(format!("inbound-vip|{port}|http|{host}"));
-            entry.request_id = fields::text(request.headers(), fields::REQUEST_ID);
-            entry.x_forwarded_for = fields::text(request.headers(), fields::FORWARDED_FOR);
+            entry.request_id = fields::text(request.headers(), &fields::REQUEST_ID);
+            entry.x_forwarded_for = fields::text(request.headers(), &FORWARDED_FOR);
         });
     }
 }
@@ -228,7 +234,7 @@ fn edit_response(
     if let Some(upgrade) = upgrade {
         fields::set_upgrade(headers, upgrade);
     }
-    headers.insert(SERVICE_TIME, u64::try_from(service_time.as_millis()).unwrap_or(0).into());
+    headers.insert(&SERVICE_TIME, u64::try_from(service_time.as_millis()).unwrap_or(0).into());
 }
 
 /// A version as the access log shows it.
@@ -241,7 +247,7 @@ fn protocol(version: http::Version) -> &'static str {
 }
 
 /// How long the endpoint took, in milliseconds.
-const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
+static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
 /// How the content types of gRPC begin.
 const GRPC: &[u8] = b"application/grpc";
