@@ -35,6 +35,7 @@ pub struct LabBuilder {
     services: Vec<Service>,
     nodes: Vec<String>,
     agent_arguments: Vec<String>,
+    certificate_seconds: Option<u64>,
     agent: bool,
     last_words: bool,
     waits_for_turn: bool,
@@ -51,6 +52,7 @@ impl LabBuilder {
             services: Vec::new(),
             nodes: Vec::new(),
             agent_arguments: Vec::new(),
+            certificate_seconds: None,
             agent: true,
             last_words: false,
             waits_for_turn: true,
@@ -86,6 +88,13 @@ impl LabBuilder {
     #[must_use]
     pub fn agent_arguments<'a>(mut self, further: impl IntoIterator<Item = &'a str>) -> Self {
         self.agent_arguments.extend(further.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// With certificates that hold so many seconds.
+    #[must_use]
+    pub fn certificate_seconds(mut self, seconds: u64) -> Self {
+        self.certificate_seconds = Some(seconds);
         self
     }
 
@@ -159,6 +168,7 @@ impl LabBuilder {
             underlay,
             name,
             agent_arguments: self.agent_arguments,
+            certificate_seconds: self.certificate_seconds,
             last_words: self.last_words,
             _turn: turn,
         };

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::{
     Inhabitant, Lab,
     agent::{Agent, Membership, Settings},
-    authority::Authority,
+    authority::{self, Authority},
     daemon::{self, Daemon},
     name::Name,
     underlay::Underlay,
@@ -98,9 +98,12 @@ impl Lab {
     /// Starts the authority, then all agents and waypoints, and waits until they are ready.
     pub(super) fn start_mesh(&mut self) -> Result<()> {
         let numbers: Vec<_> = self.nodes.all().map(|node| node.number).collect();
-        let manifests = self.manifests.directory().to_owned();
-        let authority =
-            Authority::start(&self.name, self.underlay()?, &numbers, manifests, self.family)?;
+        let settings = authority::Settings {
+            manifests: self.manifests.directory().to_owned(),
+            family: self.family,
+            certificate_seconds: self.certificate_seconds,
+        };
+        let authority = Authority::start(&self.name, self.underlay()?, &numbers, settings)?;
         self.mesh = Some(Mesh { waypoints: BTreeMap::new(), authority });
         let pods = self.pods.iter().filter(|(_, one)| one.pod.gateway.is_some());
         for pod in pods.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
