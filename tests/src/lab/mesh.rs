@@ -91,6 +91,9 @@ impl Lab {
             format!("{namespace}/{}", pod.meta.name).into(),
         ];
         arguments.extend(admittance.arguments());
+        if !self.access_logs {
+            arguments.push(NO_ACCESS_LOG.into());
+        }
         arguments.extend(daemon::admin_arguments(&self.name_of_waypoint(&pod.meta.name)));
         Ok(arguments)
     }
@@ -149,7 +152,10 @@ impl Lab {
 
     fn settings_of_member(&self, node: &str) -> Result<Settings> {
         let admittance = self.authority()?.admit_node(node)?;
-        let further = self.agent_arguments.clone();
+        let mut further = self.agent_arguments.clone();
+        if !self.access_logs {
+            further.push(NO_ACCESS_LOG.to_owned());
+        }
         Ok(Settings {
             name: self.name.part(format!("agent-{node}")),
             membership: Some(Membership { node: node.to_owned(), admittance, further }),
@@ -157,3 +163,5 @@ impl Lab {
         })
     }
 }
+
+const NO_ACCESS_LOG: &str = "--no-access-log";
