@@ -1,8 +1,8 @@
 //! The hop from an agent to a waypoint of the same node: a socket of AF_UNIX, or HBONE over TCP and
 //! TLS.
 //!
-//! Client, waypoint and server are pods of one node, and the server is dialled in plain TCP, so that
-//! the two ways differ in this hop only. Each has a lab of its own, and they take turns.
+//! Client, waypoint and server are pods of one node, and the server is dialled in plain TCP, so the
+//! two ways differ in this hop only. Each has a lab of its own, and they take turns.
 
 use std::time::Duration;
 
