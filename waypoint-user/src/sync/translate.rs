@@ -5,6 +5,7 @@
 mod admissions;
 pub(super) mod check;
 mod closed;
+mod distribution;
 mod endpoints;
 mod gateways;
 mod grants;

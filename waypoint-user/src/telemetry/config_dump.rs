@@ -64,6 +64,7 @@ fn services(snapshot: &Snapshot) -> Vec<Value> {
             "name": service.name.to_string(),
             "vips": service.vips,
             "ports": service.ports.iter().map(|port| port.number).collect::<Vec<_>>(),
+            "trafficDistribution": service.distribution.as_str(),
             "endpoints": { "ready": ready, "total": service.endpoints.len() },
             "waypoint": binding(&service.binding),
             "canary": service.canary.as_ref().map(canary),
