@@ -29,6 +29,7 @@ mod routes;
 mod rules;
 mod scene;
 mod services;
+mod sources;
 
 use std::{collections::BTreeMap, sync::Arc};
 
