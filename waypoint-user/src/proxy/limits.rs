@@ -29,6 +29,10 @@ pub const HTTP1_BUFFER_BYTES: usize = 256 * 1024;
 /// Requests at a time of one HTTP/2 connection; clients are told, and more are refused.
 pub const HTTP2_STREAMS_MAX: u32 = 256;
 
+/// Responses of an endpoint before the final one of a request (RFC 9110 section 15.2), which are
+/// passed over; more are malformed.
+pub const INTERIM_RESPONSES_MAX: usize = 16;
+
 /// Bytes of one HTTP/2 stream that may wait to be read.
 pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 

@@ -119,7 +119,8 @@ fn serve(worker: &Rc<Worker>, Arrival { caller, seat }: Arrival) {
 
 /// Serves a connection from the network to its end.
 async fn serve_peer(worker: Rc<Worker>, (stream, remote): (TcpStream, SocketAddr), _seat: Seat) {
-    let secured = timeout(TUNNEL_TIMEOUT, secure(&worker, stream)).await;
+    // Boxed, so that an idle connection has no room for a handshake.
+    let secured = Box::pin(timeout(TUNNEL_TIMEOUT, secure(&worker, stream))).await;
     let secured = secured.unwrap_or_else(|_| {
         worker.limits.tls_handshake.hit();
         Err(hbone::Error::Tls("not agreed upon in time".to_owned()))

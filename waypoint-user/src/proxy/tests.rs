@@ -15,4 +15,5 @@ mod routes;
 mod silence;
 mod tcp;
 mod upgrades;
+mod upstream_http1;
 mod waypoint;

@@ -185,14 +185,9 @@ impl Worker {
         self.chance.borrow_mut().u32(..bound.max(1))
     }
 
-    /// A random version 4 UUID (RFC 9562 section 5.4).
-    pub(super) fn request_id(&self) -> String {
-        let random = self.chance.borrow_mut().u128(..);
-        let id = random & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
-        let part = |shift: u32, mask: u128| id >> shift & mask;
-        let (time_low, time_mid, version) = (id >> 96, part(80, 0xffff), part(64, 0xffff));
-        let (variant, node) = (part(48, 0xffff), part(0, 0xffff_ffff_ffff));
-        format!("{time_low:08x}-{time_mid:04x}-{version:04x}-{variant:04x}-{node:012x}")
+    /// A number of which each bit is set by chance.
+    pub(super) fn random(&self) -> u128 {
+        self.chance.borrow_mut().u128(..)
     }
 
     /// A place for one more connection; `None` when all are taken.

@@ -1,6 +1,7 @@
 //! A node between loopback addresses: a client pod `web`, a Service `shop` with the pod `shop-0`,
 //! and a waypoint whose pods the test plays.
 
+mod instance;
 mod slow;
 
 use std::{
@@ -12,7 +13,6 @@ use std::{
         unix::net::{SocketAddr as UnixAddress, UnixStream},
     },
     process,
-    rc::Rc,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
@@ -23,16 +23,18 @@ use std::{
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::instance::Instance;
 use self::slow::Slow;
 use super::lab::{PATIENCE, Page};
 use crate::{
-    hbone::{self, Connect, Incoming, Io, Key, Pool},
+    hbone::{self, Connect, Io, Key, Pool},
     identity::{self, Identities, ca::Authority},
     mesh::{
         binding::Binding,
@@ -48,7 +50,7 @@ use crate::{
     proxy::{
         Doors, Duty, Engine, LocalHop, Network, Node, Settings, Surroundings, Telemetry, Vantage,
     },
-    telemetry::{access::AccessLog, metrics::Registry, task},
+    telemetry::{access::AccessLog, metrics::Registry},
 };
 
 /// The node's name.
@@ -158,9 +160,22 @@ impl NodeLab {
 
     /// A connection of the pod `web` to the Service.
     pub(super) async fn connect(&self) -> TcpStream {
+        self.try_connect().await.unwrap()
+    }
+
+    /// Waits for a connection of the pod `web` to be reset, maybe before it was seen to be there.
+    pub(super) async fn connect_in_vain(&self) {
+        let reset = match self.try_connect().await {
+            Ok(mut stream) => timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap_err(),
+            Err(reset) => reset,
+        };
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    async fn try_connect(&self) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(self.web, 0)).unwrap();
-        timeout(PATIENCE, socket.connect(self.vip)).await.unwrap().unwrap()
+        timeout(PATIENCE, socket.connect(self.vip)).await.unwrap()
     }
 
     /// The next connection to the application.
@@ -221,61 +236,6 @@ impl NodeLab {
             Ok(Box::new(stream) as Box<dyn Io>)
         };
         timeout(PATIENCE, pool.open(&key, connect, dial)).await.expect("no answer")
-    }
-}
-
-/// A pod of the waypoint, which a test plays: it terminates HBONE.
-pub(super) struct Instance {
-    /// Its address.
-    pub(super) address: IpAddr,
-    streams: mpsc::UnboundedReceiver<Asked>,
-}
-
-/// A stream that somebody asks of a waypoint.
-pub(super) struct Asked {
-    /// The stream.
-    pub(super) incoming: Incoming,
-    /// Who asks.
-    pub(super) identity: Arc<SpiffeId>,
-    /// From where.
-    pub(super) remote: SocketAddr,
-}
-
-impl Instance {
-    /// Listens at an address that nobody else has.
-    pub(super) async fn bind() -> (Self, TcpListener) {
-        let address = address();
-        let listener = TcpListener::bind((address, hbone::PORT)).await.unwrap();
-        let (_, streams) = mpsc::unbounded_channel();
-        (Self { address, streams }, listener)
-    }
-
-    /// Serves as the waypoint.
-    pub(super) fn serve(&mut self, lab: &NodeLab, listener: TcpListener) {
-        let (sender, streams) = mpsc::unbounded_channel();
-        self.streams = streams;
-        let credentials = lab.authority.credentials(&account_of("waypoint"), DAY).unwrap();
-        let credentials = Rc::new(credentials);
-        task::spawn_local("waypoint", async move {
-            while let Ok((stream, remote)) = listener.accept().await {
-                let (sender, credentials) = (sender.clone(), Rc::clone(&credentials));
-                task::spawn_local("waypoint connection", async move {
-                    let accepted = hbone::tls::accept(stream, &credentials).await;
-                    let Ok((stream, peer)) = accepted else { return };
-                    let each = |incoming| {
-                        let identity = Arc::clone(&peer.identity);
-                        let _ = sender.send(Asked { incoming, identity, remote });
-                    };
-                    let settings = hbone::Settings::default();
-                    let _ = hbone::serve(stream, &settings, CancellationToken::new(), each).await;
-                });
-            }
-        });
-    }
-
-    /// The next stream.
-    pub(super) async fn next(&mut self) -> Asked {
-        timeout(PATIENCE, self.streams.recv()).await.expect("nobody asks").unwrap()
     }
 }
 
