@@ -44,6 +44,7 @@ pub mod node;
 pub mod object;
 mod observe;
 pub mod process;
+mod proof;
 pub mod topology;
 pub mod underlay;
 pub mod wait;
@@ -71,6 +72,7 @@ pub use node::Node;
 pub use object::{Gateway, Namespace, Object, Pod, Service, WaypointPod};
 pub use observe::Visit;
 pub use process::Process;
+pub use proof::Proof;
 pub use underlay::Underlay;
 
 use client::Place;
@@ -92,6 +94,8 @@ pub struct Lab {
     underlay: Option<Underlay>,
     name: Name,
     agent_arguments: Vec<String>,
+    certificate_seconds: Option<u64>,
+    access_logs: bool,
     last_words: bool,
     _turn: Option<Flock<File>>,
 }

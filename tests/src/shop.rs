@@ -6,6 +6,7 @@
 //! **Invariant:** a server tells what it really saw (peer, headers, protocol), so that a test can
 //! trust it more than the proxy's own account.
 
+pub mod connects;
 pub mod http;
 pub mod lines;
 pub mod pingpong;

@@ -79,6 +79,8 @@ pub struct Settings {
     pub drain_deadline: Duration,
     /// What it is there for.
     pub duty: Duty,
+    /// The pod that this process runs in, if it is one's.
+    pub pod: Option<ObjectName>,
     /// Who this process is toward endpoints that speak HBONE; without one, all are dialled by TCP.
     pub identity: Option<Arc<SpiffeId>>,
     /// How long connecting to an endpoint may take.
@@ -96,6 +98,7 @@ impl Default for Settings {
             sniff_deadline: Duration::from_millis(200),
             drain_deadline: Duration::from_secs(30),
             duty: Duty::Everything,
+            pod: None,
             identity: None,
             connect_timeout: Duration::from_secs(5),
             connections_max: 16 * 1024,

@@ -15,6 +15,7 @@ mod capture;
 mod choose;
 mod enrol;
 mod inbound;
+mod locality;
 mod mode;
 mod outbound;
 
@@ -24,6 +25,7 @@ pub use capture::{Capture, captures_service, captures_workload};
 pub use choose::{Choice, Direct, Target, choose, for_service, for_workload};
 pub use enrol::{Pod, enrolment, instance_of};
 pub use inbound::{Addressed, Authority, Inbound, addressed, bound_to, inbound};
+pub use locality::{Place, nearest};
 pub use mode::{FailModes, parse_fail_mode};
 pub use outbound::{Instance, Outbound, Reached, RefusedBy, outbound};
 

@@ -9,6 +9,8 @@
 
 mod clients;
 mod envoy;
+mod eye;
+mod hop;
 mod idle;
 mod ours;
 mod report;
@@ -56,6 +58,14 @@ pub fn run(settings: &Settings) -> Result<Report> {
     if wanted(way::NAME) {
         let measured = way::measure(settings, &mut report);
         report.failed(way::NAME, measured.err());
+    }
+    if wanted(hop::NAME) {
+        let measured = hop::measure(settings, &mut report);
+        report.failed(hop::NAME, measured.err());
+    }
+    if wanted(eye::NAME) {
+        let measured = eye::measure(settings, &mut report);
+        report.failed(eye::NAME, measured.err());
     }
     Ok(report)
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser};
-use waypoint_tests::shop::{self, Protocol, pingpong};
+use waypoint_tests::shop::{self, Protocol, connects, pingpong};
 
 /// A small server that says who it is and what it got, and a ping-pong to measure a path.
 #[derive(Parser)]
@@ -16,6 +16,8 @@ enum Command {
     Serve(Serve),
     /// Measure the latency of small messages over one connection.
     Pingpong(Pingpong),
+    /// Measure what it takes to open and close connections, one after the other.
+    Connects(Connects),
 }
 
 #[derive(Args)]
@@ -52,6 +54,24 @@ struct Pingpong {
     size: usize,
 }
 
+#[derive(Args)]
+struct Connects {
+    /// Accept and close connections on this address.
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        conflicts_with = "connect",
+        required_unless_present = "connect"
+    )]
+    listen: Option<SocketAddr>,
+    /// Open connections to this address and print the time of one as JSON.
+    #[arg(long, value_name = "ADDR:PORT")]
+    connect: Option<SocketAddr>,
+    /// How many batches of connections.
+    #[arg(long, default_value_t = 40)]
+    batches: u32,
+}
+
 fn main() -> Result<()> {
     match Command::parse() {
         Command::Serve(serve) => tokio::runtime::Builder::new_current_thread()
@@ -64,6 +84,12 @@ fn main() -> Result<()> {
         Command::Pingpong(Pingpong { connect, rounds, size, .. }) => {
             let address = connect.context("neither --listen nor --connect")?;
             println!("{}", pingpong::connect(address, rounds, size)?);
+            Ok(())
+        }
+        Command::Connects(Connects { listen: Some(address), .. }) => connects::listen(address),
+        Command::Connects(Connects { connect, batches, .. }) => {
+            let address = connect.context("neither --listen nor --connect")?;
+            println!("{}", connects::connect(address, batches)?);
             Ok(())
         }
     }

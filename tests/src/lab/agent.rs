@@ -115,6 +115,11 @@ impl Agent {
         self.daemon.wait_until_ready()
     }
 
+    /// Watches another cgroup, or none, from its next start on.
+    pub fn watch(&mut self, cgroup: Option<PathBuf>) {
+        self.settings.cgroup = cgroup;
+    }
+
     /// Removes every trace of it from the node, by its own command.
     pub fn cleanup(&self, node: &Netns) -> Result<String> {
         let program = command::product("waypointd")?;

@@ -22,8 +22,18 @@ use crate::wire::{self, Credentials, Desk};
 pub struct Authority {
     daemon: Daemon,
     netns: Netns,
-    manifests: PathBuf,
-    family: Family,
+    settings: Settings,
+}
+
+/// How it is started.
+#[derive(Debug)]
+pub struct Settings {
+    /// The directory that it reads.
+    pub manifests: PathBuf,
+    /// The family in which it is dialled.
+    pub family: Family,
+    /// How long its certificates hold, if not as long as they do by default.
+    pub certificate_seconds: Option<u64>,
 }
 
 /// What a process shows to the authority, and what it knows it by.
@@ -32,6 +42,7 @@ pub struct Admittance {
     address: SocketAddr,
     root: PathBuf,
     token: PathBuf,
+    revoked: PathBuf,
 }
 
 impl Admittance {
@@ -48,8 +59,8 @@ impl Admittance {
     }
 
     /// As arguments.
-    pub fn arguments(&self) -> [OsString; 8] {
-        let Self { address, root, token } = self;
+    pub fn arguments(&self) -> [OsString; 10] {
+        let Self { address, root, token, revoked } = self;
         [
             "--ca-address".into(),
             address.to_string().into(),
@@ -59,25 +70,27 @@ impl Admittance {
             token.into(),
             "--ca-name".into(),
             NAME.into(),
+            "--crl".into(),
+            revoked.into(),
         ]
     }
 }
 
 impl Authority {
-    /// Starts it on the underlay, and waits until it is ready; it is dialled in one family.
+    /// Starts it on the underlay, and waits until it is ready. Nothing is revoked yet.
     pub fn start(
         lab: &Name,
         underlay: &Underlay,
         nodes: &[u8],
-        manifests: PathBuf,
-        family: Family,
+        settings: Settings,
     ) -> Result<Self> {
         let netns = Netns::create(&[lab.of(ROLE)])?.remove(0);
         underlay.plug(&netns, MEMBER)?;
         underlay.route(&netns, nodes.iter().copied())?;
         let daemon = Daemon::new(lab.part(ROLE))?;
-        let mut authority = Self { daemon, netns, manifests, family };
+        let mut authority = Self { daemon, netns, settings };
         authority.resume()?;
+        authority.put(REVOKED, "")?;
         Ok(authority)
     }
 
@@ -95,12 +108,12 @@ impl Authority {
 
     /// Its certificate, by which it is known.
     pub fn root(&self) -> PathBuf {
-        self.directory().join("root-cert.pem")
+        self.directory().join(ROOTS)
     }
 
     /// Where it is dialled.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::new(Addresses::on_underlay(MEMBER).of(self.family), PORT)
+        SocketAddr::new(Addresses::on_underlay(MEMBER).of(self.settings.family), PORT)
     }
 
     /// Lets an agent in as a node's.
@@ -115,23 +128,40 @@ impl Authority {
 
     /// Somebody who can sign as this authority does, without asking it.
     pub fn impostor(&self) -> Result<wire::Authority> {
-        let read = |file: &str| {
-            let path = self.directory().join(file);
-            fs::read_to_string(&path).with_context(|| path.display().to_string())
-        };
-        wire::Authority::of(&read("ca-key.pem")?, &read("ca-cert.pem")?, &read("root-cert.pem")?)
+        let (key, certificate) = (self.read(CA_KEY)?, self.read(CA_CERT)?);
+        wire::Authority::of(&key, &certificate, &self.read(ROOTS)?)
+    }
+
+    /// Replaces the list of what is revoked, by serial numbers.
+    pub fn revoke(&self, serials: &[&[u8]]) -> Result<()> {
+        self.put(REVOKED, &self.impostor()?.revocation_list(serials)?)
+    }
+
+    /// Reads one of its files.
+    pub fn read(&self, file: &str) -> Result<String> {
+        let path = self.directory().join(file);
+        fs::read_to_string(&path).with_context(|| path.display().to_string())
+    }
+
+    /// Replaces one of its files as an operator should: in one step.
+    pub fn put(&self, file: &str, text: &str) -> Result<()> {
+        let path = self.directory().join(file);
+        let beside = path.with_extension("next");
+        fs::write(&beside, text)?;
+        fs::rename(&beside, &path).with_context(|| format!("write {}", path.display()))
     }
 
     fn admit(&self, option: &str, name: &str) -> Result<Admittance> {
         let program = command::product("waypointd")?;
         let directory = self.directory();
         let arguments: [OsString; 5] =
-            ["token".into(), "--ca-dir".into(), directory.into(), option.into(), name.into()];
+            ["token".into(), "--ca-dir".into(), (&directory).into(), option.into(), name.into()];
         let text = command::run(&program.to_string_lossy(), &arguments)?;
         let file = format!("{}.token", name.replace('/', "-"));
         let token = self.daemon.name().directory().join(file);
         fs::write(&token, text.trim()).with_context(|| token.display().to_string())?;
-        Ok(Admittance { address: self.address(), root: self.root(), token })
+        let revoked = directory.join(REVOKED);
+        Ok(Admittance { address: self.address(), root: self.root(), token, revoked })
     }
 
     /// Its arguments, as a person would type them.
@@ -139,7 +169,7 @@ impl Authority {
         let mut arguments: Vec<OsString> = vec![
             "controller".into(),
             "--manifests".into(),
-            (&self.manifests).into(),
+            (&self.settings.manifests).into(),
             "--ca-dir".into(),
             self.directory().into(),
             "--ca-listen".into(),
@@ -147,6 +177,9 @@ impl Authority {
             "--ca-name".into(),
             NAME.into(),
         ];
+        if let Some(seconds) = self.settings.certificate_seconds {
+            arguments.extend(["--certificate-seconds".into(), seconds.to_string().into()]);
+        }
         arguments.extend(daemon::admin_arguments(self.daemon.name()));
         arguments
     }
@@ -156,6 +189,13 @@ impl Authority {
     }
 }
 
+/// What peers may chain to.
+pub const ROOTS: &str = "root-cert.pem";
+/// What signs.
+pub const CA_CERT: &str = "ca-cert.pem";
+/// The key of what signs.
+pub const CA_KEY: &str = "ca-key.pem";
+const REVOKED: &str = "revoked.pem";
 /// Its number on the underlay.
 const MEMBER: u8 = 254;
 const PORT: u16 = 15012;

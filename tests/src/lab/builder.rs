@@ -35,6 +35,8 @@ pub struct LabBuilder {
     services: Vec<Service>,
     nodes: Vec<String>,
     agent_arguments: Vec<String>,
+    certificate_seconds: Option<u64>,
+    access_logs: bool,
     agent: bool,
     last_words: bool,
     waits_for_turn: bool,
@@ -51,6 +53,8 @@ impl LabBuilder {
             services: Vec::new(),
             nodes: Vec::new(),
             agent_arguments: Vec::new(),
+            certificate_seconds: None,
+            access_logs: true,
             agent: true,
             last_words: false,
             waits_for_turn: true,
@@ -86,6 +90,20 @@ impl LabBuilder {
     #[must_use]
     pub fn agent_arguments<'a>(mut self, further: impl IntoIterator<Item = &'a str>) -> Self {
         self.agent_arguments.extend(further.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// Where no agent or waypoint of several nodes writes an access log.
+    #[must_use]
+    pub fn without_access_logs(mut self) -> Self {
+        self.access_logs = false;
+        self
+    }
+
+    /// With certificates that hold so many seconds.
+    #[must_use]
+    pub fn certificate_seconds(mut self, seconds: u64) -> Self {
+        self.certificate_seconds = Some(seconds);
         self
     }
 
@@ -129,7 +147,13 @@ impl LabBuilder {
 
     /// Made at once although another lab of the same test stands: it shares that one's turn.
     #[must_use]
-    pub fn beside(mut self, _other: &Lab) -> Self {
+    pub fn beside(self, _other: &Lab) -> Self {
+        self.at_once()
+    }
+
+    /// Made at once, by a program that makes no more labs than it wants to.
+    #[must_use]
+    pub fn at_once(mut self) -> Self {
         self.waits_for_turn = false;
         self
     }
@@ -159,6 +183,8 @@ impl LabBuilder {
             underlay,
             name,
             agent_arguments: self.agent_arguments,
+            certificate_seconds: self.certificate_seconds,
+            access_logs: self.access_logs,
             last_words: self.last_words,
             _turn: turn,
         };

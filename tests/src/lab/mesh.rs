@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::{
     Inhabitant, Lab,
     agent::{Agent, Membership, Settings},
-    authority::Authority,
+    authority::{self, Authority},
     daemon::{self, Daemon},
     name::Name,
     underlay::Underlay,
@@ -92,6 +92,9 @@ impl Lab {
         ];
         arguments.extend(admittance.arguments());
         arguments.extend(pod.further.iter().map(OsString::from));
+        if !self.access_logs {
+            arguments.push(NO_ACCESS_LOG.into());
+        }
         arguments.extend(daemon::admin_arguments(&self.name_of_waypoint(&pod.meta.name)));
         Ok(arguments)
     }
@@ -99,9 +102,12 @@ impl Lab {
     /// Starts the authority, then all agents and waypoints, and waits until they are ready.
     pub(super) fn start_mesh(&mut self) -> Result<()> {
         let numbers: Vec<_> = self.nodes.all().map(|node| node.number).collect();
-        let manifests = self.manifests.directory().to_owned();
-        let authority =
-            Authority::start(&self.name, self.underlay()?, &numbers, manifests, self.family)?;
+        let settings = authority::Settings {
+            manifests: self.manifests.directory().to_owned(),
+            family: self.family,
+            certificate_seconds: self.certificate_seconds,
+        };
+        let authority = Authority::start(&self.name, self.underlay()?, &numbers, settings)?;
         self.mesh = Some(Mesh { waypoints: BTreeMap::new(), authority });
         let pods = self.pods.iter().filter(|(_, one)| one.pod.gateway.is_some());
         for pod in pods.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
@@ -147,7 +153,10 @@ impl Lab {
 
     fn settings_of_member(&self, node: &str) -> Result<Settings> {
         let admittance = self.authority()?.admit_node(node)?;
-        let further = self.agent_arguments.clone();
+        let mut further = self.agent_arguments.clone();
+        if !self.access_logs {
+            further.push(NO_ACCESS_LOG.to_owned());
+        }
         Ok(Settings {
             name: self.name.part(format!("agent-{node}")),
             membership: Some(Membership { node: node.to_owned(), admittance, further }),
@@ -155,3 +164,5 @@ impl Lab {
         })
     }
 }
+
+const NO_ACCESS_LOG: &str = "--no-access-log";

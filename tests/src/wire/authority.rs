@@ -3,8 +3,9 @@
 
 use anyhow::Result;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 
 /// Proof of an identity, and what to check others against; all in PEM.
@@ -43,6 +44,40 @@ impl Authority {
     pub fn of(key: &str, intermediate: &str, root: &str) -> Result<Self> {
         let issuer = Issuer::from_ca_cert_pem(intermediate, KeyPair::from_pem(key)?)?;
         Ok(Self { issuer, intermediate: intermediate.to_owned(), root: root.to_owned() })
+    }
+
+    /// The intermediate, in PEM.
+    pub fn intermediate(&self) -> &str {
+        &self.intermediate
+    }
+
+    /// The key of the intermediate, in PEM.
+    pub fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// The root, in PEM.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// A list of revoked leaves, by serial number, in PEM.
+    pub fn revocation_list(&self, serials: &[&[u8]]) -> Result<String> {
+        let revoked = |serial: &&[u8]| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2049, 1, 1),
+            crl_number: SerialNumber::from_slice(&[1]),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(list.signed_by(&self.issuer)?.pem()?)
     }
 
     /// A leaf with one URI name, good for both ends of a connection.

@@ -84,7 +84,7 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     Ok(CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>()?)
 }
 

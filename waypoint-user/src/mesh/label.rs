@@ -48,6 +48,8 @@ pub const ADMISSION_EXCLUDE_PORTS: &str = "waypoint.dev/admission-exclude-ports"
 pub const REGION: &str = "topology.kubernetes.io/region";
 /// Label on Node: its zone.
 pub const ZONE: &str = "topology.kubernetes.io/zone";
+/// Annotation on Service and Namespace: which endpoints are preferred, by where they are.
+pub const TRAFFIC_DISTRIBUTION: &str = "networking.istio.io/traffic-distribution";
 
 /// Controller name of GatewayClasses that make waypoints.
 pub const WAYPOINT_CONTROLLER: &str = "istio.io/mesh-controller";

@@ -99,6 +99,10 @@ pub struct Source {
     pub principals: AnyNone<StringMatch>,
     /// Namespaces.
     pub namespaces: AnyNone<StringMatch>,
+    /// Service accounts, in whatever trust domain.
+    pub service_accounts: AnyNone<ObjectName>,
+    /// Trust domains.
+    pub trust_domains: AnyNone<StringMatch>,
     /// Addresses of the direct peer.
     pub ip_blocks: AnyNone<IpBlock>,
 }
@@ -132,6 +136,10 @@ pub enum Condition {
     SourceNamespace(AnyNone<StringMatch>),
     /// `source.principal`.
     SourcePrincipal(AnyNone<StringMatch>),
+    /// `source.serviceAccount`.
+    SourceServiceAccount(AnyNone<ObjectName>),
+    /// `source.trustDomain`.
+    SourceTrustDomain(AnyNone<StringMatch>),
     /// `waypoint.dev/client.namespace`.
     ClientNamespace(AnyNone<StringMatch>),
     /// `waypoint.dev/client.principal`.

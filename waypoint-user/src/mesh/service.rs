@@ -25,6 +25,8 @@ pub struct Service {
     pub endpoints: Vec<Endpoint>,
     /// Its waypoint.
     pub binding: Binding,
+    /// Which of its ready endpoints take traffic, by where they are.
+    pub distribution: Distribution,
     /// A second waypoint beside the one it is bound to.
     pub canary: Option<Canary>,
     /// What happens when its waypoint is missing.
@@ -43,6 +45,7 @@ impl Service {
             ports: Vec::new(),
             endpoints: Vec::new(),
             binding: Binding::Direct,
+            distribution: Distribution::Unset,
             canary: None,
             fail_mode: FailMode::Unset,
             fail_closed: false,
@@ -88,6 +91,35 @@ pub enum AppProtocol {
     Http2,
     /// Anything; never look at it.
     Tcp,
+}
+
+/// Which ready endpoints take traffic, by where they are: of what is asked for, the strictest.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Distribution {
+    /// Nothing is asked for: any of them.
+    #[default]
+    Unset,
+    /// Any of them, because it is asked for.
+    Any,
+    /// Those of the same zone; if there are none of the same region; if there are none any.
+    PreferZone,
+    /// Those of the same node; else as [`PreferZone`](Self::PreferZone).
+    PreferNode,
+    /// Those of the same node, and no others (`internalTrafficPolicy: Local`).
+    OnlyNode,
+}
+
+impl Distribution {
+    /// How people write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Any => "Any",
+            Self::PreferZone => "PreferSameZone",
+            Self::PreferNode => "PreferSameNode",
+            Self::OnlyNode => "Local",
+        }
+    }
 }
 
 /// One address behind a Service.

@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 
 use crate::mesh::{
+    object::ObjectName,
     pattern::StringMatch,
     policy::{AnyNone, Condition, Operation, PathPattern, PolicyRule, Source},
     request::RequestHead,
@@ -43,9 +44,7 @@ impl<'a> Facts<'a> {
     /// Whether a rule matches by what a connection can tell. Its alternatives, each of a source and
     /// an operation, are judged by themselves: one of which nothing is left matches nothing.
     pub(super) fn match_rest(&self, rule: &PolicyRule) -> bool {
-        let opaque = |name: &String| !is_of_http(name);
-        let conditions = rule.when.iter().any(|condition| !condition.asks_http())
-            || rule.unsupported.iter().any(opaque);
+        let conditions = rule.when.iter().any(|condition| !condition.asks_http());
         let sources = Matches::of(
             &rule.from,
             |source| self.match_source(source),
@@ -66,6 +65,8 @@ impl<'a> Facts<'a> {
         source.ip_blocks.holds(|block| block.contains(address))
             && self.match_namespace(&source.namespaces)
             && self.match_principal(&source.principals)
+            && self.match_service_account(&source.service_accounts)
+            && self.match_trust_domain(&source.trust_domains)
     }
 
     fn match_operation(&self, operation: &Operation) -> bool {
@@ -84,6 +85,8 @@ impl<'a> Facts<'a> {
             Condition::SourceIp(blocks) => blocks.holds(|one| one.contains(peer.address.ip())),
             Condition::SourceNamespace(namespaces) => self.match_namespace(namespaces),
             Condition::SourcePrincipal(principals) => self.match_principal(principals),
+            Condition::SourceServiceAccount(accounts) => self.match_service_account(accounts),
+            Condition::SourceTrustDomain(domains) => self.match_trust_domain(domains),
             Condition::ClientNamespace(namespaces) => namespaces.holds(|pattern| {
                 self.client().is_some_and(|client| pattern.matches(&client.namespace))
             }),
@@ -114,6 +117,20 @@ impl<'a> Facts<'a> {
         })
     }
 
+    fn match_service_account(&self, accounts: &AnyNone<ObjectName>) -> bool {
+        accounts.holds(|account| {
+            self.identity.is_some_and(|identity| {
+                identity.namespace == account.namespace && identity.service_account == account.name
+            })
+        })
+    }
+
+    fn match_trust_domain(&self, domains: &AnyNone<StringMatch>) -> bool {
+        domains.holds(|pattern| {
+            self.identity.is_some_and(|identity| pattern.matches(&identity.trust_domain))
+        })
+    }
+
     fn match_principal(&self, principals: &AnyNone<StringMatch>) -> bool {
         principals.holds(|pattern| {
             self.identity.is_some_and(|identity| {
@@ -140,12 +157,6 @@ impl Matches {
         }
         found
     }
-}
-
-/// Whether an attribute that is not supported is one that only requests have.
-fn is_of_http(attribute: &str) -> bool {
-    let opaque = ["serviceAccount", "ServiceAccount", "trustDomain", "TrustDomain"];
-    !opaque.iter().any(|word| attribute.contains(word))
 }
 
 /// Matches a principal; a pattern may, but need not, begin with the scheme.

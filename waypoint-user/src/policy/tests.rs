@@ -91,6 +91,10 @@ fn principals(pattern: &str) -> PolicyRule {
     from(Source { principals: one_of([text(pattern)]), ..Source::default() })
 }
 
+fn service_account(namespace: &str, name: &str) -> AnyNone<ObjectName> {
+    one_of([ObjectName::new(namespace, name)])
+}
+
 fn methods(pattern: &str) -> PolicyRule {
     to(Operation { methods: one_of([text(pattern)]), ..Operation::default() })
 }

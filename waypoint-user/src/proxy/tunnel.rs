@@ -111,7 +111,7 @@ async fn through(
     let mut tried = Vec::new();
     let mut failure = Failure::NoHealthyUpstream(format!("waypoint {}", passage.waypoint));
     while tried.len() < INSTANCES_TRIED_MAX
-        && let Some(instance) = passage.pick(connection, &tried)
+        && let Some(instance) = passage.pick(&tried)
     {
         tried.push(instance.address);
         let host = passage.host.clone();

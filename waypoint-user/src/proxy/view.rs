@@ -30,9 +30,13 @@ use crate::{
     telemetry::metrics::traffic::ServiceLabels,
 };
 
-pub(super) use self::cluster::{Cluster, Endpoint, Family, InFlight, Loads};
+pub(super) use self::{
+    cluster::{Cluster, Endpoint, Family, InFlight, Loads},
+    home::Home,
+};
 
 mod cluster;
+mod home;
 
 /// A Snapshot with what was compiled of it.
 pub(super) struct View {
@@ -40,6 +44,7 @@ pub(super) struct View {
     loads: Rc<Loads>,
     /// The waypoint that this process is, if it is one.
     own: Option<ObjectName>,
+    home: Home,
     targets: RefCell<HashMap<Key, Rc<Target>>>,
     clusters: RefCell<HashMap<ObjectName, Vec<Rc<Cluster>>>>,
     tables: RefCell<HashMap<(ObjectName, u16), Compiled>>,
@@ -80,6 +85,7 @@ impl View {
             snapshot,
             loads: Rc::clone(loads),
             own: before.and_then(|view| view.own.clone()),
+            home: before.map(|view| view.home.clone()).unwrap_or_default(),
             targets: RefCell::default(),
             clusters: RefCell::default(),
             tables: RefCell::new(tables),
@@ -90,6 +96,11 @@ impl View {
     /// The same view, and all that follow it, of a process that is this waypoint.
     pub(super) fn of_waypoint(self, own: Option<ObjectName>) -> Self {
         Self { own, ..self }
+    }
+
+    /// The same view, and all that follow it, of a process that runs there.
+    pub(super) fn at(self, home: Home) -> Self {
+        Self { home, ..self }
     }
 
     /// The Snapshot.
@@ -171,7 +182,9 @@ impl View {
         {
             return Rc::clone(cluster);
         }
-        let cluster = Cluster::of_service((service, port), family, &self.snapshot, &self.loads);
+        let home = self.home.place(&self.snapshot);
+        let from = (family, home);
+        let cluster = Cluster::of_service((service, port), from, &self.snapshot, &self.loads);
         let cluster = Rc::new(cluster);
         let mut clusters = self.clusters.borrow_mut();
         clusters.entry(service.name.clone()).or_default().push(Rc::clone(&cluster));

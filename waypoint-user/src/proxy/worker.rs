@@ -39,7 +39,7 @@ use super::{
     seats::Seats,
     terminate,
     upstream::Pool,
-    view::{Endpoint, Loads, View},
+    view::{Endpoint, Home, Loads, View},
     way::{self, Way},
     ways::Ways,
 };
@@ -128,7 +128,7 @@ impl Worker {
             Duty::Everything | Duty::Node(_) => None,
         };
         let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
-        let view = view.of_waypoint(own);
+        let view = view.of_waypoint(own).at(Home::of(&settings));
         Self {
             settings,
             origins,

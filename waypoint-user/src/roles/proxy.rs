@@ -108,6 +108,7 @@ async fn serve(
     identities.want(BTreeSet::from([Arc::clone(&identity)]));
     let settings = proxy::Settings {
         duty: Duty::Waypoint(config.gateway),
+        pod: Some(config.pod),
         identity: Some(Arc::clone(&identity)),
         ..config.proxy
     };

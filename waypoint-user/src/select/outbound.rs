@@ -24,6 +24,7 @@ use super::{
     canary::weighted,
     capture::takes_tunnels,
     choose::{Choice, Target, choose},
+    locality::Place,
 };
 
 /// What becomes of a captured connection.
@@ -53,6 +54,8 @@ pub struct Instance<'s> {
     pub address: IpAddr,
     /// The pod, and so the identity that it must prove; unknown for waypoints of others.
     pub workload: Option<&'s Arc<Workload>>,
+    /// How near it is to the client; more is nearer.
+    pub nearness: u8,
 }
 
 /// Where a connection ends.
@@ -88,6 +91,7 @@ pub fn outbound<'s>(
     client: &Workload,
     dice: &mut dyn FnMut(u32) -> u32,
 ) -> Outbound<'s> {
+    let call = Call { destination, home: Place::of_workload(snapshot, Some(client)) };
     match choose(snapshot, destination, Some(client)) {
         Choice::Refuse(refusal) => Outbound::Refuse(RefusedBy::Unusable(refusal)),
         Choice::Waypoint { waypoint, target } => {
@@ -97,41 +101,48 @@ pub fn outbound<'s>(
                 }
                 Target::Workload(workload) => (waypoint, workload.fail_mode),
             };
-            match through(snapshot, name, destination, dice) {
+            match through(snapshot, name, call, dice) {
                 Some((waypoint, instances)) => Outbound::Waypoint { waypoint, target, instances },
-                None if mode == FailMode::Open => direct(snapshot, destination, dice),
+                None if mode == FailMode::Open => direct(snapshot, call, dice),
                 None => Outbound::Refuse(RefusedBy::NoInstance(name)),
             }
         }
-        Choice::Direct(_) => direct(snapshot, destination, dice),
+        Choice::Direct(_) => direct(snapshot, call, dice),
     }
+}
+
+/// What is dialled, and where the client is.
+#[derive(Clone, Copy)]
+struct Call<'s> {
+    destination: SocketAddr,
+    home: Place<'s>,
 }
 
 /// The waypoint, if something serves it.
 fn through<'s>(
     snapshot: &'s Snapshot,
     name: &ObjectName,
-    destination: SocketAddr,
+    Call { destination, home }: Call<'_>,
     dice: &mut dyn FnMut(u32) -> u32,
 ) -> Option<(&'s Arc<Waypoint>, Vec<Instance<'s>>)> {
     let waypoint = snapshot.waypoints().get(name)?;
     if !matches!(waypoint.placement, Placement::Pods(_)) {
         return Some((waypoint, Vec::new()));
     }
-    let instances = balance::instances(snapshot, waypoint, destination.ip(), dice);
+    let instances = balance::instances(snapshot, waypoint, (destination.ip(), home), dice);
     (!instances.is_empty()).then_some((waypoint, instances))
 }
 
 /// To the destination itself, past every waypoint.
 fn direct<'s>(
     snapshot: &'s Snapshot,
-    destination: SocketAddr,
+    Call { destination, home }: Call<'_>,
     dice: &mut dyn FnMut(u32) -> u32,
 ) -> Outbound<'s> {
     let ip = destination.ip().to_canonical();
     let destination = SocketAddr::new(ip, destination.port());
     let reached = match snapshot.service_of_vip(ip) {
-        Some(service) => match balance::endpoint(snapshot, service, destination, dice) {
+        Some(service) => match balance::endpoint(snapshot, (service, destination), home, dice) {
             Some(reached) => reached,
             None => return Outbound::Refuse(RefusedBy::NoEndpoint(&service.name)),
         },

@@ -180,7 +180,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
 }
 
 /// The namespace of objects that name none.
-const DEFAULT_NAMESPACE: &str = "default";
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
 /// The kind of security policies.
 const POLICY: &str = "AuthorizationPolicy";
 /// The kind that says where mutual TLS is asked for.

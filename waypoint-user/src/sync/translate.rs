@@ -5,6 +5,7 @@
 mod admissions;
 pub(super) mod check;
 mod closed;
+mod distribution;
 mod endpoints;
 mod gateways;
 mod grants;
@@ -28,6 +29,7 @@ mod routes;
 mod rules;
 mod scene;
 mod services;
+mod sources;
 
 use std::{collections::BTreeMap, sync::Arc};
 

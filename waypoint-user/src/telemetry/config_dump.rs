@@ -2,21 +2,26 @@
 //!
 //! It shows what was decided, not how the objects were written.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::mesh::{
-    binding::Binding,
+    binding::{Binding, Canary},
+    node::Node,
     object::ObjectRef,
     report::{Finding, Report},
     service::Service,
-    snapshot::Snapshot,
-    waypoint::Waypoint,
-    workload::Workload,
+    snapshot::{CaptureMode, Settings, Snapshot},
+    waypoint::{InboundBinding, Placement, Waypoint},
+    workload::{Admission, MutualTls, Transport, Workload},
 };
 
 /// A Snapshot and the Report made with it.
 pub fn show(snapshot: &Snapshot, report: &Report) -> String {
     let dump = json!({
+        "settings": settings(snapshot.settings()),
+        "nodes": nodes(snapshot),
         "services": services(snapshot),
         "workloads": workloads(snapshot),
         "waypoints": waypoints(snapshot),
@@ -27,6 +32,31 @@ pub fn show(snapshot: &Snapshot, report: &Report) -> String {
     format!("{dump:#}\n")
 }
 
+fn settings(settings: &Settings) -> Value {
+    json!({
+        "trustDomain": settings.trust_domain,
+        "clusterDomain": settings.cluster_domain,
+        "rootNamespace": settings.root_namespace,
+        "excludedNamespaces": settings.excluded_namespaces,
+        "capture": match settings.capture {
+            CaptureMode::Waypoint => "waypoint",
+            CaptureMode::Mesh => "mesh",
+        },
+    })
+}
+
+fn nodes(snapshot: &Snapshot) -> Vec<Value> {
+    let show = |node: &Node| {
+        json!({
+            "name": node.name.to_string(),
+            "addresses": node.addresses,
+            "region": node.region,
+            "zone": node.zone,
+        })
+    };
+    snapshot.nodes().values().map(|node| show(node)).collect()
+}
+
 fn services(snapshot: &Snapshot) -> Vec<Value> {
     let show = |service: &Service| {
         let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready).count();
@@ -34,8 +64,10 @@ fn services(snapshot: &Snapshot) -> Vec<Value> {
             "name": service.name.to_string(),
             "vips": service.vips,
             "ports": service.ports.iter().map(|port| port.number).collect::<Vec<_>>(),
+            "trafficDistribution": service.distribution.as_str(),
             "endpoints": { "ready": ready, "total": service.endpoints.len() },
             "waypoint": binding(&service.binding),
+            "canary": service.canary.as_ref().map(canary),
             "failClosed": service.fail_closed,
         })
     };
@@ -46,11 +78,21 @@ fn workloads(snapshot: &Snapshot) -> Vec<Value> {
     let show = |workload: &Workload| {
         json!({
             "name": workload.name.to_string(),
+            "uid": &*workload.uid,
+            "node": workload.node,
             "addresses": workload.addresses,
             "identity": workload.identity.to_string(),
             "ready": workload.ready,
             "enrolment": format!("{:?}", workload.enrolment),
+            "hostNetwork": workload.host_network,
             "netns": workload.netns.as_ref().map(ToString::to_string),
+            "instanceOf": workload.instance_of.as_ref().map(ToString::to_string),
+            "transport": match workload.transport {
+                Transport::Plain => "plain",
+                Transport::Hbone => "hbone",
+            },
+            "mutualTls": mutual_tls(&workload.mutual_tls),
+            "admission": admission(&workload.admission),
             "waypoint": binding(&workload.binding),
             "failClosed": workload.fail_closed,
         })
@@ -59,12 +101,19 @@ fn workloads(snapshot: &Snapshot) -> Vec<Value> {
 }
 
 fn waypoints(snapshot: &Snapshot) -> Vec<Value> {
+    let instances = |waypoint: &Waypoint| -> Vec<String> {
+        let pods = snapshot.instances_of(&waypoint.name).iter();
+        pods.map(|pod| pod.name.to_string()).collect()
+    };
     let show = |waypoint: &Waypoint| {
         json!({
             "name": waypoint.name.to_string(),
             "class": waypoint.class,
             "for": waypoint.takes.as_str(),
             "ready": waypoint.ready,
+            "placement": placement(&waypoint.placement),
+            "instances": instances(waypoint),
+            "inboundBinding": waypoint.inbound_binding.as_ref().map(inbound_binding),
         })
     };
     snapshot.waypoints().values().map(|waypoint| show(waypoint)).collect()
@@ -79,6 +128,43 @@ fn finding(object: &ObjectRef, finding: &Finding) -> Value {
     })
 }
 
+/// Where callers must prove who they are, by PeerAuthentication's words.
+fn mutual_tls(required: &MutualTls) -> Value {
+    let (mode, other) =
+        if required.strict { ("STRICT", "PERMISSIVE") } else { ("PERMISSIVE", "STRICT") };
+    let ports = required.exceptions.iter().map(|port| (port.to_string(), other));
+    json!({ "mode": mode, "ports": ports.collect::<BTreeMap<_, _>>() })
+}
+
+/// What the kernel is told of connections that pass the workload's waypoints by.
+fn admission(admission: &Admission) -> Value {
+    json!({
+        "mode": admission.mode.as_str(),
+        "sources": admission.sources,
+        "exemptPorts": admission.exempt_ports,
+        "refusesPlaintext": admission.mutual_tls,
+    })
+}
+
+/// Where a waypoint runs.
+fn placement(placement: &Placement) -> Value {
+    match placement {
+        Placement::Here => json!("here"),
+        Placement::Node => json!("node"),
+        Placement::Pods(addresses) => json!({ "pods": addresses }),
+    }
+}
+
+/// How a waypoint's pods take connections from their agent, as the annotation says it.
+fn inbound_binding(binding: &InboundBinding) -> String {
+    let word = if binding.proxy { "PROXY" } else { "NONE" };
+    binding.port.map_or_else(|| word.to_owned(), |port| format!("{word}/{port}"))
+}
+
+fn canary(canary: &Canary) -> Value {
+    json!({ "waypoint": canary.waypoint.to_string(), "weight": canary.weight })
+}
+
 /// The waypoint in force, or why there is none.
 fn binding(binding: &Binding) -> Value {
     match binding {
@@ -90,3 +176,6 @@ fn binding(binding: &Binding) -> Value {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

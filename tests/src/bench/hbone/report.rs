@@ -13,12 +13,20 @@ use super::{
     work::Work,
 };
 
+mod hops;
+mod watched;
+
+use hops::Hops;
+use watched::Watched;
+
 /// What was measured.
 #[derive(Debug, Default)]
 pub struct Report {
     outcomes: Vec<(Work, Subject, Outcome)>,
     idle: Vec<(Subject, f64)>,
     ways: Vec<(Way, usize, Outcome)>,
+    pub(super) hops: Hops,
+    pub(super) watched: Watched,
     failures: Vec<String>,
 }
 
@@ -86,6 +94,8 @@ impl Report {
             "ways": ways.collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
             "idle_kib": {"ours": ours, "envoy": envoy, "ratio": ratio(ours, envoy)},
+            "hops": self.hops.json(),
+            "watched": self.watched.json(),
         })
     }
 
@@ -149,7 +159,8 @@ impl fmt::Display for Report {
             writeln!(out, "\n{}: ours {ours} KiB, Envoy {envoy} KiB", idle::NAME)?;
             writeln!(out, "(ratio {ratio}, goal below 1)")?;
         }
-        self.fmt_ways(out)
+        self.fmt_ways(out)?;
+        write!(out, "{}{}", self.hops, self.watched)
     }
 }
 

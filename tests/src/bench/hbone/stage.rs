@@ -70,7 +70,7 @@ impl Stage {
     /// Serves HTTP/1 in the clear on an address.
     pub(super) fn serve_plain(&self, backends: &mut Backends, address: SocketAddr) -> Result<()> {
         let listener = self.netns.within(|| shop::listen(address))?;
-        serve_plain(listener, backends, &self.runtime);
+        serve_plain(listener, BODY, backends, &self.runtime);
         Ok(())
     }
 
@@ -83,7 +83,8 @@ impl Stage {
     ) -> Result<()> {
         let listener = self.netns.within(|| shop::listen(address))?;
         let acceptor = TlsAcceptor::from(tls::server(credentials, tls::H2)?);
-        backends.spawn_on(serve(listener, Some(acceptor)), self.runtime.handle());
+        let serving = serve(listener, Some(acceptor), answer(BODY));
+        backends.spawn_on(serving, self.runtime.handle());
         Ok(())
     }
 }
@@ -118,13 +119,14 @@ pub(super) fn on_clients_core<T: Send>(
     })
 }
 
-/// Serves HTTP/1 in the clear.
+/// Serves HTTP/1 in the clear, with answers of so many bytes.
 pub(super) fn serve_plain(
     listener: std::net::TcpListener,
+    body: usize,
     backends: &mut Backends,
     runtime: &Runtime,
 ) {
-    backends.spawn_on(serve(listener, None), runtime.handle());
+    backends.spawn_on(serve(listener, None, answer(body)), runtime.handle());
 }
 
 /// Puts every thread of a process on the core of proxies.
@@ -133,9 +135,12 @@ pub(super) fn pin(process: u32) -> Result<()> {
     Ok(())
 }
 
-async fn serve(listener: std::net::TcpListener, acceptor: Option<TlsAcceptor>) -> Result<()> {
+async fn serve(
+    listener: std::net::TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    answer: Bytes,
+) -> Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let answer = answer();
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.context("backend")?;
@@ -156,9 +161,9 @@ async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, answer: Bytes) -
     }
 }
 
-fn answer() -> Bytes {
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {BODY}\r\n\r\n");
-    Bytes::from([head.as_bytes(), &[b'x'; BODY]].concat())
+fn answer(body: usize) -> Bytes {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {body}\r\n\r\n");
+    Bytes::from([head.into_bytes(), vec![b'x'; body]].concat())
 }
 
 /// The core of the proxy under test, for `taskset`.
@@ -168,6 +173,6 @@ const CLIENTS: usize = 1;
 /// How many addresses the loopback device has.
 const ADDRESSES: u8 = 16;
 /// Bytes of an answer's body.
-const BODY: usize = 1024;
+pub(super) const BODY: usize = 1024;
 /// Open files, for this program and those that it starts.
 const FILES: u32 = 10_000;

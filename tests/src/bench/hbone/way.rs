@@ -55,7 +55,7 @@ pub(super) fn measure(settings: &Settings, report: &mut Report) -> Result<()> {
     let pod = SocketAddr::new(pod, SERVER_PORT);
     let (runtime, mut backends) = (stage::runtime()?, Backends::new());
     let listener = lab.from("reviews-v1").netns()?.within(|| shop::listen(pod))?;
-    stage::serve_plain(listener, &mut backends, &runtime);
+    stage::serve_plain(listener, stage::BODY, &mut backends, &runtime);
     let client = lab.from("web").netns()?;
     for round in 1..=settings.rounds {
         for (way, clients) in Way::ALL.iter().flat_map(|way| CLIENTS.map(|many| (*way, many))) {

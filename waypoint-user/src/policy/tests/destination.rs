@@ -85,6 +85,9 @@ fn each_alternative_of_a_deny_rule_is_judged_by_what_is_left_of_it() {
     let mut get_or_81 = methods("GET").to;
     get_or_81.extend(ports(81).to);
     let header = || vec![Condition::RequestHeader("x".to_owned(), one_of([text("1")]))];
+    let accounts =
+        || from(Source { service_accounts: service_account("a", "x"), ..Source::default() }).from;
+    let domain = || vec![Condition::SourceTrustDomain(one_of([text("cluster.local")]))];
     let here = || vec![Condition::DestinationPort(one_of([80]))];
     let rule = |from: Vec<Source>, to: Vec<Operation>, when: Vec<Condition>| PolicyRule {
         from,
@@ -104,8 +107,8 @@ fn each_alternative_of_a_deny_rule_is_judged_by_what_is_left_of_it() {
         (unsupported("requestPrincipals"), false),
         (unsupported("request.auth.claims[a]"), false),
         (unsupported("connection.sni"), false),
-        (unsupported("serviceAccounts"), true),
-        (unsupported("source.trustDomain"), true),
+        (rule(accounts(), methods("GET").to, vec![]), true),
+        (rule(vec![], methods("GET").to, domain()), true),
         (PolicyRule { from: x(), ..unsupported("remoteIpBlocks") }, true),
         (PolicyRule { from: vec![Source::default()], ..unsupported("remoteIpBlocks") }, false),
     ] {

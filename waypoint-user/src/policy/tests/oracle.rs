@@ -43,7 +43,11 @@ fn source_matches(source: &Source, subject: &Subject<'_>) -> bool {
     let ip = Condition::SourceIp(source.ip_blocks.clone());
     let principal = Condition::SourcePrincipal(source.principals.clone());
     let namespace = Condition::SourceNamespace(source.namespaces.clone());
-    [ip, principal, namespace].iter().all(|condition| condition_matches(condition, subject))
+    let account = Condition::SourceServiceAccount(source.service_accounts.clone());
+    let domain = Condition::SourceTrustDomain(source.trust_domains.clone());
+    [ip, principal, namespace, account, domain]
+        .iter()
+        .all(|condition| condition_matches(condition, subject))
 }
 
 fn operation_matches(operation: &Operation, subject: &Subject<'_>) -> bool {
@@ -77,6 +81,20 @@ fn condition_matches(condition: &Condition, subject: &Subject<'_>) -> bool {
                 other => other.clone(),
             };
             identity.iter().any(|identity| glob(&bare).is_match(&identity.principal()))
+        }),
+        Condition::SourceServiceAccount(values) => passes(values, |account| {
+            let (namespace, name) =
+                (regex::escape(&account.namespace), regex::escape(&account.name));
+            let whole = format!("^spiffe://.+/ns/{namespace}/(.+/|)sa/{name}(/.+)?$");
+            let whole = Regex::new(&whole).unwrap();
+            identity.iter().any(|identity| whole.is_match(&identity.to_string()))
+        }),
+        Condition::SourceTrustDomain(values) => passes(values, |text| {
+            let domain = |identity: &SpiffeId| {
+                let uri = identity.to_string();
+                uri.trim_start_matches("spiffe://").split('/').next().unwrap().to_owned()
+            };
+            identity.iter().any(|identity| glob(text).is_match(&domain(identity)))
         }),
         Condition::ClientNamespace(values) => passes(values, |text| {
             subject.peer.client.iter().any(|client| glob(text).is_match(&client.namespace))
@@ -133,6 +151,7 @@ fn path_expression(pattern: &PathPattern) -> Regex {
 const PATTERNS: [&str; 6] = ["a", "a*", "*a", "*", "b", "spiffe://td/ns/a/*"];
 const PRINCIPALS: [&str; 6] =
     ["td/ns/a/sa/b", "spiffe://td/ns/a/sa/a", "td/ns/a/*", "*/sa/b", "*", "x"];
+const DOMAINS: [&str; 5] = ["td", "t*", "*d", "*", "other"];
 const HOSTS: [&str; 6] = ["A", "a.B:80", "A*", "*b:80", "*", "c"];
 const PATHS: [&str; 9] =
     ["/a", "/a*", "*/a", "*", "/{*}", "/a/{*}", "/a/{**}", "/{**}/a", "/{*}/b/{**}/a/"];
@@ -155,6 +174,22 @@ fn blocks() -> BoxedStrategy<AnyNone<crate::mesh::address::IpBlock>> {
     any_none(select(&BLOCKS[..]).prop_map(|block| block.parse().unwrap()))
 }
 
+fn accounts() -> BoxedStrategy<AnyNone<ObjectName>> {
+    let (namespace, name) = (select(vec!["a", "b"]), select(vec!["a", "b", "c"]));
+    any_none((namespace, name).prop_map(|(namespace, name)| ObjectName::new(namespace, name)))
+}
+
+fn sources() -> impl Strategy<Value = Source> + Clone {
+    let all = (texts(&PRINCIPALS), texts(&PATTERNS), accounts(), texts(&DOMAINS), blocks());
+    all.prop_map(|(principals, namespaces, service_accounts, trust_domains, ip_blocks)| Source {
+        principals,
+        namespaces,
+        service_accounts,
+        trust_domains,
+        ip_blocks,
+    })
+}
+
 fn operations() -> impl Strategy<Value = Operation> {
     let paths = any_none(select(&PATHS[..]).prop_map(|path| PathPattern::parse(path).unwrap()));
     (texts(&HOSTS), any_none(select(vec![80, 81])), texts(&PATTERNS), paths)
@@ -167,15 +202,15 @@ fn conditions() -> impl Strategy<Value = Condition> {
         blocks().prop_map(Condition::DestinationIp),
         texts(&PATTERNS).prop_map(Condition::SourceNamespace),
         texts(&PRINCIPALS).prop_map(Condition::SourcePrincipal),
+        accounts().prop_map(Condition::SourceServiceAccount),
+        texts(&DOMAINS).prop_map(Condition::SourceTrustDomain),
         any_none(select(vec![80, 81])).prop_map(Condition::DestinationPort),
         texts(&PATTERNS).prop_map(|values| Condition::RequestHeader("x".into(), values)),
     ]
 }
 
 fn rules() -> impl Strategy<Value = PolicyRule> {
-    let sources = (texts(&PRINCIPALS), texts(&PATTERNS), blocks()).prop_map(
-        |(principals, namespaces, ip_blocks)| Source { principals, namespaces, ip_blocks },
-    );
+    let sources = sources();
     let unsupported = prop_oneof![4 => Just(vec![]), 1 => Just(vec!["remote.ip".to_owned()])];
     let some = |most| prop::collection::vec(sources.clone(), 0..most);
     let to = prop::collection::vec(operations(), 0..3);

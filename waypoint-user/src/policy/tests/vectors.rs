@@ -151,6 +151,35 @@ fn a_peer_without_identity_passes_only_negated_principals_and_namespaces() {
 }
 
 #[test]
+fn service_accounts_and_trust_domains_are_those_of_the_peer() {
+    let account = |accounts| from(Source { service_accounts: accounts, ..Source::default() });
+    let domain = |domains| from(Source { trust_domains: domains, ..Source::default() });
+    let peer = pod("a", "b");
+    for (rule, expected, of_stranger) in [
+        (account(service_account("a", "b")), true, false),
+        (account(service_account("a", "c")), false, false),
+        (account(service_account("b", "b")), false, false),
+        (account(none_of([ObjectName::new("a", "b")])), false, true),
+        (account(none_of([ObjectName::new("a", "c")])), true, true),
+        (when(Condition::SourceServiceAccount(service_account("a", "b"))), true, false),
+        (when(Condition::SourceServiceAccount(none_of([ObjectName::new("a", "b")]))), false, true),
+        (domain(one_of([text("cluster.local")])), true, false),
+        (domain(one_of([text("cluster")])), false, false),
+        (domain(one_of([text("*.local")])), true, false),
+        (domain(one_of([text("*")])), true, false),
+        (domain(none_of([text("*")])), false, true),
+        (when(Condition::SourceTrustDomain(one_of([text("other")]))), false, false),
+        (when(Condition::SourceTrustDomain(none_of([text("other")]))), true, true),
+    ] {
+        assert_eq!(allows(rule.clone(), &peer, &url("/")), expected, "{rule:?}");
+        assert_eq!(allows(rule.clone(), &stranger(), &url("/")), of_stranger, "{rule:?}");
+        // They are the connection's, so that no request is needed to know them.
+        let verdict = judge_tcp(&policies([policy(Action::Allow, vec![rule.clone()])]), &peer);
+        assert_eq!(verdict == Verdict::Allow, expected, "{rule:?} without a request");
+    }
+}
+
+#[test]
 fn sources_operations_and_conditions_must_all_match() {
     let rule = PolicyRule {
         from: principals("*/sa/a").from.into_iter().chain(principals("*/sa/b").from).collect(),

@@ -2,7 +2,7 @@
 //!
 //! It connects nothing.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{cmp::Reverse, net::SocketAddr, sync::Arc};
 
 use crate::{
     hbone,
@@ -13,7 +13,6 @@ use crate::{
         workload::Workload,
     },
     proxy::{
-        Duty,
         connection::Connection,
         failure::Failure,
         network::Vantage,
@@ -54,7 +53,8 @@ pub(super) struct Passage {
     pub(super) host: Option<String>,
     /// The way without it, if it may be passed by when none of its pods can be reached.
     pub(super) bypass: Option<Plain>,
-    instances: Vec<Endpoint>,
+    /// With how near each is.
+    instances: Vec<(u8, Endpoint)>,
 }
 
 /// Chooses for a connection of a pod.
@@ -88,7 +88,8 @@ fn passage(
 ) -> Passage {
     let domain = &view.snapshot().settings().cluster_domain;
     let to_endpoint = |one: &Instance<'_>| {
-        view.endpoint(SocketAddr::new(one.address, hbone::PORT), one.workload.cloned())
+        let address = SocketAddr::new(one.address, hbone::PORT);
+        (one.nearness, view.endpoint(address, one.workload.cloned()))
     };
     Passage {
         waypoint: waypoint.name.clone(),
@@ -149,18 +150,12 @@ fn refused(by: &RefusedBy<'_>) -> Failure {
 }
 
 impl Passage {
-    /// The pod of the waypoint that takes the connection: of those that were not tried, one of this
-    /// node if there is any, and the one with the fewest connections.
-    pub(super) fn pick(&self, connection: &Connection, tried: &[SocketAddr]) -> Option<&Endpoint> {
-        let here = match &connection.worker.settings.duty {
-            Duty::Node(node) => node.name.as_str(),
-            Duty::Everything | Duty::Waypoint(_) => "",
-        };
-        let is_near = |one: &&Endpoint| one.workload.as_ref().is_some_and(|pod| pod.node == here);
-        let untried = self.instances.iter().filter(|one| !tried.contains(&one.address));
-        let (near, far): (Vec<_>, Vec<_>) = untried.partition(is_near);
-        let candidates = if near.is_empty() { far } else { near };
+    /// The pod of the waypoint that takes the connection: of those that were not tried the nearest,
+    /// and of these the one with the fewest connections.
+    pub(super) fn pick(&self, tried: &[SocketAddr]) -> Option<&Endpoint> {
+        let untried = self.instances.iter().filter(|(_, one)| !tried.contains(&one.address));
         // They are in an order of chance already, of which the first of the least is taken.
-        candidates.into_iter().min_by_key(|one| one.outstanding())
+        let picked = untried.min_by_key(|(near, one)| (Reverse(*near), one.outstanding()));
+        picked.map(|(_, endpoint)| endpoint)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         snapshot::Snapshot,
         workload::Workload,
     },
+    select::{Place, nearest},
     telemetry::metrics::traffic::ServiceLabels,
 };
 
@@ -61,10 +62,11 @@ pub(in crate::proxy) struct Endpoint {
 
 impl Cluster {
     /// The ready endpoints of a Service's port: those of the family that clients dialled, as for an
-    /// ordinary Service, or if it has none those of the other.
+    /// ordinary Service, or if it has none those of the other; and of these the ones that are near
+    /// enough, seen from where this process runs.
     pub(super) fn of_service(
         (service, port): (&Service, u16),
-        family: Family,
+        (family, home): (Family, Place<'_>),
         snapshot: &Snapshot,
         loads: &Loads,
     ) -> Self {
@@ -77,6 +79,11 @@ impl Cluster {
         });
         let (same, other): (Vec<_>, Vec<_>) =
             endpoints.partition(|endpoint| Family::of(endpoint.address.ip()) == family);
+        let endpoints = if same.is_empty() { other } else { same };
+        let nearness = |one: &Endpoint| {
+            let place = Place::of_workload(snapshot, one.workload.as_deref());
+            home.nearness_of(place, service.distribution)
+        };
         let domain = &snapshot.settings().cluster_domain;
         Self {
             port,
@@ -84,7 +91,7 @@ impl Cluster {
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
             host: service.host(domain),
             labels: Rc::new(ServiceLabels::of(service, domain)),
-            endpoints: if same.is_empty() { other } else { same },
+            endpoints: nearest(endpoints, nearness),
         }
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::mesh::{
     binding::{Refusal, RefusalReason},
     route::{HttpRoute, ServiceParent},
-    service::{Endpoint as MeshEndpoint, ServicePort},
+    service::{Distribution, Endpoint as MeshEndpoint, ServicePort},
     snapshot::Contents,
 };
 
@@ -140,4 +140,40 @@ fn what_is_outstanding_outlives_a_view() {
     assert_eq!(again.outstanding(), 1);
     drop(busy);
     assert_eq!(again.outstanding(), 0);
+}
+
+#[test]
+fn endpoints_are_taken_by_where_this_process_runs() {
+    let mut contents = contents(bound(), &[true, true]);
+    for (pod, node) in [("p0", "n0"), ("p1", "n1"), ("own", "n1")] {
+        let name = ObjectName::new("default", pod);
+        let workload = Workload { node: node.to_owned(), ..Workload::new(name.clone()) };
+        contents.workloads.insert(name, Arc::new(workload));
+    }
+    let service = Arc::make_mut(contents.services.get_mut(&name()).unwrap());
+    for (index, endpoint) in service.endpoints.iter_mut().enumerate() {
+        endpoint.workload = Some(ObjectName::new("default", &format!("p{index}")));
+    }
+    service.distribution = Distribution::OnlyNode;
+    let taken = |home: Home| {
+        let view = view(&contents, &Rc::default(), None).at(home);
+        // What follows it is at the same place.
+        let view = view_after(&contents, &view);
+        let cluster = view.cluster(&name(), PORT, vip(PORT)).unwrap();
+        let seen = |dice: u32| cluster.choose(&[], &mut |sides| dice.min(sides - 1)).cloned();
+        let mut taken: Vec<_> =
+            [0, 1].into_iter().filter_map(seen).map(|one| one.address.ip()).collect();
+        taken.sort();
+        taken.dedup();
+        taken
+    };
+    let [first, second] = [0, 1].map(|number| IpAddr::from([10, 1, 0, number]));
+    assert_eq!(taken(Home::Unknown), [first, second]);
+    assert_eq!(taken(Home::Node("n0".to_owned())), [first]);
+    assert_eq!(taken(Home::Pod(ObjectName::new("default", "own"))), [second]);
+    assert_eq!(taken(Home::Node("n2".to_owned())), [] as [IpAddr; 0]);
+}
+
+fn view_after(contents: &Contents, before: &View) -> View {
+    view(contents, &Rc::default(), Some(before))
 }

@@ -3,7 +3,8 @@
 use super::*;
 use crate::mesh::{
     binding::Canary,
-    service::{AppProtocol, Endpoint, ServicePort},
+    node::Node,
+    service::{AppProtocol, Distribution, Endpoint, ServicePort},
     snapshot::{CaptureMode, Settings},
     waypoint::Placement,
     workload::Transport,
@@ -229,4 +230,75 @@ fn a_waypoint_that_cannot_be_used_is_passed_by_or_refuses() {
     assert_eq!(dial(&mesh, VIP), "tunnel 10.1.0.1:8080");
     service(&mut mesh, |one| one.fail_mode = FailMode::Closed);
     assert_eq!(dial(&mesh, VIP), "refused: unusable");
+}
+
+/// Puts pods on nodes, of which the second is of another zone.
+fn on_nodes(mesh: &mut Contents, pods: &[(&str, &str)]) {
+    for (node, zone) in [("n1", "z1"), ("n1b", "z1"), ("n2", "z2")] {
+        let name = ObjectName::cluster(node);
+        let (region, zone) = ("eu".to_owned(), zone.to_owned());
+        let node = Node { name: name.clone(), addresses: Vec::new(), region, zone };
+        mesh.nodes.insert(name, Arc::new(node));
+    }
+    for (name, node) in pods {
+        pod(mesh, name, |one| (*node).clone_into(&mut one.node));
+    }
+}
+
+#[test]
+fn a_waypoint_is_reached_at_the_nearest_of_its_instances_and_the_others_come_after() {
+    let mut mesh = contents(CaptureMode::Waypoint);
+    service(&mut mesh, |one| one.binding = bound("w"));
+    on_nodes(&mut mesh, &[("client", "n1"), ("w-1", "n2"), ("w-2", "n1b")]);
+    for throw in [0, 1] {
+        assert_eq!(dialled(&mesh, "client", VIP, throw), "w at [10.1.0.9 10.1.0.8]");
+    }
+    on_nodes(&mut mesh, &[("w-1", "n1")]);
+    for throw in [0, 1] {
+        assert_eq!(dialled(&mesh, "client", VIP, throw), "w at [10.1.0.8 10.1.0.9]");
+    }
+}
+
+#[test]
+fn the_service_of_a_waypoint_may_ask_for_any_instance_or_for_those_of_the_node() {
+    let mut mesh = contents(CaptureMode::Waypoint);
+    service(&mut mesh, |one| one.binding = bound("w"));
+    on_nodes(&mut mesh, &[("client", "n1"), ("w-1", "n2"), ("w-2", "n1b")]);
+    let mut own = Service::new(ObjectName::new("a", "w"));
+    let mut asks = |mesh: &mut Contents, distribution| {
+        own.distribution = distribution;
+        mesh.services.insert(own.name.clone(), Arc::new(own.clone()));
+    };
+    asks(&mut mesh, Distribution::Any);
+    assert_eq!(dialled(&mesh, "client", VIP, 0), "w at [10.1.0.8 10.1.0.9]");
+    assert_eq!(dialled(&mesh, "client", VIP, 1), "w at [10.1.0.9 10.1.0.8]");
+    asks(&mut mesh, Distribution::OnlyNode);
+    assert_eq!(dialled(&mesh, "client", VIP, 0), "refused: no instance of w");
+    on_nodes(&mut mesh, &[("w-1", "n1")]);
+    assert_eq!(dialled(&mesh, "client", VIP, 0), "w at [10.1.0.8]");
+}
+
+#[test]
+fn endpoints_are_taken_by_where_they_are_as_the_service_asks() {
+    let mut mesh = contents(CaptureMode::Mesh);
+    on_nodes(&mut mesh, &[("client", "n1"), ("p1", "n2"), ("p2", "n1b")]);
+    let both = ["tunnel 10.1.0.1:8080", "plain 10.1.0.2:8080"];
+    for (distribution, expected) in [
+        (Distribution::Unset, both),
+        (Distribution::Any, both),
+        (Distribution::PreferZone, [both[1], both[1]]),
+        (Distribution::PreferNode, [both[1], both[1]]),
+        (Distribution::OnlyNode, ["refused: no endpoint of s"; 2]),
+    ] {
+        service(&mut mesh, |one| one.distribution = distribution);
+        for (throw, expected) in [0, 1].into_iter().zip(expected) {
+            assert_eq!(dialled(&mesh, "client", VIP, throw), expected, "{distribution:?}");
+        }
+    }
+    // Whoever is not ready is not near.
+    service(&mut mesh, |one| {
+        one.distribution = Distribution::PreferZone;
+        one.endpoints[1].ready = false;
+    });
+    assert_eq!(dial(&mesh, VIP), both[0]);
 }

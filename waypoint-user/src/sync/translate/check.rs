@@ -11,7 +11,10 @@ use k8s_openapi::api::{
 };
 use serde_json::Value;
 
-use crate::sync::{authorization::AuthorizationPolicy, peer_authentication::PeerAuthentication};
+use crate::sync::{
+    admit::DEFAULT_NAMESPACE, authorization::AuthorizationPolicy,
+    peer_authentication::PeerAuthentication,
+};
 
 use super::{
     invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies, ports, rules,
@@ -88,7 +91,8 @@ pub(in crate::sync) fn http_route(route: &HttpRoute) -> Result<(), Invalid> {
 
 /// Rules.
 pub(in crate::sync) fn policy(policy: &AuthorizationPolicy) -> Result<(), Invalid> {
-    policies::rules(&policy.spec).map(drop)
+    let namespace = policy.metadata.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    policies::rules(namespace, &policy.spec).map(drop)
 }
 
 /// Selector and ports.

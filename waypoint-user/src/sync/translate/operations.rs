@@ -9,30 +9,33 @@ use crate::{
         address::{InvalidBlock, IpBlock},
         pattern::StringMatch,
         policy::{
-            AnyNone, Condition, Operation, PathPattern, PathTemplate, PolicyRule, Source,
-            TemplateSegment,
+            AnyNone, Condition, Operation, PathPattern, PathTemplate, PolicyRule, TemplateSegment,
         },
     },
     sync::authorization as declared,
 };
 
-use super::{invalid::Invalid, meta};
+use super::{invalid::Invalid, meta, sources};
 
-/// Reads a rule; errors name its place in the policy.
-pub(super) fn rule(index: usize, rule: &declared::Rule) -> Result<PolicyRule, Invalid> {
-    read(rule).map_err(|cause| Invalid::field(&format!("spec.rules[{index}]"), cause))
+/// Reads a rule of a policy of the namespace; errors name its place in the policy.
+pub(super) fn rule(
+    namespace: &str,
+    index: usize,
+    rule: &declared::Rule,
+) -> Result<PolicyRule, Invalid> {
+    read(namespace, rule).map_err(|cause| Invalid::field(&format!("spec.rules[{index}]"), cause))
 }
 
-fn read(rule: &declared::Rule) -> Result<PolicyRule, Invalid> {
+fn read(namespace: &str, rule: &declared::Rule) -> Result<PolicyRule, Invalid> {
     let mut read = PolicyRule::default();
     for from in entries("from", rule.from.as_deref())? {
-        read.from.push(source(&from.source, &mut read.unsupported)?);
+        read.from.push(sources::source(namespace, &from.source, &mut read.unsupported)?);
     }
     for to in entries("to", rule.to.as_deref())? {
         read.to.push(operation(&to.operation)?);
     }
     for when in entries("when", rule.when.as_deref())? {
-        match condition(when)? {
+        match condition(namespace, when)? {
             Some(condition) => read.when.push(condition),
             None => read.unsupported.push(when.key.clone()),
         }
@@ -49,33 +52,6 @@ fn entries<'a, T>(name: &str, section: Option<&'a [T]>) -> Result<&'a [T], Inval
     }
 }
 
-fn source(declared: &declared::Source, unsupported: &mut Vec<String>) -> Result<Source, Invalid> {
-    let before = unsupported.len();
-    for (name, values) in [
-        ("requestPrincipals", &declared.request_principals),
-        ("notRequestPrincipals", &declared.not_request_principals),
-        ("serviceAccounts", &declared.service_accounts),
-        ("notServiceAccounts", &declared.not_service_accounts),
-        ("trustDomains", &declared.trust_domains),
-        ("notTrustDomains", &declared.not_trust_domains),
-        ("remoteIpBlocks", &declared.remote_ip_blocks),
-        ("notRemoteIpBlocks", &declared.not_remote_ip_blocks),
-    ] {
-        if !values.is_empty() {
-            unsupported.push(name.to_owned());
-        }
-    }
-    let source = Source {
-        principals: values(&declared.principals, &declared.not_principals, principal)?,
-        namespaces: values(&declared.namespaces, &declared.not_namespaces, string)?,
-        ip_blocks: values(&declared.ip_blocks, &declared.not_ip_blocks, block)?,
-    };
-    if source == Source::default() && unsupported.len() == before {
-        return Err(Invalid::new("from.source is empty"));
-    }
-    Ok(source)
-}
-
 fn operation(declared: &declared::Operation) -> Result<Operation, Invalid> {
     let operation = Operation {
         hosts: values(&declared.hosts, &declared.not_hosts, string)?,
@@ -90,7 +66,7 @@ fn operation(declared: &declared::Operation) -> Result<Operation, Invalid> {
 }
 
 /// A condition, if its key is supported.
-fn condition(when: &declared::When) -> Result<Option<Condition>, Invalid> {
+fn condition(namespace: &str, when: &declared::When) -> Result<Option<Condition>, Invalid> {
     let (any, none) = (&when.values, &when.not_values);
     if any.is_empty() && none.is_empty() {
         return Err(Invalid::field(&when.key, "neither values nor notValues"));
@@ -99,6 +75,13 @@ fn condition(when: &declared::When) -> Result<Option<Condition>, Invalid> {
         "source.ip" => Condition::SourceIp(values(any, none, block)?),
         "source.namespace" => Condition::SourceNamespace(values(any, none, string)?),
         "source.principal" => Condition::SourcePrincipal(values(any, none, principal)?),
+        "source.serviceAccount" => {
+            let account = |value: &str| sources::service_account(namespace, value);
+            Condition::SourceServiceAccount(values(any, none, account)?)
+        }
+        "source.trustDomain" => {
+            Condition::SourceTrustDomain(values(any, none, sources::trust_domain)?)
+        }
         "waypoint.dev/client.namespace" => Condition::ClientNamespace(values(any, none, string)?),
         "waypoint.dev/client.principal" => {
             Condition::ClientPrincipal(values(any, none, principal)?)
@@ -119,7 +102,7 @@ fn condition(when: &declared::When) -> Result<Option<Condition>, Invalid> {
 }
 
 /// Both lists of an attribute.
-fn values<T>(
+pub(super) fn values<T>(
     any: &[String],
     none: &[String],
     mut one: impl FnMut(&str) -> Result<T, Invalid>,
@@ -134,16 +117,16 @@ fn values<T>(
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands beside others that can fail")]
-fn string(value: &str) -> Result<StringMatch, Invalid> {
+pub(super) fn string(value: &str) -> Result<StringMatch, Invalid> {
     Ok(StringMatch::parse(value))
 }
 
 /// A principal; users write it with its scheme and without.
-fn principal(value: &str) -> Result<StringMatch, Invalid> {
+pub(super) fn principal(value: &str) -> Result<StringMatch, Invalid> {
     string(value.strip_prefix("spiffe://").unwrap_or(value))
 }
 
-fn block(value: &str) -> Result<IpBlock, Invalid> {
+pub(super) fn block(value: &str) -> Result<IpBlock, Invalid> {
     value.parse().map_err(|cause: InvalidBlock| Invalid::new(cause.to_string()))
 }
 

@@ -77,7 +77,7 @@ pub(super) fn read(
         report.add(object.clone(), error("UnsupportedAction", message));
         everything()
     } else {
-        let rules = rules(spec).unwrap_or_else(|_| everything());
+        let rules = rules(&object.name.namespace, spec).unwrap_or_else(|_| everything());
         report.add(object.clone(), finding(action, &spec.rules, &rules));
         rules
     };
@@ -176,6 +176,10 @@ fn has_rest(rule: &Rule) -> bool {
                     one.not_principals.len(),
                     one.namespaces.len(),
                     one.not_namespaces.len(),
+                    one.service_accounts.len(),
+                    one.not_service_accounts.len(),
+                    one.trust_domains.len(),
+                    one.not_trust_domains.len(),
                     one.ip_blocks.len(),
                     one.not_ip_blocks.len(),
                 ]

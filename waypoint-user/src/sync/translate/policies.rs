@@ -45,13 +45,13 @@ pub(super) fn translate(
     policies
 }
 
-/// The rules of a policy, in the terms of the mesh.
-pub(super) fn rules(spec: &Spec) -> Result<Vec<PolicyRule>, Invalid> {
+/// The rules of a policy of the namespace, in the terms of the mesh.
+pub(super) fn rules(namespace: &str, spec: &Spec) -> Result<Vec<PolicyRule>, Invalid> {
     if spec.selector.is_some() && !targets(spec).is_empty() {
         return Err(Invalid::new("selector and targetRefs exclude each other"));
     }
     pod_policies::selector(spec.selector.as_ref())?;
-    spec.rules.iter().enumerate().map(|(at, rule)| operations::rule(at, rule)).collect()
+    spec.rules.iter().enumerate().map(|(at, rule)| operations::rule(namespace, at, rule)).collect()
 }
 
 fn read(
@@ -81,7 +81,7 @@ fn read(
         report.add(object.clone(), error("UnsupportedAction", message));
         everything()
     } else {
-        let rules = rules(spec).unwrap_or_else(|_| everything());
+        let rules = rules(&object.name.namespace, spec).unwrap_or_else(|_| everything());
         tell_unsupported(object, action, &rules, report);
         rules
     };

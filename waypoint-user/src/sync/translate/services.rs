@@ -23,6 +23,7 @@ use crate::{
 };
 
 use super::{
+    distribution,
     endpoints::Sources,
     invalid::Invalid,
     meta, ports, remarks,
@@ -105,6 +106,7 @@ fn service(
         ports: ports(object, &spec, report),
         endpoints: Vec::new(),
         binding,
+        distribution: distribution::of(scene, object, declared, report),
         canary,
         fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
         fail_closed: false,

@@ -30,6 +30,10 @@ pub(crate) struct Controller {
     /// The longest life of a workload's certificate, in hours; also that of those who ask for none.
     #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = hours())]
     certificate_hours: u64,
+    /// The same in seconds, to watch renewals happen.
+    #[arg(long, value_name = "SECONDS", hide = true, value_parser = seconds(),
+        conflicts_with = "certificate_hours")]
+    certificate_seconds: Option<u64>,
     /// Admin address: ADDR:PORT, or unix:PATH.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
     admin: AdminAddress,
@@ -40,6 +44,7 @@ pub(crate) struct Controller {
 impl Controller {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> controller::Config {
+        let lifetime = self.certificate_seconds.unwrap_or(self.certificate_hours * 3600);
         let trust_domain = self.trust_domain;
         let mesh = snapshot::Settings { trust_domain, ..snapshot::Settings::default() };
         controller::Config {
@@ -47,7 +52,7 @@ impl Controller {
             ca_dir: self.ca_dir,
             ca_listen: self.ca_listen,
             ca_names: self.ca_name,
-            lifetime_max: Duration::from_secs(self.certificate_hours * 3600),
+            lifetime_max: Duration::from_secs(lifetime),
             admin: self.admin,
         }
     }
@@ -56,6 +61,11 @@ impl Controller {
 /// Certificates live an hour at least, and a year at most.
 fn hours() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=8760)
+}
+
+/// Below that, certificates end while they are on their way.
+fn seconds() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(2..=3600)
 }
 
 /// What operators do by hand.

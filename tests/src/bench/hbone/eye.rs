@@ -1,0 +1,126 @@
+//! What it costs a connection to be watched: connected and closed again between two pods, with and
+//! without `--cgroup`.
+//!
+//! Client and server share one core, so that the time of a connection is all the CPU time that it
+//! takes, both ends of it; the agent, which reads what the program tells, has the other.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{Settings, report::Report, stage, usage};
+use crate::{
+    lab::{Agent, Cgroup, Family, Lab, Process, command},
+    shop::connects,
+    story::shop,
+};
+
+/// What the row is called.
+pub(super) const NAME: &str = "watched connection";
+
+/// A pair of measurements, one right after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    /// Microseconds of a connection that nobody watches.
+    pub(super) alone_us: f64,
+    /// Microseconds of one that is watched at both ends.
+    pub(super) watched_us: f64,
+    /// The agent's CPU time for a watched one, in microseconds.
+    pub(super) agent_us: f64,
+}
+
+impl Pair {
+    /// What being watched adds.
+    pub(super) fn added_us(self) -> f64 {
+        self.watched_us - self.alone_us
+    }
+}
+
+/// Pods of a cgroup, of which one serves.
+// Fields are dropped in this order.
+struct Scene {
+    _server: Process,
+    agent: Agent,
+    cgroup: Cgroup,
+    lab: Lab,
+}
+
+impl Scene {
+    fn set() -> Result<Self> {
+        let lab = shop(Lab::new(Family::V4)).without_agent().start()?;
+        let cgroup = Cgroup::create(lab.name())?;
+        let program = command::product("waypoint-shop")?.display().to_string();
+        let listen = format!("0.0.0.0:{PORT}");
+        let line = ["-c", CORE, &program, "connects", "--listen", &listen];
+        let directory = lab.name().directory();
+        let netns = lab.from("reviews-v1").netns()?;
+        let mut server = cgroup.start(netns, ("connects", &directory), "taskset", &line)?;
+        server.wait_for("listening on")?;
+        let mut agent = Agent::start(lab.node(), lab.agent_settings())?;
+        agent.stop()?;
+        Ok(Self { _server: server, agent, cgroup, lab })
+    }
+
+    /// Microseconds of a connection, and of the agent's CPU time for it.
+    fn measure(&mut self, is_watched: bool) -> Result<(f64, f64)> {
+        self.agent.watch(is_watched.then(|| self.cgroup.path().to_owned()));
+        self.agent.resume(self.lab.node())?;
+        let process = self.agent.process()?.id();
+        stage::pin(process)?;
+        let (before, told) = (usage::cpu_time(&[process])?, self.told()?);
+        let took = self.connect()?;
+        let (used, told) =
+            (usage::cpu_time(&[process])?.saturating_sub(before), self.told()? - told);
+        self.agent.stop()?;
+        let connections = f64::from((BATCHES + 1) * connects::BATCH);
+        // Each end tells of its beginning and of its end.
+        let wanted = if is_watched { connections * 4.0 } else { 0.0 };
+        ensure!((told - wanted).abs() <= wanted * LOST_MAX, "{told} events instead of {wanted}");
+        Ok((took, used.as_secs_f64() * 1e6 / connections))
+    }
+
+    /// How many events the program handed over so far.
+    fn told(&self) -> Result<f64> {
+        let metrics = self.agent.metrics()?;
+        let count = |reason| metrics.sum(EVENTS, &[("reason", reason)]);
+        Ok(count("flow_opened") + count("flow_closed") - count("flow_lost"))
+    }
+
+    fn connect(&self) -> Result<f64> {
+        let program = command::product("waypoint-shop")?.display().to_string();
+        let mut address = self.lab.pod_address("reviews-v1")?;
+        address.set_port(PORT);
+        let (address, batches) = (address.to_string(), BATCHES.to_string());
+        let line = ["-c", CORE, &program, "connects", "--connect", &address, "--batches", &batches];
+        let output = self.cgroup.run(self.lab.from("web").netns()?, "taskset", &line)?;
+        let times: Value = serde_json::from_str(&output).context("the client's times")?;
+        times.get("mean_us").and_then(Value::as_f64).with_context(|| format!("no mean in {output}"))
+    }
+}
+
+/// Measures pairs, the watched one first in every other.
+pub(super) fn measure(settings: &Settings, report: &mut Report) -> Result<()> {
+    let mut scene = Scene::set()?;
+    for number in 0..settings.rounds * PAIRS {
+        let watched_first = number % 2 == 0;
+        let first = scene.measure(watched_first)?;
+        let second = scene.measure(!watched_first)?;
+        let (watched, alone) = if watched_first { (first, second) } else { (second, first) };
+        let pair = Pair { alone_us: alone.0, watched_us: watched.0, agent_us: watched.1 };
+        eprintln!("{NAME}, pair {}: {pair:?}, {:+.2} µs", number + 1, pair.added_us());
+        report.watched.add(pair);
+    }
+    Ok(())
+}
+
+/// At most so much more, in microseconds.
+pub(super) const GOAL_US: f64 = 2.0;
+/// Batches of connections of one measurement.
+const BATCHES: u32 = 40;
+/// The part of what is told that may find no room, so that what is measured is the telling.
+const LOST_MAX: f64 = 0.01;
+/// Pairs of one round.
+const PAIRS: usize = 3;
+const PORT: u16 = 7001;
+/// The core of client and server, for `taskset`.
+const CORE: &str = "1";
+const EVENTS: &str = "waypoint_kernel_packets_total";
