@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     identity::{self, Identities, Issuer},
+    kernel::DataPath,
     proxy::Network,
     sync::{self, directory},
     telemetry::{logging::LogLevel, task},
@@ -54,9 +55,14 @@ pub async fn run(
     let feed = directory::watch(config.sync, process.shutdown.clone())?;
     let identities = Identities::start(config.identity, issuer, &process.registry, drained.clone());
     let gate = process.readiness.gate("certificates");
-    let snapshots = feed.snapshots.clone();
-    let follow = wanted::follow(config.node, identities.clone(), snapshots, gate, drained);
+    let (node, snapshots) = (config.node, feed.snapshots.clone());
+    let follow = wanted::follow(node.clone(), identities.clone(), snapshots, gate, drained);
     task::spawn("wanted identities", follow);
+    if DataPath::is_held(&config.host.kernel) {
+        // The process that is there serves well meanwhile.
+        let held = wanted::wait(&node, &identities, &feed.snapshots);
+        process.shutdown.run_until_cancelled(held).await;
+    }
     let mark = config.upstream_mark;
     let network = move |sockets| Arc::new(NodeNetwork::new(mark, sockets)) as Arc<dyn Network>;
     host::run(config.host, Role { feed, identities: Some(identities), network }, process).await

@@ -8,15 +8,17 @@
 //! end.
 //! **Invariant:** capture stops before the engine does, so that nobody is handed to an engine that
 //! ends, and certificates are renewed until it has ended.
+//! **Invariant:** two processes never do at once what only one may: the next one begins it when the
+//! former has said that it stopped.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     identity::Identities,
-    kernel::{self, DataPath, Sockets, service_vips},
+    kernel::{self, DataPath, Ended, Sockets, flows, service_vips},
     proxy::{self, Doors, Engine, Network, Surroundings},
     sync::Feed,
     telemetry::{
@@ -25,7 +27,7 @@ use crate::{
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
-        readiness::Readiness,
+        readiness::{Gate, Readiness},
         task,
     },
 };
@@ -82,7 +84,7 @@ pub(super) struct Role<N> {
     pub(super) network: N,
 }
 
-/// Runs until shutdown is asked for and everything has ended.
+/// Runs until shutdown is asked for, or another process has taken over, and everything has ended.
 pub(super) async fn run<N>(settings: Settings, role: Role<N>, process: Process) -> Result<(), Error>
 where
     N: FnOnce(Sockets) -> Arc<dyn Network>,
@@ -101,66 +103,142 @@ where
     };
     let engine = Engine::start(settings.proxy.clone(), surroundings)?;
     let gate = process.readiness.gate("data path");
-    let sights = Sights::open(&settings, &feed, &data_path, &process)?;
-    let captured = data_path.run(feed.snapshots.clone(), gate, process.shutdown.clone()).await;
-    // Capture can also end by itself; then everything else must.
-    process.shutdown.cancel();
+    let applied = Applied::new(&feed, &data_path);
+    let sights = Sights::of(&settings, &feed, data_path.flows(), &process);
+    // In this order: without a predecessor, what shows the data path is there before it runs.
+    let (sights, captured) = tokio::join!(
+        sights.open(applied, data_path.alone()),
+        capture(data_path, &feed, gate, &process.shutdown),
+    );
+    let outcome = match captured {
+        Ok(Ended::TakenOver(successor)) => {
+            close(sights).await?;
+            successor.release().await;
+            process.shutdown.run_until_cancelled(sleep(HANDSHAKES)).await;
+            process.shutdown.cancel();
+            drain(engine, &access_log).await;
+            process.drained.cancel();
+            Ok(())
+        }
+        captured => {
+            drain(engine, &access_log).await;
+            process.drained.cancel();
+            close(sights).await.and(captured.map(drop).map_err(Error::from))
+        }
+    };
+    // A task that panicked was logged when it did.
+    let _ = feed.follower.await;
+    outcome
+}
+
+/// Captures until shutdown or hand-over. It can also end by itself; then everything else must.
+async fn capture(
+    data_path: DataPath,
+    feed: &Feed,
+    gate: Gate,
+    shutdown: &CancellationToken,
+) -> Result<Ended, kernel::Error> {
+    let captured = data_path.run(feed.snapshots.clone(), gate, shutdown.clone()).await;
+    if !matches!(captured, Ok(Ended::TakenOver(_))) {
+        shutdown.cancel();
+    }
+    captured
+}
+
+/// Lets what is under way end.
+async fn drain(engine: Engine, access_log: &AccessLog) {
     let counts = engine.drain().await;
     tracing::info!(finished = counts.finished, cut = counts.cut, "drained");
     access_log.flush(FLUSH_PATIENCE);
-    process.drained.cancel();
-    sights.closed().await;
-    // A task that panicked was logged when it did.
-    let _ = feed.follower.await;
-    Ok(captured?)
 }
 
-/// What shows and completes the data path: Service addresses, watched connections, and the admin
-/// endpoint, which outlives the drain so that it can be watched.
-struct Sights {
-    vips: Option<JoinHandle<()>>,
-    admin: Serving,
+/// Closes what was opened.
+async fn close(sights: Result<Option<Open>, Error>) -> Result<(), Error> {
+    if let Some(open) = sights? {
+        open.close().await;
+    }
+    Ok(())
 }
 
-impl Sights {
-    fn open(
-        settings: &Settings,
-        feed: &Feed,
-        data_path: &DataPath,
-        process: &Process,
-    ) -> Result<Self, Error> {
-        let mut applied = Applied::new(feed, data_path);
+/// What shows and completes the data path, and what only one process may have: Service addresses,
+/// watched connections, and the admin endpoint, which outlives the drain so that it can be watched.
+struct Sights<'a> {
+    settings: &'a Settings,
+    feed: &'a Feed,
+    flows: flows::Source,
+    process: &'a Process,
+}
+
+impl<'a> Sights<'a> {
+    fn of(
+        settings: &'a Settings,
+        feed: &'a Feed,
+        flows: flows::Source,
+        process: &'a Process,
+    ) -> Self {
+        Self { settings, feed, flows, process }
+    }
+
+    /// Opens all of it when no other process has it any more; nothing at shutdown before. If it
+    /// cannot be opened, everything else must end.
+    async fn open(self, applied: Applied, alone: CancellationToken) -> Result<Option<Open>, Error> {
+        let shutdown = &self.process.shutdown;
+        if shutdown.run_until_cancelled(alone.cancelled()).await.is_none() {
+            return Ok(None);
+        }
+        self.open_now(applied).map(Some).inspect_err(|_| shutdown.cancel())
+    }
+
+    fn open_now(self, mut applied: Applied) -> Result<Open, Error> {
+        let Self { settings, feed, flows, process } = self;
+        let stop = process.shutdown.child_token();
         let vips = settings.service_vips.clone().map(|table| {
             let progress = applied.service_vips();
             let gate = process.readiness.gate("service addresses");
-            let (snapshots, shutdown) = (feed.snapshots.clone(), process.shutdown.clone());
-            let run = service_vips::run(snapshots, table, progress, gate, shutdown);
+            let snapshots = feed.snapshots.clone();
+            let run = service_vips::run(snapshots, table, progress, gate, stop.clone());
             task::spawn("service-vips", run)
         });
         applied.register(&process.registry);
-        let flows = Hub::new();
-        flows.export(&process.registry);
-        if let Some(cgroup) = &settings.cgroup {
-            let watched = data_path.flows(cgroup)?;
-            let (snapshots, shutdown) = (feed.snapshots.clone(), process.shutdown.clone());
-            watched.follow(snapshots, &process.registry, flows.clone(), shutdown)?;
-        }
+        let hub = Hub::new();
+        hub.export(&process.registry);
+        let watched = settings.cgroup.as_deref().map(|cgroup| {
+            let (snapshots, registry) = (feed.snapshots.clone(), &process.registry);
+            flows.attach(cgroup)?.follow(snapshots, registry, hub.clone(), stop.clone())
+        });
         let content = Content {
             registry: process.registry.clone(),
             readiness: process.readiness.clone(),
             level: process.level.clone(),
-            flows,
+            flows: hub,
             config: config_in_force(feed),
         };
-        let admin = admin::serve(&settings.admin, content, process.drained.clone())?;
+        let unwatched = process.drained.child_token();
+        let admin = admin::serve(&settings.admin, content, unwatched.clone())?;
         tracing::info!(admin = %admin.address, "starting");
-        Ok(Self { vips, admin })
+        Ok(Open { stop, vips, watched: watched.transpose()?, admin, unwatched })
     }
+}
 
-    /// Waits until all of it has ended.
-    async fn closed(self) {
+/// All of it, open.
+struct Open {
+    stop: CancellationToken,
+    vips: Option<JoinHandle<()>>,
+    watched: Option<oneshot::Receiver<()>>,
+    admin: Serving,
+    unwatched: CancellationToken,
+}
+
+impl Open {
+    /// Ends it and waits until it has ended.
+    async fn close(self) {
+        self.stop.cancel();
+        self.unwatched.cancel();
+        // A task that panicked was logged when it did.
         for ended in self.vips.into_iter().chain([self.admin.ended]) {
-            // A task that panicked was logged when it did.
+            let _ = ended.await;
+        }
+        if let Some(ended) = self.watched {
             let _ = ended.await;
         }
     }
@@ -179,3 +257,7 @@ fn doors(data_path: &mut DataPath) -> Vec<Doors> {
 fn telemetry(registry: &Registry, access_log: &AccessLog) -> proxy::Telemetry {
     proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() }
 }
+
+/// How long the listeners of a process that was taken over stay open for connections that were being
+/// made at that moment; long enough to send a lost SYN-ACK again.
+const HANDSHAKES: Duration = Duration::from_secs(2);
