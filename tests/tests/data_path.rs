@@ -19,6 +19,8 @@ use waypoint_user::{
 
 #[path = "data_path/agent.rs"]
 mod agent;
+#[path = "data_path/build.rs"]
+mod build;
 #[path = "data_path/foreign.rs"]
 mod foreign;
 #[path = "data_path/mesh.rs"]
@@ -145,7 +147,7 @@ fn another_build_replaces_the_programs_in_their_links() {
     let mut first = Agent::start(10, snapshot(&pod, Enrolment::Enrolled));
     let before = foreign::programs_on(&pod.link);
     first.stop();
-    foreign::pretend_another_build(first.pin_dir());
+    build::pretend_another_build(first.pin_dir());
     let second = first.restart(snapshot(&pod, Enrolment::Enrolled));
     let after = foreign::programs_on(&pod.link);
     assert_eq!((before.len(), after.len()), (1, 1));
