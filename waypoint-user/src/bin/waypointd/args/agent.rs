@@ -13,9 +13,10 @@ use waypoint_user::{
     telemetry::admin::AdminAddress,
 };
 
-use super::{Authority, Log, Node};
+use super::{Authority, Log, Node, UPGRADE};
 
 #[derive(Args)]
+#[command(after_help = UPGRADE)]
 pub(crate) struct Agent {
     /// Directory of Kubernetes manifests; changes are followed.
     #[arg(long, value_name = "DIR")]
