@@ -44,6 +44,8 @@ enum Target {
     Patterns,
     /// PROXY protocol, version 2
     ProxyV2,
+    /// Responses of HTTP/1 endpoints
+    Response,
     /// Request heads through a table of routes
     Route,
     /// The field `x-forwarded-client-cert`
@@ -81,6 +83,7 @@ impl Target {
             Self::Paths => "paths",
             Self::Patterns => "patterns",
             Self::ProxyV2 => "proxy_v2",
+            Self::Response => "response",
             Self::Route => "route",
             Self::Xfcc => "xfcc",
         }

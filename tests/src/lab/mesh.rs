@@ -107,6 +107,7 @@ impl Lab {
             format!("{namespace}/{}", pod.meta.name).into(),
         ];
         arguments.extend(admittance.arguments());
+        arguments.extend(pod.further.iter().map(OsString::from));
         arguments.extend(daemon::admin_arguments(&self.name_of_waypoint(&pod.meta.name)));
         Ok(arguments)
     }

@@ -44,7 +44,7 @@ pub async fn serve(
     drain: CancellationToken,
     mut each: impl FnMut(Incoming),
 ) -> Result<(), Error> {
-    let handshake = timeout(HANDSHAKE_TIMEOUT, builder(settings).handshake(io));
+    let handshake = Box::pin(timeout(HANDSHAKE_TIMEOUT, builder(settings).handshake(io)));
     let late = |_| Error::Http2("the peer did not begin in time".to_owned());
     let mut connection = handshake.await.map_err(late)??;
     let mut keeper = Keeper::new(connection.ping_pong(), settings);

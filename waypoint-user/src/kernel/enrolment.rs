@@ -327,7 +327,11 @@ impl Attached {
 
     /// The pod as `if_pod` has it.
     fn record(&self) -> PodOfInterface {
-        let flags = if self.enrolled { ENROLLED } else { pod_flag::ANTI_SPOOF };
+        let flags = match (self.enrolled, self.pod.client) {
+            (true, true) => TAKES_TUNNELS | pod_flag::CLIENT,
+            (true, false) => TAKES_TUNNELS,
+            (false, _) => pod_flag::ANTI_SPOOF,
+        };
         let (mut v4, mut v6) = ([0; 4], [0; 16]);
         for address in &self.pod.addresses {
             match address.to_canonical() {
@@ -350,5 +354,5 @@ fn head(bytes: [u8; 12]) -> [u32; 3] {
     head
 }
 
-const ENROLLED: u32 = pod_flag::CLIENT | pod_flag::ANTI_SPOOF | pod_flag::INBOUND;
+const TAKES_TUNNELS: u32 = pod_flag::ANTI_SPOOF | pod_flag::INBOUND;
 const PROGRAMS: [&str; 2] = [program::FROM_POD, program::TO_POD];

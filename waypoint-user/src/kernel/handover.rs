@@ -142,7 +142,7 @@ pub(super) fn remove(path: &Path) -> io::Result<bool> {
 /// Of the messages.
 const FORMAT: u32 = 1;
 /// How long the holder rests for a successor that is not in force yet.
-pub(super) const SILENCE_MAX: Duration = Duration::from_secs(60);
+pub(super) const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// How long either side waits for a line that takes the other no work.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// Longest line.

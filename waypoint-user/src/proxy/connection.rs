@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    http,
+    http::{self, Forwarded},
     peer::{Meters, identify},
     record::describe,
     respond::Fault,
@@ -36,6 +36,8 @@ pub(super) struct Connection {
     pub(super) began: Instant,
     /// The counters of the parties that meet on it.
     pub(super) meters: Meters,
+    /// What endpoints learn of the client.
+    pub(super) forwarded: Forwarded,
     origin: Origin,
     _place: Place,
 }
@@ -51,8 +53,18 @@ impl Connection {
     ) -> Rc<Self> {
         let worker = Rc::clone(place.worker());
         let meters = Meters::new(worker.shard.clone(), &origin);
-        let (start, began) = (SystemTime::now(), Instant::now());
-        Rc::new(Self { worker, remote, local, start, began, meters, origin, _place: place })
+        let forwarded = Forwarded::new(remote.ip());
+        Rc::new(Self {
+            worker,
+            remote,
+            local,
+            start: SystemTime::now(),
+            began: Instant::now(),
+            meters,
+            forwarded,
+            origin,
+            _place: place,
+        })
     }
 
     /// Who opened it, as the mesh knows them now.
@@ -87,17 +99,17 @@ impl Connection {
         drop((view, target));
         if !sniffed.silent {
             self.hand_on(stream, sniffed).await;
-        } else if let Some((stream, sniffed)) = silence::serve(&self, stream).await {
+        } else if let Some((stream, sniffed)) = Box::pin(silence::serve(&self, stream)).await {
             self.hand_on(stream, sniffed).await;
         }
     }
 
-    /// Serves it as what it speaks.
+    /// Serves it as what it speaks. Boxed, so that each connection takes the room that it needs.
     async fn hand_on(self: Rc<Self>, stream: Stream, sniffed: Sniffed) {
         match sniffed.spoken {
-            Spoken::Http1 => http::serve_http1(self, stream, sniffed.first).await,
-            Spoken::Http2 => http::serve_http2(self, stream, sniffed.first).await,
-            Spoken::Opaque => tcp::serve(self, stream, sniffed.first).await,
+            Spoken::Http1 => Box::pin(http::serve_http1(self, stream, sniffed.first)).await,
+            Spoken::Http2 => Box::pin(http::serve_http2(self, stream, sniffed.first)).await,
+            Spoken::Opaque => Box::pin(tcp::serve(self, stream, sniffed.first)).await,
         }
     }
 

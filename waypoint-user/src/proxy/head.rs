@@ -44,11 +44,13 @@ impl<'a> HeadRef<'a> {
         }
     }
 
-    /// The path in normal form, and the query, as an endpoint is asked for them.
-    pub(super) fn path_and_query(&self) -> String {
-        match self.parts.uri.query() {
-            Some(query) => format!("{}?{query}", self.path),
-            None => self.path.clone().into_owned(),
+    /// The path in normal form, and the query, as an endpoint is asked for them; `None` where the
+    /// client sent them so.
+    pub(super) fn path_and_query(&self) -> Option<String> {
+        match (&self.path, self.parts.uri.query()) {
+            (Cow::Borrowed(_), _) => None,
+            (Cow::Owned(path), Some(query)) => Some(format!("{path}?{query}")),
+            (Cow::Owned(path), None) => Some(path.clone()),
         }
     }
 }

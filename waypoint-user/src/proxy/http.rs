@@ -1,7 +1,7 @@
 //! HTTP: connections from clients, and the life of a request on them.
 //!
-//! The codecs are hyper's on both sides; how a message is framed is decided here, and what leaves
-//! is written from the parsed model.
+//! The codecs are hyper's, and toward HTTP/1 endpoints ours; how a message is framed is decided
+//! here, and what leaves is written from the parsed model.
 //!
 //! **Invariant:** what frames a message or holds for one hop is never forwarded, only made anew.
 
@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-pub(super) use self::body::RequestBody;
+pub(super) use self::{body::RequestBody, forwarded::Forwarded};
 use self::{patience::Patience, rewind::Rewind};
 use super::{
     connection::Connection,
@@ -36,6 +36,7 @@ mod check;
 mod exchange;
 mod fields;
 mod forward;
+mod forwarded;
 mod outgoing;
 mod patience;
 mod plan;
@@ -46,7 +47,9 @@ mod upgrade;
 /// Serves the HTTP/1 requests of a connection.
 pub(super) async fn serve_http1(connection: Rc<Connection>, stream: Stream, first: Bytes) {
     let of_request = Rc::clone(&connection);
-    let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
+    // Boxed, so that an idle connection has no room for a request.
+    let answer = move |request| Box::pin(exchange::answer(Rc::clone(&of_request), request));
+    let service = service_fn(answer);
     let patience = Patience::default();
     let stream = Rewind::new(stream, first, patience.clone());
     let serving = http1::Builder::new()
@@ -117,7 +120,7 @@ fn tell_broken(connection: &Rc<Connection>, cause: &hyper::Error) {
     if cause.is_parse_too_large() {
         connection.worker.limits.header_bytes.hit();
     }
-    record.entry.response_code = if cause.is_parse_too_large() { 431 } else { 400 };
+    record.status = if cause.is_parse_too_large() { 431 } else { 400 };
     record.fail(Fault::BadRequest("malformed"));
     record.finish();
 }

@@ -24,8 +24,10 @@ use super::{
 
 /// A request that is under way.
 pub(super) struct Record {
-    /// What is logged of it.
-    pub(super) entry: Box<Entry>,
+    /// The status; zero while no response was begun.
+    pub(super) status: u16,
+    /// Bytes of the response's body so far.
+    pub(super) sent: u64,
     /// How metrics name its destination.
     pub(super) labels: Rc<ServiceLabels>,
     /// The pod that answers.
@@ -38,6 +40,10 @@ pub(super) struct Record {
     pub(super) grpc_status: Option<u16>,
     /// Whether it is gRPC.
     pub(super) is_grpc: bool,
+    /// Whether it came by HTTP/2.
+    pub(super) is_http2: bool,
+    /// What is logged of it, unless nothing is.
+    entry: Option<Box<Entry>>,
     connection: Rc<Connection>,
     peer: Peer,
     began: Instant,
@@ -48,16 +54,22 @@ pub(super) struct Record {
 impl Record {
     /// A record that begins now.
     pub(super) fn new(connection: &Rc<Connection>, peer: Peer, target: Option<&Target>) -> Self {
-        let mut entry = Entry::new(SystemTime::now(), connection.remote, connection.local);
-        describe(&mut entry, &peer, target);
+        let entry = connection.worker.log.is_on().then(|| {
+            let mut entry = Entry::new(SystemTime::now(), connection.remote, connection.local);
+            describe(&mut entry, &peer, target);
+            Box::new(entry)
+        });
         Self {
-            entry: Box::new(entry),
+            status: 0,
+            sent: 0,
             labels: target.map(|target| Rc::clone(&target.labels)).unwrap_or_default(),
             workload: None,
             received: Rc::default(),
             head_bytes: (0, 0),
             grpc_status: None,
             is_grpc: false,
+            is_http2: false,
+            entry,
             connection: Rc::clone(connection),
             peer,
             began: Instant::now(),
@@ -69,6 +81,13 @@ impl Record {
     /// Who asks.
     pub(super) fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// Notes what is only logged.
+    pub(super) fn note(&mut self, note: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = &mut self.entry {
+            note(entry);
+        }
     }
 
     /// Notes what went wrong; the first fault counts.
@@ -94,35 +113,33 @@ impl Record {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
-        let duration = self.began.elapsed();
-        self.entry.duration = duration;
-        self.entry.bytes_received = self.received.get();
-        let mut flag = "";
-        if let Some(fault) = &self.fault {
-            flag = fault.row().flag;
-            self.entry.blame = Some(fault.row().blame.as_str());
-            self.entry.response_code_details = Some(fault.to_string());
-            self.entry.upstream_transport_failure_reason = fault.transport_failure();
-        }
+        let (duration, received) = (self.began.elapsed(), self.received.get());
+        let flag = self.fault.as_ref().map_or("", |fault| fault.row().flag);
         let flag = if flag.is_empty() { NO_FLAG } else { flag };
-        self.entry.response_flags = Some(flag);
-        self.entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
         let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
         let meters = &self.connection.meters;
         let meter = meters.meter(&self.peer, &self.labels, self.workload.as_ref(), protocol);
         let (request_head, response_head) = self.head_bytes;
         meter.request(
-            Outcome { status: self.entry.response_code, grpc: self.grpc_status, flag },
+            Outcome { status: self.status, grpc: self.grpc_status, flag },
             &Sample {
                 duration,
-                request_bytes: request_head + self.entry.bytes_received,
-                response_bytes: response_head + self.entry.bytes_sent,
+                request_bytes: request_head + received,
+                response_bytes: response_head + self.sent,
             },
         );
-        let log = &self.connection.worker.log;
-        if log.is_on() {
-            log.record(Box::new(self.entry.take()));
+        let Some(mut entry) = self.entry.take() else { return };
+        if let Some(fault) = &self.fault {
+            entry.blame = Some(fault.row().blame.as_str());
+            entry.response_code_details = Some(fault.to_string());
+            entry.upstream_transport_failure_reason = fault.transport_failure();
         }
+        entry.response_code = self.status;
+        entry.response_flags = Some(flag);
+        entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
+        (entry.bytes_received, entry.bytes_sent) = (received, self.sent);
+        entry.duration = duration;
+        self.connection.worker.log.record(entry);
     }
 }
 

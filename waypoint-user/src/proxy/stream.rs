@@ -3,13 +3,15 @@
 //! **Invariant:** every kind forwards vectored writes, so that heads and bodies leave together.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io,
     net::SocketAddr,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
+use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -36,6 +38,33 @@ impl Stream {
         }
     }
 
+    /// Sends from the front of a queue as much as there is room for, at least one byte.
+    pub(super) fn poll_send(
+        &mut self,
+        queue: &mut VecDeque<Bytes>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => {
+                let mut slices = [io::IoSlice::new(&[]); SLICES_MAX];
+                let len = queue.len().min(SLICES_MAX);
+                for (slice, bytes) in slices.iter_mut().zip(&*queue) {
+                    *slice = io::IoSlice::new(bytes);
+                }
+                let slices = slices.get(..len).unwrap_or_default();
+                let sent = ready!(Pin::new(stream).poll_write_vectored(cx, slices))?;
+                advance(queue, sent);
+            }
+            Self::Tunnel(stream) => {
+                if let Some(bytes) = queue.front_mut() {
+                    ready!(stream.poll_write_bytes(cx, bytes))?;
+                }
+                advance(queue, 0);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Makes the connection end with a reset when it is dropped.
     pub(super) fn reset_on_drop(&mut self) {
         match self {
@@ -54,6 +83,19 @@ impl Stream {
             Self::Tcp(stream) => stream.local_addr().ok(),
             Self::Tunnel(_) => None,
         }
+    }
+}
+
+/// Takes bytes off the front of a queue, and empty pieces with them.
+fn advance(queue: &mut VecDeque<Bytes>, mut bytes: usize) {
+    while let Some(front) = queue.front_mut() {
+        let taken = bytes.min(front.len());
+        front.advance(taken);
+        bytes -= taken;
+        if !front.is_empty() {
+            return;
+        }
+        queue.pop_front();
     }
 }
 
@@ -114,3 +156,6 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+/// Pieces that are sent at once.
+const SLICES_MAX: usize = 16;

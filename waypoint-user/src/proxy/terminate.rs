@@ -4,7 +4,8 @@
 //! waypoint's, before anything is known of endpoints, and refused otherwise.
 //!
 //! **Invariant:** who a client is comes from its certificate, or from the agent of this node at a
-//! door that only root can knock at; never from what else a peer says.
+//! door that only root can knock at; never from what else a peer says, unless the mesh agrees (see
+//! [`headed`]).
 
 use std::{
     io,
@@ -23,6 +24,7 @@ use tokio::{
 
 use crate::{hbone, identity::TlsPeer, telemetry::task};
 
+pub(super) use self::headed::admit as headed;
 use self::streams::{Carrier, Speaker};
 use super::{
     accept,
@@ -33,6 +35,7 @@ use super::{
     worker::Worker,
 };
 
+mod headed;
 mod local;
 mod streams;
 
@@ -119,7 +122,8 @@ fn serve(worker: &Rc<Worker>, Arrival { caller, seat }: Arrival) {
 
 /// Serves a connection from the network to its end.
 async fn serve_peer(worker: Rc<Worker>, (stream, remote): (TcpStream, SocketAddr), _seat: Seat) {
-    let secured = timeout(TUNNEL_TIMEOUT, secure(&worker, stream)).await;
+    // Boxed, so that an idle connection has no room for a handshake.
+    let secured = Box::pin(timeout(TUNNEL_TIMEOUT, secure(&worker, stream))).await;
     let secured = secured.unwrap_or_else(|_| {
         worker.limits.tls_handshake.hit();
         Err(hbone::Error::Tls("not agreed upon in time".to_owned()))

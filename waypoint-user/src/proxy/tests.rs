@@ -2,10 +2,12 @@
 //! matters.
 
 mod endpoints;
+mod headed;
 mod http1;
 mod http2;
 mod inbound;
 mod lab;
+mod late;
 mod limits;
 mod node;
 mod outbound;
@@ -15,4 +17,5 @@ mod routes;
 mod silence;
 mod tcp;
 mod upgrades;
+mod upstream_http1;
 mod waypoint;

@@ -17,7 +17,7 @@ use futures_util::{
     FutureExt,
     future::{LocalBoxFuture, Shared},
 };
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use tokio::{task::AbortHandle, time::Instant};
 
 use super::{
@@ -29,9 +29,10 @@ use super::{
 };
 
 mod dial;
+mod http1;
 
-pub(super) use self::dial::dial_http1;
 use self::dial::dial_http2;
+pub(super) use self::http1::{Body as Http1Body, Http1, Unanswered};
 
 /// The connections of a worker.
 #[derive(Default)]
@@ -44,17 +45,6 @@ pub(super) struct Pool {
 
 /// A connection in the making, for all who wait for it.
 type Dialling = Shared<LocalBoxFuture<'static, Result<Rc<Http2>, Fault>>>;
-
-/// An HTTP/1 connection.
-pub(super) struct Http1 {
-    pub(super) sender: http1::SendRequest<RequestBody>,
-    pub(super) local: Option<SocketAddr>,
-    /// Whether it carried a request before.
-    pub(super) reused: bool,
-    way: Way,
-    idle_since: Instant,
-    _task: AbortOnDrop,
-}
 
 /// An HTTP/2 connection.
 pub(super) struct Http2 {
@@ -75,7 +65,7 @@ impl Pool {
         let found = loop {
             let Some(connection) = connections.pop() else { break None };
             self.idle_count.set(self.idle_count.get().saturating_sub(1));
-            if !connection.sender.is_closed() {
+            if connection.is_free() {
                 break Some(connection);
             }
         };
@@ -87,7 +77,7 @@ impl Pool {
 
     /// Keeps an HTTP/1 connection whose request and response ended.
     pub(super) fn keep(&self, mut connection: Http1, limits: &Limits) {
-        if connection.sender.is_closed() {
+        if !connection.is_free() {
             return;
         }
         let mut idle = self.idle.borrow_mut();
@@ -97,8 +87,7 @@ impl Pool {
             limits.upstream_idle.hit();
             return;
         }
-        connection.idle_since = Instant::now();
-        connection.reused = true;
+        connection.rest();
         connections.push(connection);
         self.idle_count.set(self.idle_count.get() + 1);
     }
@@ -167,7 +156,7 @@ impl Pool {
     pub(super) fn close_idle(&self, age: Duration) {
         let mut count = 0;
         self.idle.borrow_mut().retain(|_, connections| {
-            connections.retain(|one| !one.sender.is_closed() && one.idle_since.elapsed() < age);
+            connections.retain(|one| one.is_free() && one.idle_since.elapsed() < age);
             count += connections.len();
             !connections.is_empty()
         });

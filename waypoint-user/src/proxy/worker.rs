@@ -33,6 +33,7 @@ use super::{
     accept::{self, Admit},
     gauges::Gauges,
     inbound,
+    late::Waiting,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
     seats::Seats,
@@ -72,6 +73,7 @@ pub(super) struct Worker {
     pub(super) limits: Limits,
     pub(super) leases: Leases,
     pub(super) pool: Pool,
+    pub(super) waiting: Waiting,
     pub(super) drain: CancellationToken,
     snapshots: RefCell<watch::Receiver<Arc<Snapshot>>>,
     view: RefCell<Rc<View>>,
@@ -98,7 +100,8 @@ impl Worker {
             let mut accepting = Vec::new();
             let captured = doors.captured.into_iter().map(|one| (one, accept::captured as Admit));
             let inbound = doors.inbound.into_iter().map(|one| (one, inbound::admit as Admit));
-            for (listener, admit) in captured.chain(inbound) {
+            let proxied = doors.proxied.into_iter().map(|one| (one, terminate::headed as Admit));
+            for (listener, admit) in captured.chain(inbound).chain(proxied) {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 let accept = accept::accept(Rc::clone(&worker), listener, admit);
                 accepting.push(task::spawn_local("accept", accept));
@@ -140,6 +143,7 @@ impl Worker {
             limits: Limits::new(&telemetry.registry),
             leases: Leases::default(),
             pool: Pool::default(),
+            waiting: Waiting::default(),
             drain,
             snapshots: RefCell::new(snapshots),
             view: RefCell::new(Rc::new(view)),
@@ -185,14 +189,9 @@ impl Worker {
         self.chance.borrow_mut().u32(..bound.max(1))
     }
 
-    /// A random version 4 UUID (RFC 9562 section 5.4).
-    pub(super) fn request_id(&self) -> String {
-        let random = self.chance.borrow_mut().u128(..);
-        let id = random & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
-        let part = |shift: u32, mask: u128| id >> shift & mask;
-        let (time_low, time_mid, version) = (id >> 96, part(80, 0xffff), part(64, 0xffff));
-        let (variant, node) = (part(48, 0xffff), part(0, 0xffff_ffff_ffff));
-        format!("{time_low:08x}-{time_mid:04x}-{version:04x}-{variant:04x}-{node:012x}")
+    /// A number of which each bit is set by chance.
+    pub(super) fn random(&self) -> u128 {
+        self.chance.borrow_mut().u128(..)
     }
 
     /// A place for one more connection; `None` when all are taken.

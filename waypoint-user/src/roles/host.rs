@@ -138,7 +138,9 @@ async fn capture(
     gate: Gate,
     shutdown: &CancellationToken,
 ) -> Result<Ended, kernel::Error> {
-    let captured = data_path.run(feed.snapshots.clone(), gate, shutdown.clone()).await;
+    let run = data_path.run(feed.snapshots.clone(), gate, shutdown.clone());
+    // In a box, as it is large and lives as long as the process.
+    let captured = Box::pin(run).await;
     if !matches!(captured, Ok(Ended::TakenOver(_))) {
         shutdown.cancel();
     }
@@ -258,6 +260,6 @@ fn telemetry(registry: &Registry, access_log: &AccessLog) -> proxy::Telemetry {
     proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() }
 }
 
-/// How long the listeners of a process that was taken over stay open for connections that were being
-/// made at that moment; long enough to send a lost SYN-ACK again.
+/// How long the listeners of a process that was taken over stay open for connections that were
+/// being made at that moment; long enough to send a lost SYN-ACK again.
 const HANDSHAKES: Duration = Duration::from_secs(2);

@@ -18,6 +18,10 @@ use waypoint_user::{
 
 use self::args::{Command, Role};
 
+/// Requests make and drop many small things, each on one thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     match Command::parse().role {
         Role::Standalone(arguments) => {

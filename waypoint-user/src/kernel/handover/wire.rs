@@ -77,13 +77,8 @@ impl Wire {
             if self.heard.len() >= LINE_BYTES_MAX {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the line does not end"));
             }
-            let mut buffer = [0; LINE_BYTES_MAX];
-            let receive = || receive(&self.stream, &mut buffer);
-            let (count, fd) = self.stream.async_io(Interest::READABLE, receive).await?;
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.heard.extend(buffer.iter().take(count));
+            let receive = || receive(&self.stream, &mut self.heard);
+            let fd = self.stream.async_io(Interest::READABLE, receive).await?;
             passed = passed.or(fd);
         }
     }
@@ -98,14 +93,20 @@ fn send(stream: &UnixStream, line: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Res
     Ok(sendmsg(stream, &[IoSlice::new(line)], &mut control, SendFlags::NOSIGNAL)?)
 }
 
-fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+/// Hears what is there, and what came with it; an error at the end.
+fn receive(stream: &UnixStream, heard: &mut Vec<u8>) -> io::Result<Option<OwnedFd>> {
+    let mut buffer = [0; LINE_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let parts = &mut [IoSliceMut::new(buffer)];
+    let parts = &mut [IoSliceMut::new(&mut buffer)];
     let count = recvmsg(stream, parts, &mut control, RecvFlags::CMSG_CLOEXEC)?.bytes;
+    if count == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    heard.extend(buffer.iter().take(count));
     let fds = control.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
         _ => None,
     });
-    Ok((count, fds.last()))
+    Ok(fds.last())
 }

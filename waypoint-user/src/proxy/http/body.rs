@@ -4,6 +4,7 @@
 
 use std::{
     cell::Cell,
+    error::Error,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
@@ -11,7 +12,9 @@ use std::{
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-use crate::proxy::{connection::Connection, lease::Lease, record::Record, respond::Fault};
+use crate::proxy::{
+    connection::Connection, lease::Lease, record::Record, respond::Fault, upstream::Http1Body,
+};
 
 use super::forward::Carrier;
 
@@ -39,10 +42,9 @@ impl RequestBody {
         Self { body: Some(body).filter(|body| !body.is_end_stream()), progress }
     }
 
-    /// The same again, if there is nothing in it.
-    pub(super) fn copy_if_empty(&self) -> Option<Self> {
-        let progress = Rc::clone(&self.progress);
-        self.body.is_none().then_some(Self { body: None, progress })
+    /// Whether there is nothing in it.
+    pub(in crate::proxy) fn is_empty(&self) -> bool {
+        self.body.is_none()
     }
 }
 
@@ -92,9 +94,43 @@ pub(in crate::proxy) enum ResponseBody {
     Stream(Box<Stream>),
 }
 
+/// A piece of an endpoint's body.
+type Piece = Result<Frame<Bytes>, Box<dyn Error>>;
+
+/// An endpoint's body, as the connection below gives it.
+pub(in crate::proxy) enum AnswerBody {
+    /// By HTTP/1.
+    Http1(Http1Body),
+    /// By HTTP/2.
+    Http2(Incoming),
+}
+
+impl AnswerBody {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+        match self {
+            Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
 /// An endpoint's body, with all that must live as long.
 pub(in crate::proxy) struct Stream {
-    pub(super) body: Incoming,
+    pub(super) body: AnswerBody,
     pub(super) connection: Rc<Connection>,
     pub(super) progress: Rc<Progress>,
     pub(super) lease: Rc<Lease>,
@@ -135,7 +171,7 @@ impl Stream {
         if let Poll::Ready(fault) = self.lease.poll_revoked(cx) {
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+        let frame = match ready!(self.body.poll_frame(cx)) {
             Some(Ok(frame)) => frame,
             Some(Err(cause)) => {
                 tracing::debug!(%cause, "a response broke");
@@ -147,7 +183,7 @@ impl Stream {
             }
         };
         if let Some((record, _)) = &mut self.open {
-            record.entry.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+            record.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
             if let Some(trailers) = frame.trailers_ref() {
                 record.see_grpc_status(trailers);
             }

@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, rc::Rc, time::Duration};
 
-use http::{Request, Response, StatusCode, header::USER_AGENT, request::Parts};
+use http::{HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use tokio::time::Instant;
 
@@ -25,9 +25,10 @@ use crate::{
 
 use super::{
     RequestBody,
-    body::{Progress, ResponseBody, Stream},
+    body::{AnswerBody, Progress, ResponseBody, Stream},
     check, fields,
     forward::{Answered, send},
+    forwarded::FORWARDED_FOR,
     outgoing::Outgoing,
     plan::{Plan, Planned, plan},
     reply,
@@ -100,7 +101,7 @@ impl Exchange {
         let worker = Rc::clone(&self.connection.worker);
         let dialled = self.connection.local;
         let planned = plan(&head, &target, (&self.view, dialled), &mut |n| worker.dice(n))?;
-        self.record.entry.route_name = Some(planned.route_name());
+        self.record.note(|entry| entry.route_name = Some(planned.route_name()));
         let plan = match planned {
             Planned::Redirect { response, .. } => return Ok(Outcome::Redirect(response)),
             Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
@@ -134,8 +135,13 @@ impl Exchange {
         let upgrade = outgoing.upgrade();
         let version = outgoing.version_for(plan.cluster.protocol);
         let method = outgoing.parts.method.clone();
-        let parties = (&self.peer, worker.settings.identity.as_deref());
-        let request = outgoing.build(version, &plan.edits, parties, || worker.request_id());
+        let (identity, by) = (self.peer.identity.as_ref(), worker.settings.identity.as_deref());
+        let forwarded = &self.connection.forwarded;
+        let learn = |headers: &mut _| {
+            forwarded.add_to(headers, identity, by);
+            fields::identify(headers, || worker.random());
+        };
+        let request = outgoing.build(version, &plan.edits, learn);
         self.describe_sent(&request, plan);
         let began = Instant::now();
         let sent = send(&worker, &plan.cluster, version, request, &mut self.record);
@@ -147,7 +153,7 @@ impl Exchange {
         let blame = |fault| if broken { Fault::ClientGone } else { fault };
         let mut answered = answered.map_err(blame)?;
         let service_time = began.elapsed();
-        self.record.entry.upstream_service_time = Some(service_time);
+        self.record.note(|entry| entry.upstream_service_time = Some(service_time));
         let status = answered.response.status();
         if status == StatusCode::SWITCHING_PROTOCOLS && upgrade.is_none() {
             return Err(Fault::UpstreamProtocol);
@@ -159,16 +165,15 @@ impl Exchange {
 
     /// Makes the response of an endpoint's answer.
     fn respond(mut self, answer: Answer, client: OnUpgrade) -> Response<ResponseBody> {
-        let Answer { answered: Answered { mut response, carrier }, lease } = answer;
-        self.record.entry.response_code = response.status().as_u16();
-        self.record.entry.response_code_details = Some("via_upstream".to_owned());
+        let Answer { answered: Answered { response, carrier }, lease } = answer;
+        self.record.status = response.status().as_u16();
+        self.record.note(|entry| entry.response_code_details = Some("via_upstream".to_owned()));
         self.record.head_bytes.1 = field_bytes(response.headers());
         if self.record.is_grpc {
             self.record.see_grpc_status(response.headers());
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let upstream = hyper::upgrade::on(&mut response);
-            Sides { client, upstream }.join(self.record, lease, carrier);
+            Sides { client, upstream: carrier }.join(self.record, lease);
             return response.map(|_| ResponseBody::Empty);
         }
         let Self { connection, progress, record, .. } = self;
@@ -183,31 +188,34 @@ impl Exchange {
         let content_type = headers.get(http::header::CONTENT_TYPE);
         let is_grpc = |value: &http::HeaderValue| value.as_bytes().starts_with(GRPC);
         self.record.is_grpc = content_type.is_some_and(is_grpc);
-        let entry = &mut self.record.entry;
-        entry.method = Some(parts.method.to_string());
-        entry.path = parts.uri.path_and_query().map(ToString::to_string);
-        entry.protocol = Some(protocol(parts.version));
-        entry.authority = authority.map(str::to_owned);
-        entry.user_agent = fields::text(headers, USER_AGENT.as_str());
-        entry.request_id = fields::text(headers, fields::REQUEST_ID);
-        entry.x_forwarded_for = fields::text(headers, fields::FORWARDED_FOR);
+        self.record.is_http2 = parts.version == http::Version::HTTP_2;
+        self.record.note(|entry| {
+            entry.method = Some(parts.method.to_string());
+            entry.path = parts.uri.path_and_query().map(ToString::to_string);
+            entry.protocol = Some(protocol(parts.version));
+            entry.authority = authority.map(str::to_owned);
+            entry.user_agent = fields::text(headers, &USER_AGENT);
+            entry.request_id = fields::text(headers, &fields::REQUEST_ID);
+            entry.x_forwarded_for = fields::text(headers, &FORWARDED_FOR);
+        });
     }
 
     /// Notes what is sent on.
     fn describe_sent(&mut self, request: &Request<RequestBody>, plan: &Plan<'_>) {
         self.record.labels = Rc::clone(&plan.cluster.labels);
-        let entry = &mut self.record.entry;
         let (port, host) = (plan.cluster.port, &plan.cluster.host);
-        entry.upstream_cluster = Some(format!("inbound-vip|{port}|http|{host}"));
-        entry.request_id = fields::text(request.headers(), fields::REQUEST_ID);
-        entry.x_forwarded_for = fields::text(request.headers(), fields::FORWARDED_FOR);
+        self.record.note(|entry| {
+            entry.upstream_cluster = Some(format!("inbound-vip|{port}|http|{host}"));
+            entry.request_id = fields::text(request.headers(), &fields::REQUEST_ID);
+            entry.x_forwarded_for = fields::text(request.headers(), &FORWARDED_FOR);
+        });
     }
 }
 
 /// Makes an endpoint's response fit to be passed on. Where there is no body, its length is only
 /// told, and stays.
 fn edit_response(
-    response: &mut Response<Incoming>,
+    response: &mut Response<AnswerBody>,
     edits: &Edits<'_>,
     keeps_length: bool,
     service_time: Duration,
@@ -226,23 +234,20 @@ fn edit_response(
     if let Some(upgrade) = upgrade {
         fields::set_upgrade(headers, upgrade);
     }
-    headers.insert(SERVICE_TIME, u64::try_from(service_time.as_millis()).unwrap_or(0).into());
+    headers.insert(&SERVICE_TIME, u64::try_from(service_time.as_millis()).unwrap_or(0).into());
 }
 
 /// A version as the access log shows it.
 fn protocol(version: http::Version) -> &'static str {
     match version {
         http::Version::HTTP_10 => "HTTP/1.0",
-        http::Version::HTTP_2 => HTTP2,
+        http::Version::HTTP_2 => "HTTP/2",
         _ => "HTTP/1.1",
     }
 }
 
-/// HTTP/2 in the access log.
-pub(super) const HTTP2: &str = "HTTP/2";
-
 /// How long the endpoint took, in milliseconds.
-const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
+static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
 /// How the content types of gRPC begin.
 const GRPC: &[u8] = b"application/grpc";

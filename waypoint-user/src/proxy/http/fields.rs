@@ -8,19 +8,16 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING, UPGRADE},
 };
 
-use crate::{
-    hbone::xfcc::Element,
-    mesh::{request::Peer, route::HeaderEdit, spiffe::SpiffeId},
-};
+use crate::mesh::route::HeaderEdit;
+
+use super::forwarded::FORWARDED_CLIENT_CERT;
 
 /// Removes what only a proxy may say and a client said.
 pub(super) fn remove_forged(headers: &mut HeaderMap) {
-    headers.remove(FORWARDED_CLIENT_CERT);
-    let ours = |name: &&HeaderName| OURS.iter().any(|prefix| name.as_str().starts_with(prefix));
-    let forged: Vec<HeaderName> = headers.keys().filter(ours).cloned().collect();
-    for name in forged {
-        headers.remove(name);
-    }
+    remove_all(headers, |name| {
+        *name == FORWARDED_CLIENT_CERT
+            || OURS.iter().any(|prefix| name.as_str().starts_with(prefix))
+    });
 }
 
 /// The protocol that a request asks to change to, if it does (RFC 9110 section 7.8). A change to
@@ -43,14 +40,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
     let listed: Vec<HeaderName> =
         listed_in_connection(headers).filter_map(|name| name.parse().ok()).collect();
-    for name in listed {
-        headers.remove(name);
-    }
-    for name in [CONNECTION, TE, UPGRADE, EXPECT] {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
+    remove_all(headers, |name| ONE_HOP.contains(name) || listed.contains(name));
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -58,25 +48,37 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Removes what frames a message; the codec frames it anew.
 pub(super) fn remove_framing(headers: &mut HeaderMap) {
-    for name in [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION] {
+    remove_all(headers, |name| FRAMING.contains(name));
+}
+
+/// Removes fields, of which there are usually none.
+fn remove_all(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| which(name)).cloned().collect();
+    for name in found {
         headers.remove(name);
     }
 }
 
-/// Adds what endpoints learn of the client; `by` is the identity that took the connection.
-pub(super) fn add_forwarded(headers: &mut HeaderMap, peer: &Peer, by: Option<&SpiffeId>) {
-    let address = peer.address.ip();
-    let before = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let all = before.map(str::to_owned).chain([address.to_string()]).collect::<Vec<_>>().join(",");
-    insert(headers, FORWARDED_FOR, &all);
-    if !headers.contains_key(FORWARDED_PROTO) {
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+/// Gives a request a name, if it has none.
+pub(super) fn identify(headers: &mut HeaderMap, random: impl FnOnce() -> u128) {
+    if !headers.contains_key(&REQUEST_ID) {
+        insert(headers, &REQUEST_ID, &uuid(random()));
     }
-    if let Some(identity) = &peer.identity {
-        let by = by.iter().map(ToString::to_string).collect();
-        let element = Element { by, uri: vec![identity.to_string()], ..Element::default() };
-        insert(headers, FORWARDED_CLIENT_CERT, &element.to_string());
+}
+
+/// A UUID of version 4 (RFC 9562 section 5.4).
+fn uuid(random: u128) -> String {
+    let id = random & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+    let mut text = String::with_capacity(UUID_BYTES);
+    for shift in (0..u128::BITS).step_by(4).rev() {
+        let digit =
+            u32::try_from(id >> shift & 0xf).ok().and_then(|four| char::from_digit(four, 16));
+        text.extend(digit);
+        if UUID_DASHES.contains(&text.len()) {
+            text.push('-');
+        }
     }
+    text
 }
 
 /// Applies edits in the order set, add, remove. What is no field is left out.
@@ -98,13 +100,13 @@ pub(super) fn edit(headers: &mut HeaderMap, edits: &[&HeaderEdit]) {
 }
 
 /// A field as text, for the log.
-pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// Sets a field to a text that was made here.
-pub(super) fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+pub(super) fn insert(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
@@ -122,20 +124,28 @@ fn listed_in_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// The identity of the client, as proxies pass it on.
-pub(super) const FORWARDED_CLIENT_CERT: &str = "x-forwarded-client-cert";
-
-/// The addresses of the client and of the proxies after it.
-pub(super) const FORWARDED_FOR: &str = "x-forwarded-for";
-
-/// What the client spoke to the first proxy.
-const FORWARDED_PROTO: &str = "x-forwarded-proto";
-
 /// What names one request everywhere.
-pub(super) const REQUEST_ID: &str = "x-request-id";
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long a UUID is as text, and where it has dashes.
+const UUID_BYTES: usize = 36;
+const UUID_DASHES: [usize; 4] = [8, 13, 18, 23];
 
 /// Beginnings of names that only we may use.
 const OURS: [&str; 2] = ["waypoint-", "x-waypoint-"];
+
+/// What holds for one hop (RFC 9110 section 7.6.1), whether `Connection` lists it or not.
+static ONE_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    TE,
+    UPGRADE,
+    EXPECT,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// What frames a message.
+static FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION];
 
 #[cfg(test)]
 mod tests;

@@ -7,19 +7,20 @@
 
 use std::rc::Rc;
 
-use http::{Method, Request, Response};
-use hyper::{body::Incoming, client::conn::TrySendError};
+use bytes::Bytes;
+use http::{Request, Response};
 
 use crate::proxy::{
     record::Record,
     respond::Fault,
-    upstream::{Http1, Stream, dial_http1},
+    stream,
+    upstream::{Http1, Stream, Unanswered},
     view::{Cluster, InFlight},
     way::Way,
     worker::Worker,
 };
 
-use super::RequestBody;
+use super::{RequestBody, body::AnswerBody};
 
 /// What an endpoint is spoken to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,7 +33,7 @@ pub(super) enum Version {
 
 /// The head of a response, and what it came by.
 pub(super) struct Answered {
-    pub(super) response: Response<Incoming>,
+    pub(super) response: Response<AnswerBody>,
     pub(super) carrier: Carrier,
 }
 
@@ -55,6 +56,14 @@ impl Carrier {
             worker.pool.keep(connection, &worker.limits);
         }
     }
+
+    /// The stream of a connection that changed its protocol, with what came on it already.
+    pub(super) fn take_stream(&self) -> Option<(stream::Stream, Bytes)> {
+        match &self.by {
+            By::Http1(connection) => connection.take_stream(),
+            By::Http2 { .. } => None,
+        }
+    }
 }
 
 /// Sends a request to an endpoint of a cluster.
@@ -70,7 +79,7 @@ pub(super) async fn send(
     let mut endpoint = cluster.choose(&tried, &mut dice).ok_or(Fault::NoEndpoint)?;
     loop {
         record.workload.clone_from(&endpoint.workload);
-        record.entry.upstream_host = Some(endpoint.address);
+        record.note(|entry| entry.upstream_host = Some(endpoint.address));
         let in_flight = endpoint.begin();
         let way = worker.way(endpoint, record.peer());
         let (fault, unsent) = match send_to(worker, &way, version, request, record).await {
@@ -99,7 +108,7 @@ async fn send_to(
     version: Version,
     request: Request<RequestBody>,
     record: &mut Record,
-) -> Result<(Response<Incoming>, By), Failed> {
+) -> Result<(Response<AnswerBody>, By), Failed> {
     match version {
         Version::Http1 => send_http1(worker, way, request, record).await,
         Version::Http2 => send_http2(worker, way, request, record).await,
@@ -110,28 +119,27 @@ async fn send_to(
 async fn send_http1(
     worker: &Rc<Worker>,
     way: &Way,
-    mut request: Request<RequestBody>,
+    request: Request<RequestBody>,
     record: &mut Record,
-) -> Result<(Response<Incoming>, By), Failed> {
-    if let Some(mut connection) = worker.pool.idle(way)
-        && connection.sender.ready().await.is_ok()
-    {
-        record.entry.upstream_local_address = connection.local;
-        let copy = replayable(&request);
-        match connection.sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, By::Http1(connection))),
-            Err(error) => request = unanswered(error, copy)?,
+) -> Result<(Response<AnswerBody>, By), Failed> {
+    let (head, mut body) = request.into_parts();
+    if let Some(mut connection) = worker.pool.idle(way) {
+        record.note(|entry| entry.upstream_local_address = connection.local);
+        match connection.send(&head, body).await {
+            Ok(response) => return Ok((response.map(AnswerBody::Http1), By::Http1(connection))),
+            Err(Unanswered { fault, unsent }) => {
+                body = unsent.ok_or_else(|| Box::new((fault, None)))?;
+            }
         }
     }
-    let dialled = dial_http1(way.clone(), worker).await;
-    let mut connection = match dialled {
+    let mut connection = match Http1::dial(way.clone(), worker).await {
         Ok(connection) => connection,
-        Err(fault) => return Err(Box::new((fault, Some(request)))),
+        Err(fault) => return Err(Box::new((fault, Some(Request::from_parts(head, body))))),
     };
-    record.entry.upstream_local_address = connection.local;
-    match connection.sender.try_send_request(request).await {
-        Ok(response) => Ok((response, By::Http1(connection))),
-        Err(error) => Err(Box::new((fault_of(error.error()), None))),
+    record.note(|entry| entry.upstream_local_address = connection.local);
+    match connection.send(&head, body).await {
+        Ok(response) => Ok((response.map(AnswerBody::Http1), By::Http1(connection))),
+        Err(unanswered) => Err(Box::new((unanswered.fault, None))),
     }
 }
 
@@ -142,48 +150,30 @@ async fn send_http2(
     way: &Way,
     mut request: Request<RequestBody>,
     record: &mut Record,
-) -> Result<(Response<Incoming>, By), Failed> {
+) -> Result<(Response<AnswerBody>, By), Failed> {
     if let Some(stream) = worker.pool.stream(way) {
-        record.entry.upstream_local_address = stream.connection().local;
+        record.note(|entry| entry.upstream_local_address = stream.connection().local);
         let mut sender = stream.connection().sender.clone();
         match sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, By::Http2 { _stream: stream })),
-            Err(error) => request = unanswered(error, None)?,
+            Ok(response) => {
+                return Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream }));
+            }
+            Err(mut error) => {
+                let unsent = error.take_message();
+                request = unsent.ok_or_else(|| Box::new((fault_of(error.error()), None)))?;
+            }
         }
     }
-    let stream = match worker.pool.new_stream(way, worker).await {
+    let stream = match Box::pin(worker.pool.new_stream(way, worker)).await {
         Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };
-    record.entry.upstream_local_address = stream.connection().local;
+    record.note(|entry| entry.upstream_local_address = stream.connection().local);
     let mut sender = stream.connection().sender.clone();
     match sender.try_send_request(request).await {
-        Ok(response) => Ok((response, By::Http2 { _stream: stream })),
+        Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream })),
         Err(error) => Err(Box::new((fault_of(error.error()), None))),
     }
-}
-
-/// The request to send again after a kept connection failed: what the codec gives back unsent, or
-/// the copy of one that does no harm when it is processed twice.
-fn unanswered(
-    mut error: TrySendError<Request<RequestBody>>,
-    copy: Option<Request<RequestBody>>,
-) -> Result<Request<RequestBody>, Failed> {
-    let unsent = error.take_message();
-    let fault = fault_of(error.error());
-    let died = fault == Fault::UpstreamClosed;
-    unsent.or(copy.filter(|_| died)).ok_or_else(|| Box::new((fault, None)))
-}
-
-/// A copy of a request without a body whose method is idempotent (RFC 9110 section 9.2.2).
-fn replayable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let idempotent = request.method().is_idempotent() && request.method() != Method::CONNECT;
-    let body = request.body().copy_if_empty().filter(|_| idempotent)?;
-    let mut copy = Request::new(body);
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    copy.headers_mut().clone_from(request.headers());
-    Some(copy)
 }
 
 /// What the codec's error means.

@@ -3,17 +3,13 @@
 //! **Invariant:** its target is the path that policies and routes saw, unless a rule rewrote it.
 
 use http::{
-    HeaderValue, Method, Request, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Request, Uri, Version,
+    header::{CONNECTION, HOST, TE},
     request::Parts,
     uri::PathAndQuery,
 };
-use hyper::body::Body;
 
-use crate::{
-    mesh::{request::Peer, service::AppProtocol, spiffe::SpiffeId},
-    route::Edits,
-};
+use crate::{mesh::service::AppProtocol, route::Edits};
 
 use super::{RequestBody, fields, forward};
 
@@ -25,8 +21,8 @@ pub(super) struct Outgoing {
     pub(super) body: RequestBody,
     /// The authority that the client asked for.
     pub(super) authority: String,
-    /// The path in normal form, and the query.
-    pub(super) path_and_query: String,
+    /// The path in normal form, and the query; `None` where they are as the client sent them.
+    pub(super) path_and_query: Option<String>,
 }
 
 impl Outgoing {
@@ -50,69 +46,69 @@ impl Outgoing {
         }
     }
 
-    /// Makes the request of a peer, which `by` took. `new_id` gives the id of a request that has
-    /// none.
+    /// Makes the request; `learn` adds what the endpoint learns of its client.
     pub(super) fn build(
         self,
         version: forward::Version,
         edits: &Edits<'_>,
-        (peer, by): (&Peer, Option<&SpiffeId>),
-        new_id: impl FnOnce() -> String,
+        learn: impl FnOnce(&mut HeaderMap),
     ) -> Request<RequestBody> {
         let upgrade = self.upgrade();
         let Self { parts, body, authority, path_and_query } = self;
         let mut headers = parts.headers;
         fields::remove_hop_by_hop(&mut headers);
-        fields::add_forwarded(&mut headers, peer, by);
-        if !headers.contains_key(fields::REQUEST_ID) {
-            fields::insert(&mut headers, fields::REQUEST_ID, &new_id());
-        }
-        fields::insert(&mut headers, HOST.as_str(), &authority);
+        learn(&mut headers);
+        set_host(&mut headers, &authority);
         fields::edit(&mut headers, &edits.request);
         fields::remove_framing(&mut headers);
         if let Some(authority) = edits.authority {
-            fields::insert(&mut headers, HOST.as_str(), authority);
+            set_host(&mut headers, authority);
         }
-        let path_and_query = edits.path_and_query.clone().unwrap_or(path_and_query);
+        let path_and_query = edits.path_and_query.as_deref().or(path_and_query.as_deref());
+        let path_and_query = match (path_and_query, parts.uri.into_parts().path_and_query) {
+            (None, Some(as_sent)) => as_sent,
+            (Some(other), _) => other.parse().unwrap_or(ROOT),
+            (None, None) => ROOT,
+        };
         let mut request = Request::new(body);
         *request.method_mut() = parts.method;
         *request.headers_mut() = headers;
         match version {
-            forward::Version::Http1 => http1(&mut request, &path_and_query, upgrade),
-            forward::Version::Http2 => http2(&mut request, &path_and_query),
+            forward::Version::Http1 => http1(&mut request, path_and_query, upgrade),
+            forward::Version::Http2 => http2(&mut request, path_and_query),
         }
         request
     }
 }
 
-/// Finishes a request for HTTP/1.
-fn http1(request: &mut Request<RequestBody>, path: &str, upgrade: Option<HeaderValue>) {
-    *request.uri_mut() = path.parse().unwrap_or_default();
-    let empty = request.body().is_end_stream();
-    let sized = request.body().size_hint().exact().is_some();
-    let awaits_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+/// Sets the host, unless it is set already.
+fn set_host(headers: &mut HeaderMap, authority: &str) {
+    if !headers.get_all(HOST).iter().map(HeaderValue::as_bytes).eq([authority.as_bytes()]) {
+        fields::insert(headers, &HOST, authority);
+    }
+}
+
+/// Finishes a request for HTTP/1, but for what frames it.
+fn http1(request: &mut Request<RequestBody>, path: PathAndQuery, upgrade: Option<HeaderValue>) {
+    *request.uri_mut() = path.into();
     let headers = request.headers_mut();
     if let Some(upgrade) = upgrade {
         fields::set_upgrade(headers, upgrade);
     } else if headers.contains_key(TE) {
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
-    // The codec frames what it can see; it takes GET to have no body, and leaves out a length of
-    // zero.
-    if empty && awaits_body {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    } else if !empty && !sized {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
 }
 
 /// Finishes a request for HTTP/2, where the authority is part of the target.
-fn http2(request: &mut Request<RequestBody>, path: &str) {
+fn http2(request: &mut Request<RequestBody>, path: PathAndQuery) {
     *request.version_mut() = Version::HTTP_2;
     let host = request.headers_mut().remove(HOST);
     let mut target = http::uri::Parts::default();
-    target.path_and_query = path.parse::<PathAndQuery>().ok();
+    target.path_and_query = Some(path);
     target.authority = host.and_then(|host| host.as_bytes().try_into().ok());
     target.scheme = target.authority.is_some().then_some(http::uri::Scheme::HTTP);
     *request.uri_mut() = Uri::from_parts(target).unwrap_or_default();
 }
+
+/// The path of a request that tells none.
+const ROOT: PathAndQuery = PathAndQuery::from_static("/");

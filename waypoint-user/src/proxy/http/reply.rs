@@ -10,7 +10,7 @@ use crate::proxy::{
     respond::Fault,
 };
 
-use super::{body::ResponseBody, exchange::HTTP2};
+use super::body::ResponseBody;
 
 /// Answers a request that was not forwarded, or in vain, and tells of it. A gRPC client gets
 /// trailers without a body, because it looks nowhere else.
@@ -28,7 +28,7 @@ pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody>
     };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("waypoint"));
-    if matches!(fault, Fault::BadRequest(_)) && record.entry.protocol != Some(HTTP2) {
+    if matches!(fault, Fault::BadRequest(_)) && !record.is_http2 {
         // What comes after a malformed request cannot be told from it.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -44,17 +44,17 @@ pub(super) fn redirect(
     mut response: Response<ResponseBody>,
 ) -> Response<ResponseBody> {
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("waypoint"));
-    record.entry.response_code_details = Some("direct_response".to_owned());
+    record.note(|entry| entry.response_code_details = Some("direct_response".to_owned()));
     tell(record, &response);
     response
 }
 
 /// Tells of a response of our own.
 fn tell(mut record: Record, response: &Response<ResponseBody>) {
-    record.entry.response_code = response.status().as_u16();
+    record.status = response.status().as_u16();
     record.head_bytes.1 = field_bytes(response.headers());
     if let ResponseBody::Text(text) = response.body() {
-        record.entry.bytes_sent = text.len() as u64;
+        record.sent = text.len() as u64;
     }
     record.finish();
 }

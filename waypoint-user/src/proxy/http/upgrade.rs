@@ -5,10 +5,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use hyper::{
-    body::Bytes,
-    upgrade::{OnUpgrade, Upgraded},
-};
+use hyper::{body::Bytes, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 
 use crate::{
@@ -21,38 +18,37 @@ use crate::{
     telemetry::task,
 };
 
-use super::forward::Carrier;
+use super::{forward::Carrier, patience::Patience, rewind::Rewind};
 
 /// Both sides of a connection that changes its protocol.
 pub(super) struct Sides {
     pub(super) client: OnUpgrade,
-    pub(super) upstream: OnUpgrade,
+    pub(super) upstream: Carrier,
 }
 
 impl Sides {
     /// Copies between the sides, as soon as both changed, until the end; then tells of the request.
-    pub(super) fn join(self, mut record: Record, lease: Rc<Lease>, carrier: Carrier) {
+    pub(super) fn join(self, mut record: Record, lease: Rc<Lease>) {
         task::spawn_local("upgrade", async move {
             let counted = Counted::default();
             let fault = self.copy(&lease, &counted).await;
             record.received.set(record.received.get() + counted.from_client.get());
-            record.entry.bytes_sent += counted.to_client.get();
+            record.sent += counted.to_client.get();
             if let Some(fault) = fault {
                 record.fail(fault);
             }
             record.finish();
-            drop(carrier);
         });
     }
 
     /// Copies to the end.
     async fn copy(self, lease: &Lease, counted: &Counted) -> Option<Fault> {
-        let both = futures_util::future::try_join(self.client, self.upstream).await;
-        let (client, upstream): (Upgraded, Upgraded) = match both {
-            Ok(both) => both,
-            Err(_) => return Some(Fault::ClientGone),
+        let Ok(client) = self.client.await else { return Some(Fault::ClientGone) };
+        let Some((upstream, first)) = self.upstream.take_stream() else {
+            return Some(Fault::UpstreamProtocol);
         };
-        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+        let mut client = TokioIo::new(client);
+        let mut upstream = Rewind::new(upstream, first, Patience::default());
         let copied = copy_both(&mut client, &mut upstream, Bytes::new(), counted);
         tokio::select! {
             ended = copied => match ended {

@@ -1,18 +1,16 @@
 //! A node between loopback addresses: a client pod `web`, a Service `shop` with the pod `shop-0`,
 //! and a waypoint whose pods the test plays.
 
+mod instance;
+mod loopback;
 mod slow;
 
 use std::{
-    collections::HashMap,
+    cell::RefCell,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr as UnixAddress, UnixStream},
-    },
+    os::{linux::net::SocketAddrExt, unix::net::SocketAddr as UnixAddress},
     process,
-    rc::Rc,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
@@ -21,18 +19,19 @@ use std::{
 };
 
 use serde_json::Value;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::slow::Slow;
+pub(super) use self::instance::Instance;
+use self::{loopback::Loopback, slow::Slow};
 use super::lab::{PATIENCE, Page};
 use crate::{
-    hbone::{self, Connect, Incoming, Io, Key, Pool},
+    hbone::{self, Connect, Io, Key, Pool},
     identity::{self, Identities, ca::Authority},
     mesh::{
         binding::Binding,
@@ -45,10 +44,8 @@ use crate::{
         waypoint::{Placement, Waypoint},
         workload::{Enrolment, NetnsRef, Transport, Workload},
     },
-    proxy::{
-        Doors, Duty, Engine, LocalHop, Network, Node, Settings, Surroundings, Telemetry, Vantage,
-    },
-    telemetry::{access::AccessLog, metrics::Registry, task},
+    proxy::{Doors, Duty, Engine, LocalHop, Node, Settings, Surroundings, Telemetry, Vantage},
+    telemetry::{access::AccessLog, metrics::Registry},
 };
 
 /// The node's name.
@@ -72,7 +69,7 @@ pub(super) struct NodeLab {
     slow: Arc<Slow>,
     log: AccessLog,
     page: Page,
-    contents: Contents,
+    contents: RefCell<Contents>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     _ends: tokio_util::sync::DropGuard,
 }
@@ -144,23 +141,37 @@ impl NodeLab {
             slow,
             log,
             page,
-            contents,
+            contents: RefCell::new(contents),
             snapshots,
             _ends: shutdown.drop_guard(),
         }
     }
 
     /// Changes the mesh while the engine runs.
-    pub(super) fn change(&mut self, change: impl FnOnce(&mut Contents)) {
-        change(&mut self.contents);
-        self.snapshots.send(Arc::new(Snapshot::new(self.contents.clone()))).unwrap();
+    pub(super) fn change(&self, change: impl FnOnce(&mut Contents)) {
+        let mut contents = self.contents.borrow_mut();
+        change(&mut contents);
+        self.snapshots.send(Arc::new(Snapshot::new(contents.clone()))).unwrap();
     }
 
     /// A connection of the pod `web` to the Service.
     pub(super) async fn connect(&self) -> TcpStream {
+        self.try_connect().await.unwrap()
+    }
+
+    /// Waits for a connection of the pod `web` to be reset, maybe before it was seen to be there.
+    pub(super) async fn connect_in_vain(&self) {
+        let reset = match self.try_connect().await {
+            Ok(mut stream) => timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap_err(),
+            Err(reset) => reset,
+        };
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    async fn try_connect(&self) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(self.web, 0)).unwrap();
-        timeout(PATIENCE, socket.connect(self.vip)).await.unwrap().unwrap()
+        timeout(PATIENCE, socket.connect(self.vip)).await.unwrap()
     }
 
     /// The next connection to the application.
@@ -221,61 +232,6 @@ impl NodeLab {
             Ok(Box::new(stream) as Box<dyn Io>)
         };
         timeout(PATIENCE, pool.open(&key, connect, dial)).await.expect("no answer")
-    }
-}
-
-/// A pod of the waypoint, which a test plays: it terminates HBONE.
-pub(super) struct Instance {
-    /// Its address.
-    pub(super) address: IpAddr,
-    streams: mpsc::UnboundedReceiver<Asked>,
-}
-
-/// A stream that somebody asks of a waypoint.
-pub(super) struct Asked {
-    /// The stream.
-    pub(super) incoming: Incoming,
-    /// Who asks.
-    pub(super) identity: Arc<SpiffeId>,
-    /// From where.
-    pub(super) remote: SocketAddr,
-}
-
-impl Instance {
-    /// Listens at an address that nobody else has.
-    pub(super) async fn bind() -> (Self, TcpListener) {
-        let address = address();
-        let listener = TcpListener::bind((address, hbone::PORT)).await.unwrap();
-        let (_, streams) = mpsc::unbounded_channel();
-        (Self { address, streams }, listener)
-    }
-
-    /// Serves as the waypoint.
-    pub(super) fn serve(&mut self, lab: &NodeLab, listener: TcpListener) {
-        let (sender, streams) = mpsc::unbounded_channel();
-        self.streams = streams;
-        let credentials = lab.authority.credentials(&account_of("waypoint"), DAY).unwrap();
-        let credentials = Rc::new(credentials);
-        task::spawn_local("waypoint", async move {
-            while let Ok((stream, remote)) = listener.accept().await {
-                let (sender, credentials) = (sender.clone(), Rc::clone(&credentials));
-                task::spawn_local("waypoint connection", async move {
-                    let accepted = hbone::tls::accept(stream, &credentials).await;
-                    let Ok((stream, peer)) = accepted else { return };
-                    let each = |incoming| {
-                        let identity = Arc::clone(&peer.identity);
-                        let _ = sender.send(Asked { incoming, identity, remote });
-                    };
-                    let settings = hbone::Settings::default();
-                    let _ = hbone::serve(stream, &settings, CancellationToken::new(), each).await;
-                });
-            }
-        });
-    }
-
-    /// The next stream.
-    pub(super) async fn next(&mut self) -> Asked {
-        timeout(PATIENCE, self.streams.recv()).await.expect("nobody asks").unwrap()
     }
 }
 
@@ -366,30 +322,6 @@ fn listener(address: SocketAddr) -> std::net::TcpListener {
     let listener = std::net::TcpListener::bind(address).unwrap();
     listener.set_nonblocking(true).unwrap();
     listener
-}
-
-/// One network in place of many: a pod's connections come from its address.
-struct Loopback {
-    pods: HashMap<ObjectName, Vec<IpAddr>>,
-    vantages: Arc<Mutex<Vec<Vantage>>>,
-}
-
-impl Network for Loopback {
-    fn tcp(&self, vantage: &Vantage, _v4: bool) -> io::Result<Socket> {
-        self.vantages.lock().unwrap().push(vantage.clone());
-        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-        let from = match vantage {
-            Vantage::Own => return Ok(socket),
-            Vantage::Pod(pod) => self.pods[pod][0],
-            Vantage::Agent(address) => *address,
-        };
-        socket.bind(&SocketAddr::new(from, 0).into())?;
-        Ok(socket)
-    }
-
-    fn unix(&self, netns: &NetnsRef, _name: &[u8]) -> io::Result<UnixStream> {
-        UnixStream::connect_addr(&abstract_name(netns))
-    }
 }
 
 pub(super) const DAY: Duration = Duration::from_hours(24);

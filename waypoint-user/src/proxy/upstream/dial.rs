@@ -1,4 +1,4 @@
-//! Dials endpoints and speaks HTTP with them.
+//! Dials endpoints and speaks HTTP/2 with them.
 
 use std::{
     cell::Cell,
@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::{
     proxy::{
         http::Local,
         limits::{
-            HEADER_BYTES_MAX, HEADERS_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
+            HEADER_BYTES_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
             HTTP2_STREAM_WINDOW_BYTES,
         },
         respond::Fault,
@@ -25,32 +25,7 @@ use crate::{
     telemetry::task,
 };
 
-use super::{AbortOnDrop, Http1, Http2};
-
-/// A new HTTP/1 connection.
-pub(in crate::proxy) async fn dial_http1(way: Way, worker: &Worker) -> Result<Http1, Fault> {
-    let stream = way.dial(worker).await?;
-    let local = stream.local_addr();
-    let handshake = http1::Builder::new()
-        .max_buf_size(HTTP1_BUFFER_BYTES)
-        .max_headers(HEADERS_MAX)
-        .max_header_size(HEADER_BYTES_MAX)
-        .handshake(TokioIo::new(stream));
-    let (sender, connection) = handshake.await.map_err(|_| Fault::UpstreamClosed)?;
-    let task = task::spawn_local("upstream http1", async move {
-        if let Err(cause) = connection.with_upgrades().await {
-            tracing::debug!(%cause, "a connection to an endpoint broke");
-        }
-    });
-    Ok(Http1 {
-        sender,
-        local,
-        reused: false,
-        way,
-        idle_since: Instant::now(),
-        _task: AbortOnDrop(task.abort_handle()),
-    })
-}
+use super::{AbortOnDrop, Http2};
 
 /// A new HTTP/2 connection.
 pub(super) async fn dial_http2(way: Way, worker: &Worker) -> Result<Http2, Fault> {

@@ -72,3 +72,13 @@ fn only_we_say_who_the_client_is() {
     remove_forged(&mut fields);
     assert_eq!(fields, headers(&[("x-waypoints", "1")]));
 }
+
+#[test]
+fn a_request_without_a_name_gets_a_uuid() {
+    let mut fields = HeaderMap::new();
+    identify(&mut fields, || u128::MAX);
+    assert_eq!(fields[&REQUEST_ID], "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    identify(&mut fields, || 0);
+    assert_eq!(fields[&REQUEST_ID], "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    assert_eq!(uuid(0x1234_5678_9abc_def0), "00000000-0000-4000-9234-56789abcdef0");
+}

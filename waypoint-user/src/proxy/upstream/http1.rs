@@ -1,0 +1,141 @@
+//! HTTP/1 connections to endpoints.
+//!
+//! Whoever sends a request drives the connection: there is no task between the two, but for a
+//! request that is still being sent when its response has begun.
+//!
+//! **Invariant:** a connection carries another request only when all of the last one was sent, and
+//! all of its response was taken and nothing came after it.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    net::SocketAddr,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Method, Response, request::Parts};
+use tokio::time::Instant;
+
+use crate::{
+    http1::{self, Decoder},
+    proxy::{http::RequestBody, respond::Fault, stream::Stream, way::Way, worker::Worker},
+    telemetry::task,
+};
+
+use super::AbortOnDrop;
+pub(in crate::proxy) use body::Body;
+use upload::Upload;
+use wire::{Part, Wire};
+
+mod body;
+mod upload;
+mod wire;
+
+/// An HTTP/1 connection.
+pub(in crate::proxy) struct Http1 {
+    /// Our address on it.
+    pub(in crate::proxy) local: Option<SocketAddr>,
+    pub(super) way: Way,
+    pub(super) idle_since: Instant,
+    wire: Rc<RefCell<Wire>>,
+    /// Whether it carried a request before.
+    reused: bool,
+    /// Sends what is left of a request.
+    upload: Option<AbortOnDrop>,
+}
+
+impl Http1 {
+    /// A new connection.
+    pub(in crate::proxy) async fn dial(way: Way, worker: &Worker) -> Result<Self, Fault> {
+        // Boxed, because most requests find a connection.
+        let stream = Box::pin(way.dial(worker)).await?;
+        let (local, idle_since) = (stream.local_addr(), Instant::now());
+        let wire = Rc::new(RefCell::new(Wire::new(stream)));
+        Ok(Self { local, way, idle_since, wire, reused: false, upload: None })
+    }
+
+    /// Sends a request and waits for the head of its response.
+    pub(in crate::proxy) async fn send(
+        &mut self,
+        head: &Parts,
+        body: RequestBody,
+    ) -> Result<Response<Body>, Unanswered> {
+        let to_head = head.method == Method::HEAD;
+        let repeatable = body.is_empty() && is_idempotent(&head.method);
+        let mut upload = Upload::begin(head, body, &mut self.wire.borrow_mut());
+        match poll_fn(|cx| self.poll_answered(&mut upload, to_head, cx)).await {
+            Ok(answer) => {
+                self.go_on(upload);
+                let decoder = Decoder::new(answer.framing);
+                let mut response = Response::new(Body::new(Rc::clone(&self.wire), decoder));
+                *response.status_mut() = answer.status;
+                *response.headers_mut() = answer.headers;
+                Ok(response)
+            }
+            Err(fault) => {
+                let wire = self.wire.borrow();
+                let silent = wire.taken == Part::Nothing;
+                let unsent = wire.sent == Part::Nothing && !upload.has_begun();
+                let died = self.reused && silent && fault == Fault::UpstreamClosed;
+                let again = died && (unsent || repeatable);
+                Err(Unanswered { fault, unsent: again.then(|| upload.into_body()) })
+            }
+        }
+    }
+
+    /// Sends on, and looks for the head of the response.
+    fn poll_answered(
+        &self,
+        upload: &mut Upload,
+        to_head: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<http1::Response, Fault>> {
+        let mut wire = self.wire.borrow_mut();
+        if let Poll::Ready(Err(fault)) = upload.poll(&mut wire, cx) {
+            return Poll::Ready(Err(fault));
+        }
+        wire.poll_head(to_head, cx)
+    }
+
+    /// Goes on with a request whose response has begun.
+    fn go_on(&mut self, upload: Upload) {
+        if !upload.has_ended(&self.wire.borrow()) {
+            let task = task::spawn_local("upload", upload.run(Rc::clone(&self.wire)));
+            self.upload = Some(AbortOnDrop(task.abort_handle()));
+        }
+    }
+
+    /// Whether it can carry another request.
+    pub(super) fn is_free(&self) -> bool {
+        let mut wire = self.wire.borrow_mut();
+        wire.is_free() && wire.poll_closed(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Notes that it waits for another request.
+    pub(super) fn rest(&mut self) {
+        self.idle_since = Instant::now();
+        self.reused = true;
+        self.upload = None;
+    }
+
+    /// Takes the stream out, with what came already, once it changed its protocol.
+    pub(in crate::proxy) fn take_stream(&self) -> Option<(Stream, Bytes)> {
+        self.wire.borrow_mut().take()
+    }
+}
+
+/// Why there is no response.
+pub(in crate::proxy) struct Unanswered {
+    /// What went wrong.
+    pub(in crate::proxy) fault: Fault,
+    /// The body, if the request can be sent again over another connection: because this one had
+    /// died, and the request was not processed or does no harm when it is processed twice.
+    pub(in crate::proxy) unsent: Option<RequestBody>,
+}
+
+/// Whether a method does the same when it is processed twice (RFC 9110 section 9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    method.is_idempotent() && *method != Method::CONNECT
+}

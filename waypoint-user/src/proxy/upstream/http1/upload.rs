@@ -1,0 +1,121 @@
+//! A request on its way to an endpoint.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Method, request::Parts};
+use hyper::body::{Body as _, Bytes};
+
+use crate::{
+    http1::{Encoder, Framing, write_request},
+    proxy::{http::RequestBody, respond::Fault},
+};
+
+use super::wire::{Part, Wire};
+
+/// A request on its way to an endpoint.
+pub(super) struct Upload {
+    body: RequestBody,
+    encoder: Encoder,
+    /// Whether the body was asked for anything.
+    begun: bool,
+    /// Whether the endpoint takes nothing any more; its response may still come.
+    refused: bool,
+}
+
+impl Upload {
+    /// Puts a request's head in front of what is sent.
+    pub(super) fn begin(head: &Parts, body: RequestBody, wire: &mut Wire) -> Self {
+        wire.begin();
+        let framing = framing(&head.method, &body);
+        let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        write_request((&head.method, target), &head.headers, framing, &mut wire.heads);
+        wire.output.push_back(wire.heads.split().freeze());
+        Self { body, encoder: Encoder::new(framing), begun: false, refused: false }
+    }
+
+    /// Whether anything was taken from the body.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// The body, for another try.
+    pub(super) fn into_body(self) -> RequestBody {
+        self.body
+    }
+
+    /// Whether there is nothing left to send, or nobody who takes it.
+    pub(super) fn has_ended(&self, wire: &Wire) -> bool {
+        wire.sent == Part::All || self.refused
+    }
+
+    /// Sends to the end. A client that breaks off breaks the response, too.
+    pub(super) async fn run(mut self, wire: Rc<RefCell<Wire>>) {
+        if poll_fn(|cx| self.poll(&mut wire.borrow_mut(), cx)).await.is_err() {
+            wire.borrow_mut().cut();
+        }
+    }
+
+    /// Sends on. An error is the client's; an endpoint that takes no more may still answer.
+    pub(super) fn poll(
+        &mut self,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Fault>> {
+        while !self.has_ended(wire) {
+            // A short body leaves together with the head.
+            let more = self.poll_fill(wire, cx)?;
+            match wire.poll_send(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if self.encoder.is_ended() => wire.sent = Part::All,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(cause)) => {
+                    tracing::debug!(%cause, "an endpoint takes no more of a request");
+                    wire.output.clear();
+                    self.refused = true;
+                }
+            }
+            if more.is_pending() && !self.has_ended(wire) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes more of the body while there is room.
+    fn poll_fill(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let waiting = |wire: &Wire| wire.output.iter().map(Bytes::len).sum::<usize>();
+        while !self.encoder.is_ended() && waiting(wire) < WAITING_BYTES_MAX {
+            self.begun = true;
+            let encoded = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => self.encoder.data(bytes, &mut wire.output),
+                    Err(frame) => self.encoder.end(frame.trailers_ref(), &mut wire.output),
+                },
+                None => self.encoder.end(None, &mut wire.output),
+                Some(Err(_)) => return Poll::Ready(Err(Fault::ClientGone)),
+            };
+            encoded.map_err(|_| Fault::ClientGone)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// How the body of a request is framed.
+fn framing(method: &Method, body: &RequestBody) -> Framing {
+    if body.is_empty() {
+        // Some servers wait for a length where a method usually has a body
+        // (RFC 9110 section 8.6).
+        let awaits_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        return if awaits_body { Framing::Length(0) } else { Framing::None };
+    }
+    body.size_hint().exact().map_or(Framing::Chunked, Framing::Length)
+}
+
+/// Bytes that may wait to be sent before more of the body is taken.
+const WAITING_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,224 @@
+//! The bytes of a connection to an endpoint, in both directions.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use tokio::io::AsyncReadExt as _;
+
+use crate::{
+    http1::{self, Decoder, Piece},
+    proxy::{
+        limits::{HTTP1_BUFFER_BYTES, INTERIM_RESPONSES_MAX},
+        respond::Fault,
+        stream::Stream,
+    },
+};
+
+/// The bytes of a connection, and how far the request and the response on it are.
+pub(super) struct Wire {
+    /// `None` once somebody took it.
+    stream: Option<Stream>,
+    /// What came and was not taken.
+    input: Bytes,
+    /// Where the next bytes are read to.
+    room: BytesMut,
+    /// How much is read at once.
+    read_bytes: usize,
+    /// What waits to be sent.
+    pub(super) output: VecDeque<Bytes>,
+    /// Memory for the heads of requests.
+    pub(super) heads: BytesMut,
+    /// How much of the request was sent.
+    pub(super) sent: Part,
+    /// How much of the response was taken.
+    pub(super) taken: Part,
+    /// Whether the endpoint leaves the connection open after the response.
+    keeps: bool,
+    /// How many responses came before the final one.
+    interim: usize,
+    /// Who waits for the response while the request is still being sent.
+    waits: Option<Waker>,
+}
+
+/// How much of something is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Part {
+    Nothing,
+    Something,
+    All,
+}
+
+impl Wire {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self {
+            stream: Some(stream),
+            input: Bytes::new(),
+            room: BytesMut::new(),
+            read_bytes: READ_BYTES_MIN,
+            output: VecDeque::new(),
+            heads: BytesMut::new(),
+            sent: Part::Nothing,
+            taken: Part::Nothing,
+            keeps: false,
+            interim: 0,
+            waits: None,
+        }
+    }
+
+    /// Begins with another request.
+    pub(super) fn begin(&mut self) {
+        (self.sent, self.taken) = (Part::Nothing, Part::Nothing);
+        (self.keeps, self.interim) = (false, 0);
+    }
+
+    /// Whether it can carry another request.
+    pub(super) fn is_free(&self) -> bool {
+        let open = self.stream.is_some() && self.keeps;
+        let over = self.sent == Part::All && self.taken == Part::All;
+        open && over && self.input.is_empty() && self.output.is_empty()
+    }
+
+    /// The stream, with what came and was not taken.
+    pub(super) fn take(&mut self) -> Option<(Stream, Bytes)> {
+        let input = std::mem::take(&mut self.input);
+        self.stream.take().map(|stream| (stream, input))
+    }
+
+    /// Closes it, and tells whoever waits for the response.
+    pub(super) fn cut(&mut self) {
+        self.stream = None;
+        if let Some(waits) = self.waits.take() {
+            waits.wake();
+        }
+    }
+
+    /// Sends all that waits.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let Some(stream) = &mut self.stream else { return Poll::Ready(Err(gone())) };
+            ready!(stream.poll_send(&mut self.output, cx))?;
+            self.sent = Part::Something;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes the head of the final response.
+    pub(super) fn poll_head(
+        &mut self,
+        to_head: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<http1::Response, Fault>> {
+        loop {
+            while !self.input.is_empty() {
+                let head = http1::parse_response(&mut self.input, to_head).map_err(|cause| {
+                    tracing::debug!(%cause, "an endpoint's answer is malformed");
+                    Fault::UpstreamProtocol
+                })?;
+                let Some(head) = head else { break };
+                if !is_interim(head.status) {
+                    self.keeps = head.keeps;
+                    self.taken_by(&Decoder::new(head.framing));
+                    return Poll::Ready(Ok(head));
+                }
+                self.interim += 1;
+                if self.interim > INTERIM_RESPONSES_MAX {
+                    return Poll::Ready(Err(Fault::UpstreamProtocol));
+                }
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(Err(Fault::UpstreamClosed)),
+                Err(cause) => {
+                    tracing::debug!(%cause, "an endpoint did not answer");
+                    return Poll::Ready(Err(Fault::UpstreamClosed));
+                }
+            }
+        }
+    }
+
+    /// Takes the next piece of the response's body.
+    pub(super) fn poll_piece(
+        &mut self,
+        decoder: &mut Decoder,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Piece>> {
+        loop {
+            let piece = decoder.next(&mut self.input).map_err(io::Error::other)?;
+            self.taken_by(decoder);
+            if let Some(piece) = piece {
+                return Poll::Ready(Ok(piece));
+            }
+            let Poll::Ready(more) = self.poll_fill(cx) else {
+                self.waits = (self.sent != Part::All).then(|| cx.waker().clone());
+                return Poll::Pending;
+            };
+            if !more? {
+                decoder.close().map_err(io::Error::other)?;
+                self.taken_by(decoder);
+                return Poll::Ready(Ok(Piece::End));
+            }
+        }
+    }
+
+    /// Notes how far the response's body was taken.
+    fn taken_by(&mut self, decoder: &Decoder) {
+        self.taken = if decoder.is_done() { Part::All } else { Part::Something };
+    }
+
+    /// Ready when the connection ended, or something came that nobody asked for.
+    pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.input.is_empty() { self.poll_fill(cx).map(drop) } else { Poll::Ready(()) }
+    }
+
+    /// Reads more; `false` at the connection's end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Err(gone())) };
+        let more = match stream {
+            Stream::Tunnel(tunnel) => match ready!(tunnel.poll_bytes(cx)) {
+                Some(bytes) => bytes?,
+                None => Bytes::new(),
+            },
+            Stream::Tcp(tcp) => {
+                self.room.reserve(self.read_bytes);
+                let read = ready!(pin!(tcp.read_buf(&mut self.room)).poll(cx))?;
+                if read >= self.read_bytes {
+                    self.read_bytes = (2 * self.read_bytes).min(HTTP1_BUFFER_BYTES);
+                }
+                self.room.split().freeze()
+            }
+        };
+        if more.is_empty() {
+            return Poll::Ready(Ok(false));
+        }
+        if self.taken == Part::Nothing {
+            self.taken = Part::Something;
+        }
+        self.input = if self.input.is_empty() { more } else { joined(&self.input, &more) };
+        Poll::Ready(Ok(true))
+    }
+}
+
+/// Whether another response follows (RFC 9110 section 15.2). A change of protocol is the last.
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}
+
+fn joined(first: &Bytes, second: &Bytes) -> Bytes {
+    let mut both = BytesMut::with_capacity(first.len() + second.len());
+    both.extend_from_slice(first);
+    both.extend_from_slice(second);
+    both.freeze()
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+/// How much is read at once at first; it grows where that is filled.
+const READ_BYTES_MIN: usize = 4096;
