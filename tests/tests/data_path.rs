@@ -19,6 +19,8 @@ use waypoint_user::{
 
 #[path = "data_path/agent.rs"]
 mod agent;
+#[path = "data_path/build.rs"]
+mod build;
 #[path = "data_path/foreign.rs"]
 mod foreign;
 #[path = "data_path/mesh.rs"]
@@ -145,7 +147,7 @@ fn another_build_replaces_the_programs_in_their_links() {
     let mut first = Agent::start(10, snapshot(&pod, Enrolment::Enrolled));
     let before = foreign::programs_on(&pod.link);
     first.stop();
-    foreign::pretend_another_build(first.pin_dir());
+    build::pretend_another_build(first.pin_dir());
     let second = first.restart(snapshot(&pod, Enrolment::Enrolled));
     let after = foreign::programs_on(&pod.link);
     assert_eq!((before.len(), after.len()), (1, 1));
@@ -179,7 +181,8 @@ fn a_second_process_is_refused_and_another_data_path_is_not() {
     let pod = Pod::new(12);
     let agent = Agent::start(12, snapshot(&pod, Enrolment::Enrolled));
     let refusal = agent.try_another().unwrap_err().to_string();
-    assert!(refusal.contains("in use by process"), "{refusal}");
+    let own = format!("(pid {}) has capture of tunnels false", std::process::id());
+    assert!(refusal.contains(&own), "{refusal}");
     let other = Agent::start(13, Snapshot::default());
     assert!(pod.ask(&socket(OPEN[0], 80)).is_ok());
     assert_eq!(other.packets("no_listener"), 0);

@@ -22,8 +22,9 @@ use std::path::PathBuf;
 
 pub use self::{
     cleanup::cleanup,
-    data_path::{DataPath, Origins},
+    data_path::{DataPath, Ended, Origins},
     error::Error,
+    handover::Successor,
     inside::Sockets,
     listeners::Listeners,
     progress::Progress,
@@ -42,6 +43,7 @@ mod error;
 mod events;
 mod exempt;
 pub mod flows;
+mod handover;
 mod inside;
 mod instances;
 mod listeners;

@@ -5,7 +5,11 @@
 pub mod agent;
 mod applied;
 pub mod controller;
+mod error;
+pub mod host;
 mod parts;
 pub mod proxy;
 pub mod standalone;
 pub mod token;
+
+pub use self::error::Error;

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fs,
     ops::{Deref, DerefMut},
     path::PathBuf,
 };
@@ -14,6 +15,8 @@ use super::{
     daemon::{self, Daemon},
     name::Name,
     netns::Netns,
+    process::Process,
+    wait::{self, SOON},
 };
 
 /// How an agent is started.
@@ -118,6 +121,20 @@ impl Agent {
     /// Watches another cgroup, or none, from its next start on.
     pub fn watch(&mut self, cgroup: Option<PathBuf>) {
         self.settings.cgroup = cgroup;
+    }
+
+    /// Starts another one with the same settings, and waits until that has taken over and is ready.
+    /// The former goes on with what it has, and ends by itself.
+    pub fn succeed(&mut self, node: &Netns) -> Result<Process> {
+        let former = self.daemon.launch_successor(node, &self.settings.arguments())?;
+        let lock = self.settings.name.run_dir().join("lock");
+        wait::until_true("a successor that has taken over", SOON, || {
+            let process = self.daemon.process()?;
+            process.is_alive()?;
+            Ok(fs::read_to_string(&lock)?.trim() == process.id().to_string())
+        })?;
+        self.daemon.wait_until_ready()?;
+        Ok(former)
     }
 
     /// Removes every trace of it from the node, by its own command.

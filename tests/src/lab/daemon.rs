@@ -40,6 +40,13 @@ impl Daemon {
         Ok(())
     }
 
+    /// Starts another one in its place, which the former may go on beside.
+    pub fn launch_successor(&mut self, netns: &Netns, arguments: &[OsString]) -> Result<Process> {
+        let former = self.process.take().context("there is nothing to succeed")?;
+        self.launch(netns, arguments)?;
+        Ok(former)
+    }
+
     /// Waits until it says that it is ready and what it was told is in force.
     pub fn wait_until_ready(&mut self) -> Result<()> {
         let what = format!("ready {}", self.name);

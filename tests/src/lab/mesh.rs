@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{
     Inhabitant, Lab,
@@ -11,7 +11,9 @@ use super::{
     authority::{self, Authority},
     daemon::{self, Daemon},
     name::Name,
+    process::Process,
     underlay::Underlay,
+    wait::SOON,
 };
 
 /// The processes that no node has.
@@ -39,6 +41,20 @@ impl Lab {
     pub fn resume_agent_on(&mut self, node: &str) -> Result<()> {
         let node = self.nodes.named_mut(node)?;
         node.agent.as_mut().context("no agent to start again")?.resume(&node.netns)
+    }
+
+    /// Starts a successor of a node's agent, and waits until that has taken over; the former agent
+    /// goes on with what it has.
+    pub fn succeed_agent_on(&mut self, node: &str) -> Result<Process> {
+        let node = self.nodes.named_mut(node)?;
+        node.agent.as_mut().context("no agent to succeed")?.succeed(&node.netns)
+    }
+
+    /// The same, and waits until the former agent has ended as it should.
+    pub fn replace_agent_on(&mut self, node: &str) -> Result<()> {
+        let status = self.succeed_agent_on(node)?.wait(SOON * 4)?;
+        ensure!(status.success(), "the former agent ended with {status}");
+        Ok(())
     }
 
     /// The waypoint in a pod.

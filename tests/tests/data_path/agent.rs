@@ -27,7 +27,7 @@ pub(crate) struct Agent {
     pub(crate) readiness: Readiness,
     snapshots: watch::Sender<Arc<Snapshot>>,
     shutdown: CancellationToken,
-    running: Option<JoinHandle<Result<(), kernel::Error>>>,
+    running: Option<JoinHandle<Result<kernel::Ended, kernel::Error>>>,
 }
 
 impl Agent {
@@ -69,9 +69,10 @@ impl Agent {
         Self::start(self.number, snapshot)
     }
 
-    /// Tries to prepare a second data path in the same place.
+    /// Tries to prepare a data path of another kind in the same place.
     pub(crate) fn try_another(&self) -> Result<DataPath, kernel::Error> {
-        self.runtime.block_on(DataPath::prepare(self.settings.clone(), &Registry::new()))
+        let settings = Settings { inbound: !self.settings.inbound, ..self.settings.clone() };
+        self.runtime.block_on(DataPath::prepare(settings, &Registry::new()))
     }
 
     /// Publishes a Snapshot.

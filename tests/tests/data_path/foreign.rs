@@ -4,10 +4,9 @@ use std::path::Path;
 
 use aya::{
     Ebpf,
-    maps::{Array, Map, MapData},
     programs::{LinkOrder, SchedClassifier, TcAttachType, tc::TcAttachOptions},
 };
-use waypoint_common::{ABI, map, program, redirect::Config};
+use waypoint_common::program;
 
 /// Programs on what an interface receives, in their order.
 pub(crate) fn programs_on(interface: &str) -> Vec<u32> {
@@ -27,13 +26,4 @@ pub(crate) fn attach_ahead(interface: &str) -> Ebpf {
     let order = TcAttachOptions::TcxOrder(LinkOrder::first());
     program.attach_with_options(interface, TcAttachType::Ingress, order).expect("a link");
     foreign
-}
-
-/// Makes the pinned programs look like another build's.
-pub(crate) fn pretend_another_build(pin_dir: &Path) {
-    let pinned =
-        MapData::from_pin(pin_dir.join(format!("v{ABI}/maps")).join(map::CFG)).expect("a map");
-    let mut config: Array<_, Config> = Map::Array(pinned).try_into().expect("an array");
-    let written = config.get(&0, 0).expect("an entry");
-    config.set(0, Config { programs: !written.programs, ..written }, 0).expect("an entry");
 }

@@ -7,6 +7,7 @@ use std::fs;
 use super::{
     Error, Settings,
     agent_netns::AgentNetns,
+    handover,
     lock::{self, Lock},
     pins::Pins,
     probe,
@@ -21,6 +22,10 @@ pub fn cleanup(settings: &Settings) -> Result<Vec<String>, Error> {
     let mut removed: Vec<String> = pins.iter().map(|pin| pin.display().to_string()).collect();
     removed.extend(probe::remove(settings)?);
     if held.is_some() {
+        let door = handover::path(&settings.run_dir);
+        if handover::remove(&door).map_err(Error::file(&door))? {
+            removed.push(door.display().to_string());
+        }
         let path = lock::path(&settings.run_dir);
         fs::remove_file(&path).map_err(Error::file(&path))?;
         removed.push(path.display().to_string());

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    path::Path,
     sync::{Arc, PoisonError, RwLock, atomic::AtomicU64, atomic::Ordering},
 };
 
@@ -16,8 +15,8 @@ use waypoint_common::{
 use super::{
     Error, Progress, Settings,
     agent_netns::AgentNetns,
-    attachment, bpffs, bypassing, counters, events,
-    flows::Flows,
+    attachment, bpffs, bypassing, counters, events, flows,
+    handover::{self, Hello, Predecessor, Successor},
     inside::Sockets,
     listeners::{self, InSlot, Listeners},
     lock::Lock,
@@ -45,7 +44,11 @@ pub type Origins = Arc<dyn Fn(u32) -> Origin + Send + Sync>;
 /// Everything in the kernel that this process has made or taken over.
 pub struct DataPath {
     settings: Settings,
-    _lock: Lock,
+    lock: Lock,
+    /// The process that goes on if this one does not come into force.
+    predecessor: Option<Predecessor>,
+    /// Cancelled when no other process shares the data path any more.
+    alone: CancellationToken,
     pins: Pins,
     agent: AgentNetns,
     programs: Programs,
@@ -66,30 +69,51 @@ struct Counts {
     full: Limit,
     bypassing: bypassing::Totals,
     events: events::Read,
+    handovers: handover::Count,
+}
+
+/// How a data path's run ended without a failure.
+#[derive(Debug)]
+pub enum Ended {
+    /// By shutdown.
+    Shutdown,
+    /// Another process serves all that is new.
+    TakenOver(Successor),
 }
 
 impl DataPath {
-    /// Sets everything up, or takes over what an earlier process left. New connections are not
-    /// captured before [`run`](Self::run), unless an earlier process still does.
+    /// Whether another process has this data path, and would be asked to hand it over.
+    pub fn is_held(settings: &Settings) -> bool {
+        Lock::is_taken(&settings.run_dir)
+    }
+
+    /// Sets everything up, or takes over what an earlier process left or hands over. New
+    /// connections are not captured before [`run`](Self::run), unless an earlier process still
+    /// does.
     pub async fn prepare(settings: Settings, registry: &Registry) -> Result<Self, Error> {
-        let lock = Lock::take(&settings.run_dir)?;
+        let (lock, predecessor) = enter(&settings).await?;
         bpffs::ensure(&settings.pin_dir)?;
         let pins = Pins::new(&settings.pin_dir);
         pins.create()?;
         let agent = AgentNetns::ensure(&settings).await?;
         let pinned = Configuration::open(&pins)?.map(|known| known.current().programs);
         let (programs, replaced) = Programs::ensure(&pins, pinned)?;
-        let configuration =
-            Configuration::open(&pins)?.ok_or(Error::Object(waypoint_common::map::CFG))?;
+        let configuration = Configuration::of_pins(&pins)?;
         tracing::info!(replaced, pins = %settings.pin_dir.display(), "eBPF programs in place");
         let listeners = listeners::open(agent.netns(), settings.workers, settings.inbound)?;
         let in_slots = listeners.first().map_or_else(|| Ok(Vec::new()), Listeners::in_slots)?;
         let sockets = Sockets::new(agent.netns().duplicate()?);
         let counts = Counts::export(registry);
+        let alone = CancellationToken::new();
+        if predecessor.is_none() {
+            alone.cancel();
+        }
         counters::export(registry, maps::stats(&pins)?);
         let mut data_path = Self {
             settings,
-            _lock: lock,
+            lock,
+            predecessor,
+            alone,
             pins,
             agent,
             programs,
@@ -131,9 +155,15 @@ impl DataPath {
         })
     }
 
-    /// What the connections of enrolled pods in a cgroup of version 2 do, from now on.
-    pub fn flows(&self, cgroup: &Path) -> Result<Flows, Error> {
-        Flows::attach(&self.pins, cgroup)
+    /// Cancelled when this process may do what only one may: at once, or when the process that
+    /// hands over has stopped it.
+    pub fn alone(&self) -> CancellationToken {
+        self.alone.clone()
+    }
+
+    /// Watches the connections of enrolled pods.
+    pub fn flows(&self) -> flows::Source {
+        flows::Source::new(self.pins.clone())
     }
 
     /// Which Snapshot is in force.
@@ -141,19 +171,29 @@ impl DataPath {
         self.progress.clone()
     }
 
-    /// Captures connections until shutdown: follows Snapshots and the host's links, proves itself,
-    /// and opens the gate for as long as the proof holds. At shutdown new connections are left to
-    /// each destination's fail mode; the pins stay, for the next process.
+    /// Captures connections until shutdown, or until another process does: follows Snapshots and
+    /// the host's links, proves itself, and opens the gate for as long as the proof holds. At
+    /// shutdown new connections are left to each destination's fail mode; the pins stay, for the
+    /// next process.
     pub async fn run(
         self,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         gate: Gate,
         shutdown: CancellationToken,
-    ) -> Result<(), Error> {
-        let ring = maps::events(&self.pins)?;
-        let told = task::spawn("kernel events", events::follow(ring, self.counts.events.clone()));
+    ) -> Result<Ended, Error> {
+        let (pins, counts) = (self.pins.clone(), self.counts.events.clone());
+        let alone = self.alone.clone();
+        let told = task::spawn("kernel events", async move {
+            alone.cancelled().await;
+            match maps::events(&pins) {
+                Ok(ring) => events::follow(ring, counts).await,
+                Err(cause) => tracing::warn!(%cause, "events of the kernel are not read"),
+            }
+        });
         let outcome = running::run(self, snapshots, gate, shutdown).await;
         told.abort();
+        // Whoever comes next must be the only reader.
+        let _ = told.await;
         outcome
     }
 
@@ -173,6 +213,18 @@ impl DataPath {
     }
 }
 
+/// Takes the lock, or asks the process that has it to hand over.
+async fn enter(settings: &Settings) -> Result<(Lock, Option<Predecessor>), Error> {
+    let busy = match Lock::take(&settings.run_dir) {
+        Ok(lock) => return Ok((lock, None)),
+        Err(busy @ Error::Busy { .. }) => busy,
+        Err(cause) => return Err(cause),
+    };
+    let asked = Predecessor::ask(&settings.run_dir, Hello::of(settings)).await?;
+    let (predecessor, lock) = asked.ok_or(busy)?;
+    Ok((lock, Some(predecessor)))
+}
+
 impl fmt::Debug for DataPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DataPath").field("settings", &self.settings).finish_non_exhaustive()
@@ -187,6 +239,7 @@ impl Counts {
             full: registry.limit("kernel_map_entries"),
             bypassing: bypassing::Totals::export(registry),
             events: events::Read::export(registry),
+            handovers: handover::Count::export(registry),
         };
         let reattached = Arc::clone(&counts.reattached);
         registry.counter_source(

@@ -6,6 +6,8 @@
 //!
 //! **Invariant:** a pod that is no longer enrolled opens no captured connection from that moment
 //! on, but its captured connections live: the programs stay until the last one ended.
+//! **Invariant:** what an earlier process enrolled keeps its numbers, and its captured connections
+//! live as well.
 //! **Invariant:** a namespace is not held open when its file is gone, so that a deleted pod goes
 //! entirely.
 
@@ -35,6 +37,9 @@ use super::{
     slots::Slots,
 };
 use crate::mesh::{object::ObjectName, request::Origin};
+pub(super) use left::Left;
+
+mod left;
 
 /// What the maps of pods should hold.
 #[derive(Debug, Default)]
@@ -51,6 +56,8 @@ pub(super) struct Enrolment {
     pins: Pins,
     programs: Vec<Instances>,
     attached: BTreeMap<ObjectName, Attached>,
+    /// Pods of an earlier process that were not found again.
+    left: Vec<Left>,
     refusals: BTreeMap<ObjectName, String>,
     slots: Slots,
     reattached: Arc<AtomicU64>,
@@ -80,7 +87,24 @@ impl Enrolment {
     /// program got ahead of one.
     pub(super) fn new(pins: Pins, programs: Vec<Instances>, reattached: Arc<AtomicU64>) -> Self {
         let (attached, refusals, slots) = (BTreeMap::new(), BTreeMap::new(), Slots::default());
-        Self { pins, programs, attached, refusals, slots, reattached }
+        Self { pins, programs, attached, left: Vec::new(), refusals, slots, reattached }
+    }
+
+    /// Remembers the pods of an earlier process, in the place of those that were remembered, until
+    /// they are [disowned](Self::disown) or their last connection has ended.
+    pub(super) fn inherit(&mut self, left: Vec<Left>) {
+        let known = |pod: &Left| self.attached.values().any(|one| one.slot == pod.slot());
+        self.left = left.into_iter().filter(|pod| !known(pod)).collect();
+        for pod in &self.left {
+            self.slots.adopt(pod.slot());
+        }
+    }
+
+    /// Forgets those pods of an earlier process that were not found again.
+    pub(super) fn disown(&mut self) {
+        for pod in std::mem::take(&mut self.left) {
+            self.slots.give_back(pod.slot());
+        }
     }
 
     /// Follows a change of what is wanted or, with `links_changed`, of the host's links. A pod that
@@ -124,31 +148,56 @@ impl Enrolment {
         }
     }
 
-    /// Addresses of pods that wait for their last connection.
-    pub(super) fn waiting(&self) -> Vec<(ObjectName, Vec<IpAddr>)> {
+    /// Whether a pod waits for its last connection.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.left.is_empty() || self.attached.values().any(|attached| !attached.enrolled)
+    }
+
+    /// Detaches from pods that wait for their last connection, if it is not among the open ones.
+    pub(super) fn let_go(&mut self, open: &HashMap<IpAddr, usize>) {
         let waiting = self.attached.iter().filter(|(_, attached)| !attached.enrolled);
-        waiting.map(|(name, attached)| (name.clone(), attached.pod.addresses.clone())).collect()
+        let ended = waiting.filter(|(_, attached)| {
+            !attached.pod.addresses.iter().any(|address| open.contains_key(address))
+        });
+        let ended: Vec<ObjectName> = ended.map(|(name, _)| name.clone()).collect();
+        for name in &ended {
+            self.detach(name);
+        }
+        let is_open = |pod: &Left| pod.addresses().any(|address| open.contains_key(&address));
+        for pod in self.left.extract_if(.., |pod| !is_open(pod)).collect::<Vec<_>>() {
+            if !self.is_known(pod.ifindex()) {
+                self.unpin(pod.ifindex());
+                tracing::info!(slot = pod.slot(), "detached from a pod of an earlier process");
+            }
+            self.slots.give_back(pod.slot());
+        }
     }
 
     /// Takes the programs off a pod's interface.
     pub(super) fn detach(&mut self, name: &ObjectName) {
         let Some(attached) = self.attached.remove(name) else { return };
-        for program in PROGRAMS {
-            let pin = self.pins.pod_link(program, attached.interface.ifindex);
-            if let Err(cause) = attachment::detach(&pin) {
-                tracing::warn!(pod = %name, %cause, "the pod's link stays pinned");
-            }
-        }
+        self.unpin(attached.interface.ifindex);
         self.slots.give_back(attached.slot);
         tracing::info!(pod = %name, interface = attached.interface.name, "detached from pod");
     }
 
-    /// Takes programs off interfaces of which nothing is known: those of an earlier process.
+    fn unpin(&self, ifindex: u32) {
+        for program in PROGRAMS {
+            if let Err(cause) = attachment::detach(&self.pins.pod_link(program, ifindex)) {
+                tracing::warn!(ifindex, %cause, "the link of a pod's program stays pinned");
+            }
+        }
+    }
+
+    /// Whether a pod, or one of an earlier process, is on an interface.
+    fn is_known(&self, ifindex: u32) -> bool {
+        self.attached.values().any(|known| known.interface.ifindex == ifindex)
+            || self.left.iter().any(|pod| pod.ifindex() == ifindex)
+    }
+
+    /// Takes programs off interfaces of which nothing is known.
     pub(super) fn detach_strays(&self, keep: Option<u32>) -> Result<(), Error> {
-        let known = |ifindex| {
-            keep == Some(ifindex)
-                || self.attached.values().any(|known| known.interface.ifindex == ifindex)
-        };
+        let known = |ifindex| keep == Some(ifindex) || self.is_known(ifindex);
         for name in PROGRAMS {
             pins::remove(&pins::fresh(&self.pins.pod_link(name, 0)))?;
             let is_used = self.programs.iter().any(|program| program.name() == name);
@@ -180,6 +229,8 @@ impl Enrolment {
     /// What the maps should hold; `probe` is a pod of our own.
     pub(super) fn tables(&self, probe: Option<&Attached>) -> Tables {
         let mut tables = Tables::default();
+        // First, so that they give way to whoever has their interface or address now.
+        self.left.iter().for_each(|pod| pod.add_to(&mut tables));
         for attached in self.attached.values().chain(probe) {
             attached.add_to(&mut tables);
         }
@@ -225,16 +276,21 @@ impl Enrolment {
             // Made again, under the same name: the old interface is gone with its connections.
             self.detach(name);
         }
-        let slot = self.slots.take().ok_or("every pod number is in use")?;
-        if let Err(cause) = self.attach(&interface).await {
-            self.slots.give_back(slot);
-            return Err(cause.to_string());
-        }
-        tracing::info!(pod = %name, interface = interface.name, slot, "attached to pod");
-        let mut attached = Attached::new(pod.clone(), interface, slot);
+        self.attach(&interface).await.map_err(|cause| cause.to_string())?;
+        let mut attached = Attached::new(pod.clone(), interface, 0);
+        attached.slot = self.slot_for(&attached).ok_or("every pod number is in use")?;
         attached.netns = attached.open_netns();
+        let (interface, slot) = (&attached.interface.name, attached.slot);
+        tracing::info!(pod = %name, interface, slot, "attached to pod");
         self.attached.insert(name.clone(), attached);
         Ok(())
+    }
+
+    /// The number that the pod had in an earlier process, else a free one.
+    fn slot_for(&mut self, attached: &Attached) -> Option<u16> {
+        let (ifindex, record) = (attached.interface.ifindex, attached.record());
+        let found = self.left.iter().position(|pod| pod.is(ifindex, &record));
+        found.map(|index| self.left.remove(index).slot()).or_else(|| self.slots.take())
     }
 
     fn refuse(&mut self, name: &ObjectName, reason: String) {
@@ -260,24 +316,31 @@ impl Attached {
     }
 
     fn add_to(&self, tables: &mut Tables) {
+        let (record, head) = (self.record(), head(self.interface.head));
+        let PodOfInterface { pod_id, flags, .. } = record;
+        let interface = InterfaceOfPod { ifindex: self.interface.ifindex, pod_id, flags, head };
+        for address in &self.pod.addresses {
+            tables.interfaces.insert(Addr::from(address.to_canonical()), interface);
+        }
+        tables.pods.insert(self.interface.ifindex, record);
+    }
+
+    /// The pod as `if_pod` has it.
+    fn record(&self) -> PodOfInterface {
         let flags = match (self.enrolled, self.pod.client) {
             (true, true) => TAKES_TUNNELS | pod_flag::CLIENT,
             (true, false) => TAKES_TUNNELS,
             (false, _) => pod_flag::ANTI_SPOOF,
         };
-        let head = head(self.interface.head);
-        let (ifindex, slot) = (self.interface.ifindex, self.slot);
-        let pod_id = u32::from(slot);
         let (mut v4, mut v6) = ([0; 4], [0; 16]);
         for address in &self.pod.addresses {
             match address.to_canonical() {
                 IpAddr::V4(address) => v4 = address.octets(),
                 IpAddr::V6(address) => v6 = address.octets(),
             }
-            let interface = InterfaceOfPod { ifindex, pod_id, flags, head };
-            tables.interfaces.insert(Addr::from(address.to_canonical()), interface);
         }
-        tables.pods.insert(ifindex, PodOfInterface { pod_id, flags, v4, v6, slot, pad: 0 });
+        let (slot, pod_id) = (self.slot, u32::from(self.slot));
+        PodOfInterface { pod_id, flags, v4, v6, slot, pad: 0 }
     }
 }
 

@@ -19,6 +19,30 @@ pub enum Error {
         /// What the holder wrote into it.
         holder: String,
     },
+    /// The process that has the run directory does not hand it over.
+    #[error("{why}")]
+    Refused {
+        /// What it says.
+        why: String,
+    },
+    /// The process that has the run directory said nothing that makes sense.
+    #[error("asking the running process to hand over: {cause}; stop it, then start this one")]
+    Unanswered {
+        /// What happened.
+        cause: io::Error,
+    },
+    /// The process that has the run directory waited long enough.
+    #[error("process {pid} took the data path back, as this one was not in force in time")]
+    TakenBack {
+        /// The process.
+        pid: u32,
+    },
+    /// The self-probe fails, and there is a process for which it did not.
+    #[error("the data path cannot be proven, so it stays with the running process: {cause}")]
+    Unproven {
+        /// Why.
+        cause: String,
+    },
     /// A file or directory of the data path cannot be made, read or removed.
     #[error("{}: {source}", path.display())]
     File {

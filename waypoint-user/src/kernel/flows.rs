@@ -20,7 +20,7 @@ use aya::{
     programs::{CgroupAttachMode, SockOps},
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use waypoint_common::{
     program,
@@ -39,6 +39,24 @@ use describe::Describe;
 
 mod describe;
 
+/// Where connections of enrolled pods can be watched.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pins: Pins,
+}
+
+impl Source {
+    /// Those that a data path's programs know.
+    pub(super) fn new(pins: Pins) -> Self {
+        Self { pins }
+    }
+
+    /// What the connections of enrolled pods in a cgroup of version 2 do, from now on.
+    pub fn attach(&self, cgroup: &Path) -> Result<Flows, Error> {
+        Flows::attach(&self.pins, cgroup)
+    }
+}
+
 /// The program on a cgroup, and what it tells.
 pub struct Flows {
     ring: RingBuf<MapData>,
@@ -48,7 +66,7 @@ pub struct Flows {
 
 impl Flows {
     /// Attaches the program to a cgroup of version 2.
-    pub(super) fn attach(pins: &Pins, cgroup: &Path) -> Result<Self, Error> {
+    fn attach(pins: &Pins, cgroup: &Path) -> Result<Self, Error> {
         let directory = File::open(cgroup).map_err(Error::file(cgroup))?;
         let mut object = object::load(pins)?;
         let failed = Error::program(program::WATCH);
@@ -61,15 +79,16 @@ impl Flows {
     }
 
     /// Describes and counts connections, and hands them to whoever looks, on a thread of its own
-    /// until shutdown.
+    /// until shutdown. What is returned ends when the program is taken off again.
     pub fn follow(
         mut self,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         registry: &Registry,
         hub: Hub,
         shutdown: CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<oneshot::Receiver<()>, Error> {
         let describe = Describe::new(snapshots, registry);
+        let (watching, ended) = oneshot::channel();
         let run = move || {
             while !shutdown.is_cancelled() {
                 while let Some(flow) = self.next() {
@@ -77,9 +96,12 @@ impl Flows {
                 }
                 self.wait();
             }
+            drop(self);
+            drop(watching);
         };
         let started = thread::Builder::new().name("flows".to_owned()).spawn(run);
-        started.map(drop).map_err(Error::file("the thread of flows"))
+        started.map_err(Error::file("the thread of flows"))?;
+        Ok(ended)
     }
 
     /// The next record that is there; others of another build are passed over.

@@ -1,14 +1,15 @@
 //! One process at a time: a lock on the run directory, which the kernel drops with its holder.
+//!
+//! The lock belongs to the open file, so a process that is given it by another holds it together
+//! with that one, and alone once the other has ended.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::Write as _,
+    fs::{self, File, OpenOptions, TryLockError},
+    os::{
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        unix::fs::FileExt as _,
+    },
     path::{Path, PathBuf},
-};
-
-use nix::{
-    errno::Errno,
-    fcntl::{Flock, FlockArg},
 };
 
 use super::Error;
@@ -16,7 +17,7 @@ use super::Error;
 /// The lock, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: Flock<File>,
+    file: File,
 }
 
 impl Lock {
@@ -31,17 +32,42 @@ impl Lock {
             .write(true)
             .open(&path)
             .map_err(Error::file(&path))?;
-        let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => file,
-            Err((_, Errno::EWOULDBLOCK)) => {
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
                 let holder = fs::read_to_string(&path).unwrap_or_default();
                 return Err(Error::Busy { path, holder: holder.trim().to_owned() });
             }
-            Err((_, errno)) => return Err(Error::File { path, source: errno.into() }),
-        };
-        file.set_len(0).map_err(Error::file(&path))?;
-        writeln!(file, "{}", std::process::id()).map_err(Error::file(&path))?;
-        Ok(Self { _file: file })
+            Err(TryLockError::Error(source)) => return Err(Error::File { path, source }),
+        }
+        let lock = Self { file };
+        lock.sign(run_dir)?;
+        Ok(lock)
+    }
+
+    /// Whether a process has the lock.
+    pub(super) fn is_taken(run_dir: &Path) -> bool {
+        let file = File::open(path(run_dir));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// The lock that another process passed on.
+    pub(super) fn shared(file: OwnedFd) -> Self {
+        Self { file: File::from(file) }
+    }
+
+    /// Writes down that this process has it.
+    pub(super) fn sign(&self, run_dir: &Path) -> Result<(), Error> {
+        let signature = format!("{}\n", std::process::id());
+        // By offset, because the file's own is shared too.
+        let signed = self.file.set_len(0);
+        let signed = signed.and_then(|()| self.file.write_all_at(signature.as_bytes(), 0));
+        signed.map_err(Error::file(path(run_dir)))
+    }
+
+    /// What is passed on to share it.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

@@ -99,6 +99,11 @@ impl Configuration {
         Ok(Some(Self { array, written }))
     }
 
+    /// The configuration, which must be pinned.
+    pub(super) fn of_pins(pins: &Pins) -> Result<Self, Error> {
+        Self::open(pins)?.ok_or(Error::Object(map::CFG))
+    }
+
     /// What is in force.
     pub(super) fn current(&self) -> &Config {
         &self.written

@@ -42,6 +42,11 @@ where
         Ok(Self { name, table, known })
     }
 
+    /// What is in the table.
+    pub(super) fn known(&self) -> &HashMap<K, V> {
+        &self.known
+    }
+
     /// How many entries the table has.
     pub(super) fn len(&self) -> usize {
         self.known.len()

@@ -3,6 +3,7 @@
 //! **Invariant:** zero is never given out, and a number comes back only when its pod is detached;
 //! then every other free number is used before it, so that a late packet does not name the wrong
 //! pod.
+//! **Invariant:** a number that an earlier process gave is given to nobody else while it is kept.
 
 use std::collections::BTreeSet;
 
@@ -23,6 +24,14 @@ impl Slots {
         self.used.insert(slot);
         self.last = slot;
         Some(slot)
+    }
+
+    /// Keeps a number that an earlier process gave.
+    pub(super) fn adopt(&mut self, slot: u16) {
+        if (1..=LARGEST).contains(&slot) {
+            self.used.insert(slot);
+            self.last = self.last.max(slot);
+        }
     }
 
     /// Gives a number back.

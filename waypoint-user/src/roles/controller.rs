@@ -16,16 +16,17 @@ use crate::{
             access::{ByPlacement, FileTokens},
         },
     },
-    sync::{self, Feed, directory},
+    sync::{self, directory},
     telemetry::{
         admin::{self, AdminAddress, Content},
-        config_dump,
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
         readiness::Readiness,
     },
 };
+
+use super::{Error, parts::config_in_force};
 
 /// What a controller needs to know.
 #[derive(Clone, Debug)]
@@ -84,34 +85,4 @@ pub async fn run(
     }
     tracing::info!("ended");
     ended.map_err(|_| Error::Broken)
-}
-
-/// Shows whatever is in force when it is asked.
-fn config_in_force(feed: &Feed) -> Box<dyn Fn() -> String + Send + Sync> {
-    let (snapshots, reports) = (feed.snapshots.clone(), feed.reports.clone());
-    Box::new(move || {
-        let snapshot = Arc::clone(&snapshots.borrow());
-        let report = Arc::clone(&reports.borrow());
-        config_dump::show(&snapshot, &report)
-    })
-}
-
-/// Why a controller did not start, or ended by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The manifests cannot be read.
-    #[error(transparent)]
-    Sync(#[from] sync::Error),
-    /// The authority's files cannot be used.
-    #[error(transparent)]
-    Files(#[from] ca_directory::Error),
-    /// The authority cannot be served.
-    #[error(transparent)]
-    Service(#[from] service::Error),
-    /// The admin endpoint cannot be served.
-    #[error(transparent)]
-    Admin(#[from] admin::Error),
-    /// The authority's task broke.
-    #[error("the certificate authority broke; look at the log above")]
-    Broken,
 }

@@ -7,7 +7,7 @@
 //! connections.
 //! **Invariant:** its certificate is renewed until the last connection has ended.
 
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,10 @@ use crate::{
     },
 };
 
-use super::parts::{FLUSH_PATIENCE, config_in_force, start_access_log};
+use super::{
+    Error,
+    parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
+};
 
 /// What a waypoint needs to know.
 #[derive(Clone, Debug)]
@@ -166,26 +169,6 @@ fn export_generation(feed: &Feed, registry: &Registry) {
     registry.gauge_source("waypoint_config_generation", help, "source", move || {
         vec![("manifests".to_owned(), *generation.borrow())]
     });
-}
-
-/// Why a waypoint did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The manifests cannot be read.
-    #[error(transparent)]
-    Sync(#[from] sync::Error),
-    /// The doors cannot be opened.
-    #[error(transparent)]
-    Listen(#[from] listen::Error),
-    /// The engine cannot start.
-    #[error(transparent)]
-    Proxy(#[from] proxy::Error),
-    /// The admin endpoint cannot be served.
-    #[error(transparent)]
-    Admin(#[from] admin::Error),
-    /// The access log has no thread.
-    #[error("the access log cannot start: {0}")]
-    AccessLog(#[source] io::Error),
 }
 
 /// How long to wait between looks for the first certificate; asking for it has a pace of its own.

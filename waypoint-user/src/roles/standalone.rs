@@ -1,33 +1,20 @@
 //! Everything in one process on one Linux host: manifests in, captured connections out.
 //!
-//! It decides nothing; it starts the parts in the order in which they need each other and stops
-//! them in the reverse.
-//!
-//! **Invariant:** the process says that it is ready only after the kernel's path was probed end to
-//! end.
-//! **Invariant:** capture stops before the engine does, so that nobody is handed to an engine that
-//! ends.
+//! It decides nothing.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    kernel::{self, DataPath, service_vips},
-    proxy::{self, Doors, Engine, OwnNetwork, Surroundings},
+    proxy::{Network, OwnNetwork},
     sync::{self, directory},
-    telemetry::{
-        admin::{self, AdminAddress, Content},
-        logging::LogLevel,
-        metrics::Registry,
-        readiness::Readiness,
-        task,
-    },
+    telemetry::logging::LogLevel,
 };
 
 use super::{
-    applied::Applied,
-    parts::{FLUSH_PATIENCE, config_in_force, start_access_log, watch_flows},
+    Error,
+    host::{self, Process, Role},
 };
 
 /// What a standalone process needs to know.
@@ -35,20 +22,10 @@ use super::{
 pub struct Config {
     /// Where the mesh comes from.
     pub sync: sync::Settings,
-    /// What is put on the host.
-    pub kernel: kernel::Settings,
-    /// How connections are handled.
-    pub proxy: proxy::Settings,
+    /// How the host's data path is held.
+    pub host: host::Settings,
     /// The socket mark of connections to endpoints.
     pub upstream_mark: u32,
-    /// Where operators look.
-    pub admin: AdminAddress,
-    /// The nftables table that forwards Service addresses, if this process keeps one.
-    pub service_vips: Option<String>,
-    /// The cgroup whose connections are watched, if any are.
-    pub cgroup: Option<PathBuf>,
-    /// Whether requests are logged on stdout.
-    pub access_log: bool,
 }
 
 /// Runs until shutdown is asked for and everything has ended.
@@ -57,66 +34,9 @@ pub async fn run(
     level: LogLevel,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let (registry, readiness) = (Registry::new(), Readiness::new());
-    let feed = directory::watch(config.sync, shutdown.clone())?;
-    let mut data_path = DataPath::prepare(config.kernel, &registry).await?;
-    let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
-    let telemetry = proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() };
-    let doors = |own: kernel::Listeners| Doors { captured: own.captured, ..Doors::default() };
-    let surroundings = Surroundings {
-        snapshots: feed.snapshots.clone(),
-        doors: data_path.listeners().into_iter().map(doors).collect(),
-        origins: data_path.origins(),
-        network: Arc::new(OwnNetwork { mark: config.upstream_mark }),
-        identities: None,
-        telemetry,
-    };
-    let engine = Engine::start(config.proxy, surroundings)?;
-    let mut applied = Applied::new(&feed, &data_path);
-    let vips = config.service_vips.map(|table| {
-        let progress = applied.service_vips();
-        let (snapshots, gate) = (feed.snapshots.clone(), readiness.gate("service addresses"));
-        let run = service_vips::run(snapshots, table, progress, gate, shutdown.clone());
-        task::spawn("service-vips", run)
-    });
-    applied.register(&registry);
-    let gate = readiness.gate("data path");
-    let flows = watch_flows(&data_path, config.cgroup.as_deref(), &feed, (&registry, &shutdown))?;
-    let content = Content { registry, readiness, level, flows, config: config_in_force(&feed) };
-    // The admin endpoint outlives the drain, so that it can be watched.
-    let drained = CancellationToken::new();
-    let admin = admin::serve(&config.admin, content, drained.clone())?;
-    tracing::info!(admin = %admin.address, "starting");
-    let captured = data_path.run(feed.snapshots.clone(), gate, shutdown.clone()).await;
-    // Capture can also end by itself; then everything else must.
-    shutdown.cancel();
-    let counts = engine.drain().await;
-    tracing::info!(finished = counts.finished, cut = counts.cut, "drained");
-    access_log.flush(FLUSH_PATIENCE);
-    drained.cancel();
-    for ended in [Some(feed.follower), vips, Some(admin.ended)].into_iter().flatten() {
-        // A task that panicked was logged when it did.
-        let _ = ended.await;
-    }
-    Ok(captured?)
-}
-
-/// Why a standalone process did not start, or ended by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The manifests cannot be read.
-    #[error(transparent)]
-    Sync(#[from] sync::Error),
-    /// The host cannot be made ready, or stopped being so.
-    #[error(transparent)]
-    Kernel(#[from] kernel::Error),
-    /// The engine cannot start.
-    #[error(transparent)]
-    Proxy(#[from] proxy::Error),
-    /// The admin endpoint cannot be served.
-    #[error(transparent)]
-    Admin(#[from] admin::Error),
-    /// The access log has no thread.
-    #[error("the access log cannot start: {0}")]
-    AccessLog(#[source] io::Error),
+    let process = Process::new(level, shutdown);
+    let feed = directory::watch(config.sync, process.shutdown.clone())?;
+    let mark = config.upstream_mark;
+    let network = move |_| Arc::new(OwnNetwork { mark }) as Arc<dyn Network>;
+    host::run(config.host, Role { feed, identities: None, network }, process).await
 }

@@ -40,3 +40,8 @@ pub(crate) enum Role {
     /// Remove every trace of an agent from this host: links, pins, namespaces, rules.
     Cleanup(Node),
 }
+
+/// What is said of starting a second process.
+const UPGRADE: &str = "\
+To upgrade, start the new one with the same arguments while the old one runs: the old one hands
+over without losing a connection, drains and exits.";

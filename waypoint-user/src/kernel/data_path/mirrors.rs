@@ -9,7 +9,13 @@ use waypoint_common::{
 };
 
 use super::super::{
-    Error, desired::Desired, enrolment::Tables, exempt::Exempt, maps, mirror::Mirror, pins::Pins,
+    Error,
+    desired::Desired,
+    enrolment::{Left, Tables},
+    exempt::Exempt,
+    maps,
+    mirror::Mirror,
+    pins::Pins,
     probe,
 };
 
@@ -38,6 +44,11 @@ impl Mirrors {
             exempt_cgroups: Mirror::new(map::EXEMPT_CG, maps::exempt_cgroups(pins)?)?,
             exempt_addresses: Mirror::new(map::EXEMPT_SRC, maps::exempt_addresses(pins)?)?,
         })
+    }
+
+    /// The pods that an earlier process left in the maps.
+    pub(super) fn left(&self) -> Vec<Left> {
+        Left::read(self.pods.known(), self.interfaces.known())
     }
 
     /// Makes the maps of pods equal to what is wanted: the way back first, then the way in.

@@ -1,51 +1,65 @@
 //! The life of a data path: it follows Snapshots, the host's links and the clock.
 //!
 //! **Invariant:** the gate is open only while the last self-probe succeeded.
+//! **Invariant:** a process that rests for its successor changes nothing in the kernel, and the
+//! slots of listeners are emptied only by the process that alone has them.
 
-use std::{
-    collections::BTreeSet, iter, sync::Arc, sync::PoisonError, sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{iter, sync::Arc, sync::PoisonError, sync::atomic::Ordering, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Error, blocking, bypassing, desired::Desired, enrolment::Enrolment, exempt::Exempt, links,
-        listeners::InSlot, maps, probe::Probe, programs, sockets,
+        Error, blocking, bypassing,
+        desired::Desired,
+        enrolment::Enrolment,
+        exempt::Exempt,
+        handover::{Door, Hello, Predecessor, Request},
+        links,
+        listeners::InSlot,
+        maps::{self, Configuration},
+        probe::Probe,
+        programs, sockets,
     },
-    DataPath, Mirrors,
+    DataPath, Ended, Mirrors,
 };
-use crate::{
-    mesh::{object::ObjectName, snapshot::Snapshot},
-    telemetry::readiness::Gate,
-};
+use crate::{mesh::snapshot::Snapshot, telemetry::readiness::Gate};
 
-/// Runs until shutdown.
+/// Runs until shutdown, or until another process has taken over.
 pub(super) async fn run(
     data_path: DataPath,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     gate: Gate,
     shutdown: CancellationToken,
-) -> Result<(), Error> {
+) -> Result<Ended, Error> {
+    if shutdown.is_cancelled() {
+        return Ok(Ended::Shutdown);
+    }
     let mut changes = links::watch()?;
     let mut running = Running::start(data_path, gate).await?;
     let mut snapshot = snapshots.borrow_and_update().clone();
-    running.exempt().await?;
-    running.follow(&snapshot, true).await;
-    running.enrolment.detach_strays(Some(running.probe.interface().ifindex))?;
-    running.listen(true)?;
-    running.prove().await;
+    running.begin(&snapshot).await?;
+    let mut door = running.open_door()?;
     let mut clock = interval(PERIOD);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
+            request = door.next() => match running.hand_over(request, &shutdown).await {
+                Rest::Over(ended) => {
+                    door.leave();
+                    return Ok(ended);
+                }
+                Rest::Resumed => {
+                    snapshot = snapshots.borrow_and_update().clone();
+                    running.resume(&snapshot).await?;
+                }
+            },
             changed = snapshots.changed() => match changed {
                 Ok(()) => {
                     snapshot = snapshots.borrow_and_update().clone();
@@ -60,7 +74,16 @@ pub(super) async fn run(
             _ = clock.tick() => running.tick(&snapshot).await,
         }
     }
-    running.listen(false)
+    running.listen(false)?;
+    Ok(Ended::Shutdown)
+}
+
+/// How a rest for the sake of a successor ended.
+enum Rest {
+    /// With the end of this process's part; the slots of listeners are not its own any more.
+    Over(Ended),
+    /// Without a successor.
+    Resumed,
 }
 
 struct Running {
@@ -117,6 +140,81 @@ impl Running {
         );
     }
 
+    /// Puts this process in the place of an earlier one, dead or resting.
+    async fn begin(&mut self, snapshot: &Arc<Snapshot>) -> Result<(), Error> {
+        self.exempt().await?;
+        self.enrolment.inherit(self.mirrors.left());
+        self.follow(snapshot, true).await;
+        match &mut self.data_path.predecessor {
+            // Its captured connections are served until it has drained.
+            Some(predecessor) => predecessor.still_rests().await?,
+            None => self.enrolment.disown(),
+        }
+        self.enrolment.detach_strays(Some(self.probe.interface().ifindex))?;
+        self.listen(true)?;
+        let proven = self.prove().await;
+        match self.data_path.predecessor.take() {
+            Some(predecessor) => self.take_over(predecessor, proven).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes over from a process that rests, unless it can serve and this one cannot.
+    async fn take_over(
+        &mut self,
+        predecessor: Predecessor,
+        mut proven: Result<(), Error>,
+    ) -> Result<(), Error> {
+        for _ in 0..FURTHER_PROOFS {
+            if proven.is_ok() {
+                break;
+            }
+            sleep(PERIOD).await;
+            proven = self.prove().await;
+        }
+        proven.map_err(|cause| Error::Unproven { cause: cause.to_string() })?;
+        predecessor.take_over().await?;
+        self.data_path.lock.sign(&self.data_path.settings.run_dir)?;
+        self.data_path.counts.handovers.taken.count();
+        self.data_path.alone.cancel();
+        Ok(())
+    }
+
+    /// Lets successors ask.
+    fn open_door(&self) -> Result<Door, Error> {
+        let settings = &self.data_path.settings;
+        let count = self.data_path.counts.handovers.clone();
+        Door::open(&settings.run_dir, Hello::of(settings), count)
+    }
+
+    /// Rests while a successor begins. At shutdown meanwhile, it is left to the successor.
+    async fn hand_over(&mut self, request: Request, shutdown: &CancellationToken) -> Rest {
+        let begun = async { request.grant(&self.data_path.lock).await?.in_force().await };
+        match shutdown.run_until_cancelled(begun).await {
+            None => Rest::Over(Ended::Shutdown),
+            Some(Ok(successor)) => Rest::Over(Ended::TakenOver(successor)),
+            Some(Err(cause)) => {
+                tracing::warn!(%cause, "the successor did not come into force; going on");
+                self.data_path.counts.handovers.resumed.count();
+                Rest::Resumed
+            }
+        }
+    }
+
+    /// Goes on after a rest, whatever a successor has changed.
+    async fn resume(&mut self, snapshot: &Arc<Snapshot>) -> Result<(), Error> {
+        self.data_path.configuration = Configuration::of_pins(&self.data_path.pins)?;
+        self.mirrors = Mirrors::open(&self.data_path.pins)?;
+        self.enrolment.inherit(self.mirrors.left());
+        self.exempt().await?;
+        self.follow(snapshot, true).await;
+        self.enrolment.detach_strays(Some(self.probe.interface().ifindex))?;
+        self.listen(true)?;
+        // What fails is logged, and tried again every second.
+        let _ = self.prove().await;
+        Ok(())
+    }
+
     /// What is done every second.
     async fn tick(&mut self, snapshot: &Snapshot) {
         self.enrolment.verify().await;
@@ -125,7 +223,8 @@ impl Running {
         let outcome = self.attach_probe().await.and(self.mirror_pods());
         let outcome = outcome.and(self.exempt().await);
         self.complain(outcome);
-        self.prove().await;
+        // What fails is logged, and tried again the next time.
+        let _ = self.prove().await;
     }
 
     async fn attach_probe(&mut self) -> Result<(), Error> {
@@ -143,20 +242,13 @@ impl Running {
 
     /// Detaches from pods that are not enrolled any more and whose last captured connection ended.
     async fn let_go(&mut self) {
-        let waiting = self.enrolment.waiting();
-        if waiting.is_empty() {
+        if !self.enrolment.is_waiting() {
             return;
         }
         let Ok(netns) = self.data_path.agent.netns().duplicate() else { return };
         let open = blocking::run(move || sockets::open_connections(&netns)).await;
-        let Some(Ok(open)) = open else { return };
-        let ended: BTreeSet<ObjectName> = waiting
-            .into_iter()
-            .filter(|(_, addresses)| !addresses.iter().any(|address| open.contains_key(address)))
-            .map(|(name, _)| name)
-            .collect();
-        for name in &ended {
-            self.enrolment.detach(name);
+        if let Some(Ok(open)) = open {
+            self.enrolment.let_go(&open);
         }
     }
 
@@ -175,25 +267,26 @@ impl Running {
     }
 
     /// Probes the data path; when it fails, lets new connections pass, repairs, and probes again.
-    async fn prove(&mut self) {
-        let Err(cause) = self.probe.run().await else { return self.proven() };
-        self.gate.close(cause.to_string());
-        self.data_path.counts.repaired.fetch_add(1, Ordering::Relaxed);
-        if let Err(cause) = self.repair().await {
-            self.gate.close(cause.to_string());
-            return;
-        }
-        match self.probe.run().await {
-            Ok(()) => self.proven(),
-            Err(cause) => self.gate.close(cause.to_string()),
-        }
-    }
-
-    fn proven(&mut self) {
-        match self.data_path.configuration.bypass(false) {
+    async fn prove(&mut self) -> Result<(), Error> {
+        let outcome = match self.probe.run().await {
+            Ok(()) => self.data_path.configuration.bypass(false),
+            Err(cause) => {
+                self.gate.close(cause.to_string());
+                self.data_path.counts.repaired.fetch_add(1, Ordering::Relaxed);
+                self.prove_repaired().await
+            }
+        };
+        match &outcome {
             Ok(()) => self.gate.open(),
             Err(cause) => self.gate.close(cause.to_string()),
         }
+        outcome
+    }
+
+    async fn prove_repaired(&mut self) -> Result<(), Error> {
+        self.repair().await?;
+        self.probe.run().await?;
+        self.data_path.configuration.bypass(false)
     }
 
     async fn repair(&mut self) -> Result<(), Error> {
@@ -223,3 +316,6 @@ impl Running {
 
 /// How often the data path is verified and proves itself.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How often a successor tries again to prove itself before it ends; together much shorter than the
+/// predecessor waits.
+const FURTHER_PROOFS: u32 = 5;

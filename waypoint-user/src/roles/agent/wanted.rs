@@ -2,9 +2,13 @@
 //!
 //! **Invariant:** no other pod's identity is ever asked for.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -43,6 +47,29 @@ pub(super) async fn follow(
     }
 }
 
+/// Waits until all certificates are there; for those that are not given out though others are, only
+/// so long.
+pub(super) async fn wait(
+    node: &str,
+    identities: &Identities,
+    snapshots: &watch::Receiver<Arc<Snapshot>>,
+) {
+    let (start, mut clock) = (Instant::now(), interval(LOOK));
+    for look in 0_u32.. {
+        clock.tick().await;
+        let wanted = of_node(&snapshots.borrow(), node);
+        let missing = wanted.iter().filter(|one| identities.current(one).is_none()).count();
+        let is_answered = missing < wanted.len() && start.elapsed() >= REFUSAL_PATIENCE;
+        if missing == 0 || is_answered {
+            return;
+        }
+        if look % LOOKS_PER_LINE == LOOKS_PER_LINE - 1 {
+            let wanted = wanted.len();
+            tracing::info!(missing, wanted, "waiting for certificates before taking over");
+        }
+    }
+}
+
 /// Waits until each identity was given its first certificate, or none.
 async fn first(identities: &Identities, wanted: &BTreeSet<Arc<SpiffeId>>) {
     for identity in wanted {
@@ -58,6 +85,13 @@ fn of_node(snapshot: &Snapshot, node: &str) -> BTreeSet<Arc<SpiffeId>> {
     let pods = snapshot.workloads().values().filter(is_ours);
     pods.map(|pod| Arc::clone(&pod.identity)).collect()
 }
+
+/// How long certificates are waited for that the authority does not give out.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether they are there.
+const LOOK: Duration = Duration::from_millis(50);
+/// How often that is logged while they are not.
+const LOOKS_PER_LINE: u32 = 100;
 
 #[cfg(test)]
 mod tests;

@@ -8,14 +8,15 @@ use waypoint_user::{
     kernel,
     mesh::snapshot::{self, CaptureMode},
     proxy::{self, Duty, LocalHop},
-    roles::agent,
+    roles::{agent, host},
     sync::{self, Served},
     telemetry::admin::AdminAddress,
 };
 
-use super::{Authority, Log, Node};
+use super::{Authority, Log, Node, UPGRADE};
 
 #[derive(Args)]
+#[command(after_help = UPGRADE)]
 pub(crate) struct Agent {
     /// Directory of Kubernetes manifests; changes are followed.
     #[arg(long, value_name = "DIR")]
@@ -108,8 +109,7 @@ impl Agent {
             Hop::Hbone => LocalHop::Hbone,
         };
         let sync = sync::Settings::new(self.manifests);
-        agent::Config {
-            sync: sync::Settings { mesh, waypoints: Served::ByStatus, ..sync },
+        let host = host::Settings {
             kernel: kernel::Settings {
                 workers,
                 node: Some(self.node.clone()),
@@ -124,13 +124,17 @@ impl Agent {
                 duty: Duty::Node(proxy::Node { name: self.node.clone(), local_hop }),
                 ..proxy::Settings::default()
             },
-            node: self.node,
-            upstream_mark: UPSTREAM_MARK,
-            identity: self.authority.identity(),
             admin: self.admin,
             service_vips: self.service_vips.then(|| self.host.table().to_owned()),
             cgroup: self.cgroup,
             access_log: !self.no_access_log,
+        };
+        agent::Config {
+            sync: sync::Settings { mesh, waypoints: Served::ByStatus, ..sync },
+            host,
+            node: self.node,
+            upstream_mark: UPSTREAM_MARK,
+            identity: self.authority.identity(),
         }
     }
 }

@@ -5,12 +5,18 @@ use std::{path::PathBuf, thread, time::Duration};
 use clap::Args;
 use waypoint_common::redirect::UPSTREAM_MARK;
 use waypoint_user::{
-    kernel, mesh::snapshot, proxy, roles::standalone, sync, telemetry::admin::AdminAddress,
+    kernel,
+    mesh::snapshot,
+    proxy,
+    roles::{host, standalone},
+    sync,
+    telemetry::admin::AdminAddress,
 };
 
-use super::{Log, Node};
+use super::{Log, Node, UPGRADE};
 
 #[derive(Args)]
+#[command(after_help = UPGRADE)]
 pub(crate) struct Standalone {
     /// Directory of Kubernetes manifests; changes are followed.
     #[arg(long, value_name = "DIR")]
@@ -61,8 +67,7 @@ impl Standalone {
             root_namespace: self.root_namespace,
             ..snapshot::Settings::default()
         };
-        standalone::Config {
-            sync: sync::Settings { mesh, ..sync::Settings::new(self.manifests) },
+        let host = host::Settings {
             kernel: kernel::Settings { workers, ..self.node.settings() },
             proxy: proxy::Settings {
                 workers,
@@ -70,11 +75,12 @@ impl Standalone {
                 drain_deadline: Duration::from_secs(self.drain_seconds),
                 ..proxy::Settings::default()
             },
-            upstream_mark: UPSTREAM_MARK,
             admin: self.admin,
             service_vips: self.service_vips.then(|| self.node.table().to_owned()),
             cgroup: self.cgroup,
             access_log: !self.no_access_log,
-        }
+        };
+        let sync = sync::Settings { mesh, ..sync::Settings::new(self.manifests) };
+        standalone::Config { sync, host, upstream_mark: UPSTREAM_MARK }
     }
 }

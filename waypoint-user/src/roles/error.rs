@@ -1,0 +1,43 @@
+//! Why a role did not start, or ended by itself.
+
+use std::io;
+
+use crate::{
+    identity::{ca::directory as ca_directory, service},
+    kernel,
+    proxy::{self, listen},
+    sync,
+    telemetry::admin,
+};
+
+/// Why a role did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The manifests cannot be read.
+    #[error(transparent)]
+    Sync(#[from] sync::Error),
+    /// The host cannot be made ready, or stopped being so.
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
+    /// The doors cannot be opened.
+    #[error(transparent)]
+    Listen(#[from] listen::Error),
+    /// The engine cannot start.
+    #[error(transparent)]
+    Proxy(#[from] proxy::Error),
+    /// The admin endpoint cannot be served.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+    /// The access log has no thread.
+    #[error("the access log cannot start: {0}")]
+    AccessLog(#[source] io::Error),
+    /// The authority's files cannot be used.
+    #[error(transparent)]
+    Files(#[from] ca_directory::Error),
+    /// The authority cannot be served.
+    #[error(transparent)]
+    Service(#[from] service::Error),
+    /// The authority's task broke.
+    #[error("the certificate authority broke; look at the log above")]
+    Broken,
+}

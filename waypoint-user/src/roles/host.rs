@@ -1,0 +1,265 @@
+//! A process that holds a node's data path: the kernel's half, the engine behind it, and what shows
+//! both.
+//!
+//! It decides nothing; it starts the parts in the order in which they need each other and stops
+//! them in the reverse.
+//!
+//! **Invariant:** the process says that it is ready only after the kernel's path was probed end to
+//! end.
+//! **Invariant:** capture stops before the engine does, so that nobody is handed to an engine that
+//! ends, and certificates are renewed until it has ended.
+//! **Invariant:** two processes never do at once what only one may: the next one begins it when the
+//! former has said that it stopped.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    identity::Identities,
+    kernel::{self, DataPath, Ended, Sockets, flows, service_vips},
+    proxy::{self, Doors, Engine, Network, Surroundings},
+    sync::Feed,
+    telemetry::{
+        access::AccessLog,
+        admin::{self, AdminAddress, Content, Serving},
+        flows::Hub,
+        logging::LogLevel,
+        metrics::Registry,
+        readiness::{Gate, Readiness},
+        task,
+    },
+};
+
+use super::{
+    Error,
+    applied::Applied,
+    parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
+};
+
+/// What every process is told that holds a data path.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is put on the host.
+    pub kernel: kernel::Settings,
+    /// How connections are handled.
+    pub proxy: proxy::Settings,
+    /// Where operators look.
+    pub admin: AdminAddress,
+    /// The nftables table that forwards Service addresses, if this process keeps one.
+    pub service_vips: Option<String>,
+    /// The cgroup whose connections are watched, if any are.
+    pub cgroup: Option<PathBuf>,
+    /// Whether requests and connections are logged on stdout.
+    pub access_log: bool,
+}
+
+/// The process itself, and when its parts end.
+pub(super) struct Process {
+    pub(super) registry: Registry,
+    pub(super) readiness: Readiness,
+    pub(super) level: LogLevel,
+    /// Asks everything to end.
+    pub(super) shutdown: CancellationToken,
+    /// Ends what outlives the drain.
+    pub(super) drained: CancellationToken,
+}
+
+impl Process {
+    /// One of which no part has started.
+    pub(super) fn new(level: LogLevel, shutdown: CancellationToken) -> Self {
+        let (registry, readiness) = (Registry::new(), Readiness::new());
+        Self { registry, readiness, level, shutdown, drained: CancellationToken::new() }
+    }
+}
+
+/// What one role gives its engine and another does not.
+pub(super) struct Role<N> {
+    /// The mesh.
+    pub(super) feed: Feed,
+    /// What identities are proven with.
+    pub(super) identities: Option<Identities>,
+    /// Makes that where connections are opened from.
+    pub(super) network: N,
+}
+
+/// Runs until shutdown is asked for, or another process has taken over, and everything has ended.
+pub(super) async fn run<N>(settings: Settings, role: Role<N>, process: Process) -> Result<(), Error>
+where
+    N: FnOnce(Sockets) -> Arc<dyn Network>,
+{
+    let Role { feed, identities, network } = role;
+    let mut data_path = DataPath::prepare(settings.kernel.clone(), &process.registry).await?;
+    let access_log = start_access_log(settings.access_log, &process.registry);
+    let access_log = access_log.map_err(Error::AccessLog)?;
+    let surroundings = Surroundings {
+        snapshots: feed.snapshots.clone(),
+        doors: doors(&mut data_path),
+        origins: data_path.origins(),
+        network: network(data_path.sockets()),
+        identities,
+        telemetry: telemetry(&process.registry, &access_log),
+    };
+    let engine = Engine::start(settings.proxy.clone(), surroundings)?;
+    let gate = process.readiness.gate("data path");
+    let applied = Applied::new(&feed, &data_path);
+    let sights = Sights::of(&settings, &feed, data_path.flows(), &process);
+    // In this order: without a predecessor, what shows the data path is there before it runs.
+    let (sights, captured) = tokio::join!(
+        sights.open(applied, data_path.alone()),
+        capture(data_path, &feed, gate, &process.shutdown),
+    );
+    let outcome = match captured {
+        Ok(Ended::TakenOver(successor)) => {
+            close(sights).await?;
+            successor.release().await;
+            process.shutdown.run_until_cancelled(sleep(HANDSHAKES)).await;
+            process.shutdown.cancel();
+            drain(engine, &access_log).await;
+            process.drained.cancel();
+            Ok(())
+        }
+        captured => {
+            drain(engine, &access_log).await;
+            process.drained.cancel();
+            close(sights).await.and(captured.map(drop).map_err(Error::from))
+        }
+    };
+    // A task that panicked was logged when it did.
+    let _ = feed.follower.await;
+    outcome
+}
+
+/// Captures until shutdown or hand-over. It can also end by itself; then everything else must.
+async fn capture(
+    data_path: DataPath,
+    feed: &Feed,
+    gate: Gate,
+    shutdown: &CancellationToken,
+) -> Result<Ended, kernel::Error> {
+    let run = data_path.run(feed.snapshots.clone(), gate, shutdown.clone());
+    // In a box, as it is large and lives as long as the process.
+    let captured = Box::pin(run).await;
+    if !matches!(captured, Ok(Ended::TakenOver(_))) {
+        shutdown.cancel();
+    }
+    captured
+}
+
+/// Lets what is under way end.
+async fn drain(engine: Engine, access_log: &AccessLog) {
+    let counts = engine.drain().await;
+    tracing::info!(finished = counts.finished, cut = counts.cut, "drained");
+    access_log.flush(FLUSH_PATIENCE);
+}
+
+/// Closes what was opened.
+async fn close(sights: Result<Option<Open>, Error>) -> Result<(), Error> {
+    if let Some(open) = sights? {
+        open.close().await;
+    }
+    Ok(())
+}
+
+/// What shows and completes the data path, and what only one process may have: Service addresses,
+/// watched connections, and the admin endpoint, which outlives the drain so that it can be watched.
+struct Sights<'a> {
+    settings: &'a Settings,
+    feed: &'a Feed,
+    flows: flows::Source,
+    process: &'a Process,
+}
+
+impl<'a> Sights<'a> {
+    fn of(
+        settings: &'a Settings,
+        feed: &'a Feed,
+        flows: flows::Source,
+        process: &'a Process,
+    ) -> Self {
+        Self { settings, feed, flows, process }
+    }
+
+    /// Opens all of it when no other process has it any more; nothing at shutdown before. If it
+    /// cannot be opened, everything else must end.
+    async fn open(self, applied: Applied, alone: CancellationToken) -> Result<Option<Open>, Error> {
+        let shutdown = &self.process.shutdown;
+        if shutdown.run_until_cancelled(alone.cancelled()).await.is_none() {
+            return Ok(None);
+        }
+        self.open_now(applied).map(Some).inspect_err(|_| shutdown.cancel())
+    }
+
+    fn open_now(self, mut applied: Applied) -> Result<Open, Error> {
+        let Self { settings, feed, flows, process } = self;
+        let stop = process.shutdown.child_token();
+        let vips = settings.service_vips.clone().map(|table| {
+            let progress = applied.service_vips();
+            let gate = process.readiness.gate("service addresses");
+            let snapshots = feed.snapshots.clone();
+            let run = service_vips::run(snapshots, table, progress, gate, stop.clone());
+            task::spawn("service-vips", run)
+        });
+        applied.register(&process.registry);
+        let hub = Hub::new();
+        hub.export(&process.registry);
+        let watched = settings.cgroup.as_deref().map(|cgroup| {
+            let (snapshots, registry) = (feed.snapshots.clone(), &process.registry);
+            flows.attach(cgroup)?.follow(snapshots, registry, hub.clone(), stop.clone())
+        });
+        let content = Content {
+            registry: process.registry.clone(),
+            readiness: process.readiness.clone(),
+            level: process.level.clone(),
+            flows: hub,
+            config: config_in_force(feed),
+        };
+        let unwatched = process.drained.child_token();
+        let admin = admin::serve(&settings.admin, content, unwatched.clone())?;
+        tracing::info!(admin = %admin.address, "starting");
+        Ok(Open { stop, vips, watched: watched.transpose()?, admin, unwatched })
+    }
+}
+
+/// All of it, open.
+struct Open {
+    stop: CancellationToken,
+    vips: Option<JoinHandle<()>>,
+    watched: Option<oneshot::Receiver<()>>,
+    admin: Serving,
+    unwatched: CancellationToken,
+}
+
+impl Open {
+    /// Ends it and waits until it has ended.
+    async fn close(self) {
+        self.stop.cancel();
+        self.unwatched.cancel();
+        // A task that panicked was logged when it did.
+        for ended in self.vips.into_iter().chain([self.admin.ended]) {
+            let _ = ended.await;
+        }
+        if let Some(ended) = self.watched {
+            let _ = ended.await;
+        }
+    }
+}
+
+/// The listeners of each worker.
+fn doors(data_path: &mut DataPath) -> Vec<Doors> {
+    let of_worker = |listeners: kernel::Listeners| Doors {
+        captured: listeners.captured,
+        inbound: listeners.inbound,
+        ..Doors::default()
+    };
+    data_path.listeners().into_iter().map(of_worker).collect()
+}
+
+fn telemetry(registry: &Registry, access_log: &AccessLog) -> proxy::Telemetry {
+    proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() }
+}
+
+/// How long the listeners of a process that was taken over stay open for connections that were
+/// being made at that moment; long enough to send a lost SYN-ACK again.
+const HANDSHAKES: Duration = Duration::from_secs(2);
