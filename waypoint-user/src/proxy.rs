@@ -44,6 +44,7 @@ mod gauges;
 mod head;
 mod http;
 mod inbound;
+mod late;
 mod lease;
 pub mod limits;
 pub mod listen;

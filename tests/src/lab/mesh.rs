@@ -94,6 +94,7 @@ impl Lab {
         if !self.access_logs {
             arguments.push(NO_ACCESS_LOG.into());
         }
+        arguments.extend(pod.further.iter().map(OsString::from));
         arguments.extend(daemon::admin_arguments(&self.name_of_waypoint(&pod.meta.name)));
         Ok(arguments)
     }

@@ -20,7 +20,7 @@ use crate::{
     mesh::{
         object::ObjectName,
         service::Service,
-        snapshot::Snapshot,
+        snapshot::{CaptureMode, Snapshot},
         workload::{Enrolment, NetnsRef, Workload},
     },
     select::{self, Capture},
@@ -35,15 +35,18 @@ mod admission;
 pub(super) struct Desired {
     /// Entries of `wp_dst`.
     pub(super) destinations: HashMap<DestinationKey, Destination>,
-    /// Pods of this node whose connections are captured.
+    /// Pods of this node whose connections or tunnels are captured.
     pub(super) pods: BTreeMap<ObjectName, Pod>,
     /// Who may connect to them.
     pub(super) admissions: Admissions,
 }
 
-/// A pod whose connections are captured.
+/// A pod whose tunnels are captured.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Pod {
+    /// Whether connections that it opens are captured too. What a waypoint opens has passed its
+    /// waypoint; but where everything is to travel by mutual TLS, so is that.
+    pub(super) client: bool,
     /// Its network namespace.
     pub(super) netns: NetnsRef,
     /// Its addresses.
@@ -64,7 +67,7 @@ impl Desired {
         let workloads = snapshot.workloads().values().filter(here);
         let (mut pods, mut admissions) = (BTreeMap::new(), Admissions::default());
         for workload in workloads {
-            if let Some(pod) = pod(workload) {
+            if let Some(pod) = pod(snapshot, workload) {
                 pods.insert(workload.name.clone(), pod);
                 admissions.add(workload);
             }
@@ -143,13 +146,15 @@ fn entry(capture: &Capture<'_>, fail_closed: bool) -> Option<Destination> {
     }
 }
 
-fn pod(workload: &Workload) -> Option<Pod> {
+/// An enrolled pod; pods of a waypoint are that only if the agent terminates HBONE for them.
+fn pod(snapshot: &Snapshot, workload: &Workload) -> Option<Pod> {
     let captured = workload.enrolment == Enrolment::Enrolled
         && !workload.host_network
-        && workload.instance_of.is_none()
         && !workload.addresses.is_empty();
     let netns = workload.netns.clone().filter(|_| captured)?;
-    Some(Pod { netns, addresses: workload.addresses.clone() })
+    let mesh = snapshot.settings().capture == CaptureMode::Mesh;
+    let client = mesh || workload.instance_of.is_none();
+    Some(Pod { client, netns, addresses: workload.addresses.clone() })
 }
 
 fn destination(action: u8, fail_closed: bool, waypoint: Option<&ObjectName>) -> Destination {

@@ -260,7 +260,11 @@ impl Attached {
     }
 
     fn add_to(&self, tables: &mut Tables) {
-        let flags = if self.enrolled { ENROLLED } else { pod_flag::ANTI_SPOOF };
+        let flags = match (self.enrolled, self.pod.client) {
+            (true, true) => TAKES_TUNNELS | pod_flag::CLIENT,
+            (true, false) => TAKES_TUNNELS,
+            (false, _) => pod_flag::ANTI_SPOOF,
+        };
         let head = head(self.interface.head);
         let (ifindex, slot) = (self.interface.ifindex, self.slot);
         let pod_id = u32::from(slot);
@@ -287,5 +291,5 @@ fn head(bytes: [u8; 12]) -> [u32; 3] {
     head
 }
 
-const ENROLLED: u32 = pod_flag::CLIENT | pod_flag::ANTI_SPOOF | pod_flag::INBOUND;
+const TAKES_TUNNELS: u32 = pod_flag::ANTI_SPOOF | pod_flag::INBOUND;
 const PROGRAMS: [&str; 2] = [program::FROM_POD, program::TO_POD];

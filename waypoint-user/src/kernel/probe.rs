@@ -63,7 +63,7 @@ impl Probe {
     pub(super) fn pod(&self) -> Attached {
         let netns = NetnsRef::Path(self.netns.path().to_owned());
         let addresses = families().map(|family| family.source).collect();
-        Attached::new(Pod { netns, addresses }, self.interface.clone(), PROBE_SLOT)
+        Attached::new(Pod { client: true, netns, addresses }, self.interface.clone(), PROBE_SLOT)
     }
 
     /// Dials the captured destination of each family and waits to be closed.

@@ -15,6 +15,7 @@ use crate::{
     hbone,
     identity::TlsPeer,
     mesh::{snapshot::Snapshot, spiffe::SpiffeId, workload::Workload},
+    select,
     telemetry::task,
 };
 
@@ -26,6 +27,7 @@ use super::{
 
 mod claim;
 mod deliver;
+mod preface;
 
 /// Who is on a connection.
 pub(super) struct Line {
@@ -41,6 +43,16 @@ pub(super) struct Line {
     identity: Arc<SpiffeId>,
     /// Ends everything on it.
     cut: CancellationToken,
+}
+
+/// What an authority is, to choose by.
+impl<'a> From<&'a hbone::Authority> for select::Authority<'a> {
+    fn from(authority: &'a hbone::Authority) -> Self {
+        match authority {
+            hbone::Authority::Address(address) => Self::Address(*address),
+            hbone::Authority::Host(host, port) => Self::Host(host, *port),
+        }
+    }
 }
 
 /// Starts to serve a connection to a pod of this node, or resets one to anybody else, and those

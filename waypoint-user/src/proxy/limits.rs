@@ -88,6 +88,18 @@ pub const DRAIN_FIRST_BYTES_TIMEOUT: Duration = Duration::from_millis(100);
 /// stream; then the connection or stream is given up. The first is counted as `tls_handshake`.
 pub const TUNNEL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a stream to something that the mesh knows, but that is not bound to the waypoint, waits
+/// for that; then it is refused with 400.
+pub const BINDING_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Streams of one worker that wait so at a time; one more is refused at once. Counted as
+/// `binding_waits`.
+pub const BINDING_WAITS_MAX: usize = 256;
+
+/// How long the PROXY header before a connection may take; then the connection is reset. Counted as
+/// `proxy_headers`, like headers that are malformed, too long or not believed.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long a connection of HBONE that we opened may carry nothing; then it is closed.
 pub const TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -106,6 +118,10 @@ pub(super) struct Limits {
     pub(super) tunnels: Limit,
     /// [`TUNNEL_TIMEOUT`] of peers.
     pub(super) tls_handshake: Limit,
+    /// [`BINDING_WAITS_MAX`].
+    pub(super) binding_waits: Limit,
+    /// [`PROXY_HEADER_TIMEOUT`], and headers that are no good.
+    pub(super) proxy_headers: Limit,
     /// No file descriptor for a connection.
     pub(super) file_descriptors: Limit,
     /// [`IDLE_PER_ENDPOINT_MAX`] and [`IDLE_MAX`].
@@ -125,6 +141,8 @@ impl Limits {
             connections: registry.limit("connections"),
             tunnels: registry.limit("tunnels"),
             tls_handshake: registry.limit("tls_handshake"),
+            binding_waits: registry.limit("binding_waits"),
+            proxy_headers: registry.limit("proxy_headers"),
             file_descriptors: registry.limit("file_descriptors"),
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),

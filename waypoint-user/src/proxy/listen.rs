@@ -16,15 +16,25 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Doors, LOCAL_DOOR};
 
-/// For each worker, a door for HBONE from the network, whose port they share, and the one door for
-/// the agent of this node.
-pub fn waypoint_doors(port: u16, workers: usize) -> Result<Vec<Doors>, Error> {
+/// The ports of a waypoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// HBONE from the network.
+    pub hbone: u16,
+    /// TCP with PROXY headers, from an agent that terminates HBONE.
+    pub proxied: Option<u16>,
+}
+
+/// For each worker, a door at each port, which they share, and the one door for the agent of this
+/// node.
+pub fn waypoint_doors(ports: Ports, workers: usize) -> Result<Vec<Doors>, Error> {
     let agent = agent_door().map_err(|cause| Error::Agent { cause })?;
+    let at = |port| every_address(port).map_err(|cause| Error::Port { port, cause });
     let open = || {
-        let cause = |cause| Error::Port { port, cause };
-        let hbone = vec![every_address(port).map_err(cause)?];
+        let hbone = vec![at(ports.hbone)?];
+        let proxied = ports.proxied.map(at).transpose()?.into_iter().collect();
         let local = vec![agent.try_clone().map_err(|cause| Error::Agent { cause })?];
-        Ok(Doors { hbone, local, ..Doors::default() })
+        Ok(Doors { hbone, proxied, local, ..Doors::default() })
     };
     (0..workers).map(|_| open()).collect()
 }
@@ -63,7 +73,7 @@ fn agent_door() -> io::Result<UnixListener> {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The port cannot be had.
-    #[error("port {port}: {cause}; see who listens there, or name another with --listen-port")]
+    #[error("port {port}: {cause}; see who listens there, or name another: see --help")]
     Port {
         /// The port.
         port: u16,

@@ -21,6 +21,8 @@ pub struct Doors {
     pub inbound: Vec<TcpListener>,
     /// HBONE for this process itself.
     pub hbone: Vec<TcpListener>,
+    /// TCP from an agent that terminates HBONE for this process, with a PROXY header in front.
+    pub proxied: Vec<TcpListener>,
     /// HTTP/2 without TLS from the agent of this node.
     pub local: Vec<UnixListener>,
 }

@@ -4,7 +4,8 @@
 //! waypoint's, before anything is known of endpoints, and refused otherwise.
 //!
 //! **Invariant:** who a client is comes from its certificate, or from the agent of this node at a
-//! door that only root can knock at; never from what else a peer says.
+//! door that only root can knock at; never from what else a peer says, unless the mesh agrees (see
+//! [`headed`]).
 
 use std::{
     io,
@@ -23,6 +24,7 @@ use tokio::{
 
 use crate::{hbone, identity::TlsPeer, telemetry::task};
 
+pub(super) use self::headed::admit as headed;
 use self::streams::{Carrier, Speaker};
 use super::{
     accept,
@@ -33,6 +35,7 @@ use super::{
     worker::Worker,
 };
 
+mod headed;
 mod local;
 mod streams;
 

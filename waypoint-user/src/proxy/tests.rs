@@ -2,10 +2,12 @@
 //! matters.
 
 mod endpoints;
+mod headed;
 mod http1;
 mod http2;
 mod inbound;
 mod lab;
+mod late;
 mod limits;
 mod node;
 mod outbound;

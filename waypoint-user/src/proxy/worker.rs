@@ -33,6 +33,7 @@ use super::{
     accept::{self, Admit},
     gauges::Gauges,
     inbound,
+    late::Waiting,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
     seats::Seats,
@@ -72,6 +73,7 @@ pub(super) struct Worker {
     pub(super) limits: Limits,
     pub(super) leases: Leases,
     pub(super) pool: Pool,
+    pub(super) waiting: Waiting,
     pub(super) drain: CancellationToken,
     snapshots: RefCell<watch::Receiver<Arc<Snapshot>>>,
     view: RefCell<Rc<View>>,
@@ -98,7 +100,8 @@ impl Worker {
             let mut accepting = Vec::new();
             let captured = doors.captured.into_iter().map(|one| (one, accept::captured as Admit));
             let inbound = doors.inbound.into_iter().map(|one| (one, inbound::admit as Admit));
-            for (listener, admit) in captured.chain(inbound) {
+            let proxied = doors.proxied.into_iter().map(|one| (one, terminate::headed as Admit));
+            for (listener, admit) in captured.chain(inbound).chain(proxied) {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 let accept = accept::accept(Rc::clone(&worker), listener, admit);
                 accepting.push(task::spawn_local("accept", accept));
@@ -140,6 +143,7 @@ impl Worker {
             limits: Limits::new(&telemetry.registry),
             leases: Leases::default(),
             pool: Pool::default(),
+            waiting: Waiting::default(),
             drain,
             snapshots: RefCell::new(snapshots),
             view: RefCell::new(Rc::new(view)),

@@ -39,8 +39,8 @@ pub struct Config {
     pub gateway: ObjectName,
     /// The pod that it runs in, whose identity it has.
     pub pod: ObjectName,
-    /// The port of HBONE.
-    pub port: u16,
+    /// The ports that it takes connections at.
+    pub ports: listen::Ports,
     /// How certificates are kept.
     pub identity: identity::Settings,
     /// Where operators look.
@@ -60,7 +60,7 @@ pub async fn run(
     let drained = CancellationToken::new();
     let feed = directory::watch(config.sync.clone(), shutdown.clone())?;
     export_generation(&feed, &registry);
-    let doors = listen::waypoint_doors(config.port, config.proxy.workers)?;
+    let doors = listen::waypoint_doors(config.ports, config.proxy.workers)?;
     let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
     let gate = readiness.gate("identity");
     let content = Content {
@@ -72,7 +72,7 @@ pub async fn run(
     };
     // The admin endpoint is there before and after everything else, so that it can be watched.
     let admin = admin::serve(&config.admin, content, drained.clone())?;
-    tracing::info!(admin = %admin.address, port = config.port, "starting");
+    tracing::info!(admin = %admin.address, port = config.ports.hbone, "starting");
     let identities = Identities::start(config.identity.clone(), issuer, &registry, drained.clone());
     let telemetry = proxy::Telemetry { registry, access_log: access_log.clone() };
     let parts = Parts { identities, telemetry, doors, snapshots: feed.snapshots.clone() };

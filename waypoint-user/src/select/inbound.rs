@@ -64,14 +64,18 @@ pub fn inbound<'s>(
     match found {
         // Delivered to itself, it would be captured again and never end.
         Inbound::Deliver { address, .. } if OUR_PORTS.contains(&address.port()) => Inbound::Unknown,
+        Inbound::Deliver { address, destination, service, binding } => {
+            let binding = binding.or_else(|| headed(snapshot, workload, address.port()));
+            Inbound::Deliver { address, destination, service, binding }
+        }
         other => other,
     }
 }
 
-/// What a tunnel at a waypoint is for.
+/// What an authority stands for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Bound<'s> {
-    /// What the waypoint takes it for.
+pub struct Addressed<'s> {
+    /// What a waypoint takes it for.
     pub target: Target<'s>,
     /// The original destination: what the client dialled, or would have by name.
     pub destination: SocketAddr,
@@ -83,7 +87,17 @@ pub fn bound_to<'s>(
     snapshot: &'s Snapshot,
     waypoint: &ObjectName,
     authority: Authority<'_>,
-) -> Option<Bound<'s>> {
+) -> Option<Addressed<'s>> {
+    let found = addressed(snapshot, authority)?;
+    let takes = match found.target {
+        Target::Service(service) => is_bound(service, waypoint),
+        Target::Workload(workload) => workload.binding.waypoint() == Some(waypoint),
+    };
+    takes.then_some(found)
+}
+
+/// What an authority stands for, whoever takes it: a port of a Service, or a workload.
+pub fn addressed<'s>(snapshot: &'s Snapshot, authority: Authority<'_>) -> Option<Addressed<'s>> {
     let (service, destination) = match authority {
         Authority::Host(host, port) => {
             let service = service_of_host(snapshot, host)?;
@@ -97,14 +111,11 @@ pub fn bound_to<'s>(
         }
     };
     let target = if let Some(service) = service {
-        let takes = is_bound(service, waypoint) && service.port(destination.port()).is_some();
-        takes.then_some(Target::Service(service))?
+        service.port(destination.port()).map(|_| Target::Service(service))?
     } else {
-        let workload = snapshot.workload_of_address(destination.ip())?;
-        let takes = workload.binding.waypoint() == Some(waypoint);
-        takes.then_some(Target::Workload(workload))?
+        Target::Workload(snapshot.workload_of_address(destination.ip())?)
     };
-    Some(Bound { target, destination })
+    Some(Addressed { target, destination })
 }
 
 /// Whether a waypoint takes connections to a Service, as its first or its second.
@@ -126,7 +137,7 @@ fn bound_here<'s>(
 ) -> Option<Inbound<'s>> {
     let waypoint = snapshot.waypoints().get(workload.instance_of.as_ref()?)?;
     let binding = waypoint.inbound_binding?;
-    let Bound { target, destination } = bound_to(snapshot, &waypoint.name, authority)?;
+    let Addressed { target, destination } = bound_to(snapshot, &waypoint.name, authority)?;
     let port = binding.port.unwrap_or(destination.port());
     Some(Inbound::Deliver {
         address: SocketAddr::new(address_of(workload, destination.ip())?, port),
@@ -137,6 +148,14 @@ fn bound_here<'s>(
         },
         binding: Some(binding),
     })
+}
+
+/// How a pod takes whatever arrives at a port where it expects PROXY headers: with one in front.
+/// Otherwise anybody who may reach the pod could say there in whose name.
+fn headed(snapshot: &Snapshot, workload: &Workload, port: u16) -> Option<InboundBinding> {
+    let waypoint = snapshot.waypoints().get(workload.instance_of.as_ref()?)?;
+    let expects = |one: &InboundBinding| one.proxy && one.port.is_none_or(|own| own == port);
+    waypoint.inbound_binding.filter(expects)
 }
 
 /// The pod's own address, or one of a Service of which it is an endpoint.

@@ -15,6 +15,7 @@ pub struct Pod {
     pub(in crate::lab) cabling: Cabling,
     pub(in crate::lab) node: Option<String>,
     pub(in crate::lab) gateway: Option<String>,
+    pub(in crate::lab) further: Vec<String>,
     ready: bool,
     pub(in crate::lab) account: String,
 }
@@ -39,6 +40,7 @@ impl Pod {
             cabling: Cabling::Routed,
             node: None,
             gateway: None,
+            further: Vec::new(),
             ready: true,
             account: name.to_owned(),
         }
@@ -81,6 +83,13 @@ impl Pod {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.meta.name);
+        self
+    }
+
+    /// With further arguments for the waypoint in it.
+    #[must_use]
+    pub fn arguments<'a>(mut self, further: impl IntoIterator<Item = &'a str>) -> Self {
+        self.further.extend(further.into_iter().map(str::to_owned));
         self
     }
 

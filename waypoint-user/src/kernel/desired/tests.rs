@@ -4,7 +4,7 @@ use super::*;
 use crate::mesh::{
     binding::{Binding, FailMode, Refusal, RefusalReason},
     service::{AppProtocol, ServicePort},
-    snapshot::{CaptureMode, Contents, Settings},
+    snapshot::{Contents, Settings},
     workload::Transport,
 };
 
@@ -138,6 +138,7 @@ fn what_must_stay_reachable_is_never_captured() {
 fn addresses_of_waypoints_and_of_the_node_are_never_captured() {
     let waypoint = Workload {
         name: name("waypoint-pod"),
+        enrolment: Enrolment::Waypoint,
         instance_of: Some(name("waypoint")),
         binding: bound(),
         ..workload(&["10.1.0.9"])
@@ -163,6 +164,16 @@ fn only_enrolled_pods_of_this_node_are_captured() {
     ];
     let desired = desired(Vec::new(), pods);
     assert_eq!(desired.pods.keys().collect::<Vec<_>>(), [&name("web")]);
+}
+
+#[test]
+fn of_a_waypoint_behind_its_agent_tunnels_are_captured_and_in_mesh_mode_what_it_opens() {
+    let waypoint = Workload { instance_of: Some(name("waypoint")), ..workload(&["10.1.0.9"]) };
+    for (mode, client) in [(CaptureMode::Waypoint, false), (CaptureMode::Mesh, true)] {
+        let desired = desired_in(mode, Vec::new(), vec![waypoint.clone()]);
+        assert!(desired.destinations.is_empty());
+        assert_eq!(desired.pods[&name("web")].client, client);
+    }
 }
 
 #[test]

@@ -2,18 +2,20 @@
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     hbone::{Authority, Connect, Incoming, Refusal},
     mesh::{
         request::{Origin, Peer},
+        snapshot::Snapshot,
         workload::Workload,
     },
     policy::{Policies, Subject, Verdict},
     proxy::{
         failure::Failure,
         flow::{Flow, broken},
+        late,
         network::Vantage,
         peer::identify,
         socket,
@@ -25,13 +27,16 @@ use crate::{
     telemetry::{access::Direction, metrics::traffic::Security},
 };
 
-use super::{Line, claim};
+use super::{Line, claim, preface};
 
 /// Serves one stream to its end.
 pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
     let Some(place) = line.worker.place() else {
         return incoming.refuse(Refusal::Unavailable);
     };
+    if !hear_of_binding(&line, &mut incoming).await {
+        return;
+    }
     let view = line.worker.view();
     let ends = (line.remote, asked(&incoming.connect.authority).unwrap_or(line.local));
     let mut flow = Flow::new(&line.worker, Direction::Inbound, ends, Some(place));
@@ -45,7 +50,7 @@ pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
         }
     };
     drop(view);
-    let application = match connect(&line, &mut incoming, delivery.address).await {
+    let application = match connect(&line, &mut incoming, delivery).await {
         Ok(application) => application,
         Err(failure) => {
             incoming.refuse(Refusal::Unavailable);
@@ -71,19 +76,52 @@ pub(super) async fn deliver(line: Rc<Line>, mut incoming: Incoming) {
     }
 }
 
-/// Connects to the application in the peer's name, for as long as the peer waits for it.
+/// Where the pod is a waypoint's, waits for what may come to be bound to it in a moment; whether
+/// the stream is wanted still.
+async fn hear_of_binding(line: &Line, incoming: &mut Incoming) -> bool {
+    let (worker, pod) = (&line.worker, &line.pod);
+    let authority = incoming.connect.authority.clone();
+    let taken = |mesh: &Snapshot| {
+        let becomes = select::inbound(mesh, pod, (&authority).into());
+        (becomes != Inbound::NotHere).then_some(())
+    };
+    if pod.instance_of.is_none() || taken(worker.view().snapshot()).is_some() {
+        return true;
+    }
+    let Some(turn) = late::turn_for(worker, &authority) else { return true };
+    tokio::select! {
+        biased;
+        // Where it is not bound in time, that is found again when it is judged.
+        _ = late::until(worker, turn, taken) => true,
+        () = incoming.abandoned() => false,
+        () = line.cut.cancelled() => false,
+    }
+}
+
+/// Connects to the application in the peer's name, for as long as the peer waits for it, and says
+/// whose connection it is where the application wants to know.
 async fn connect(
     line: &Line,
     incoming: &mut Incoming,
-    address: SocketAddr,
+    delivery: Delivery,
 ) -> Result<TcpStream, Failure> {
     let vantage = Vantage::Agent(line.remote.ip());
     let (network, settings) = (&*line.worker.network, &line.worker.settings);
+    let preface =
+        delivery.headed.then(|| preface::of(line, &incoming.connect, delivery.destination));
+    let dialling = async {
+        let mut stream = socket::dial(delivery.address, &vantage, network, settings).await?;
+        if let Some(preface) = preface {
+            let gone = |cause| Failure::Connect(socket::reason(&cause));
+            stream.write_all(&preface).await.map_err(gone)?;
+        }
+        Ok(stream)
+    };
     tokio::select! {
         biased;
         failure = gone(line) => Err(failure),
         () = incoming.abandoned() => Err(Failure::ClientReset),
-        dialled = socket::dial(address, &vantage, network, settings) => Ok(dialled?),
+        dialled = dialling => dialled,
     }
 }
 
@@ -110,22 +148,13 @@ fn judge(
     (connect, peer): (&Connect, &Peer),
     flow: &mut Flow,
 ) -> Result<Delivery, (Refusal, Failure)> {
-    let authority = match &connect.authority {
-        Authority::Address(address) => select::Authority::Address(*address),
-        Authority::Host(host, port) => select::Authority::Host(host, *port),
-    };
     let asked = || connect.authority.to_string();
-    let delivery = match select::inbound(view.snapshot(), &line.pod, authority) {
-        // It would take the bytes for a header of PROXY protocol, which nothing here sends.
-        Inbound::Deliver { binding: Some(_), .. } => {
-            let why = format!("{} is a waypoint that does not terminate HBONE", asked());
-            return Err((Refusal::Unavailable, Failure::UnknownDestination(why)));
-        }
-        Inbound::Deliver { address, destination, service, binding: None } => {
+    let delivery = match select::inbound(view.snapshot(), &line.pod, (&connect.authority).into()) {
+        Inbound::Deliver { address, destination, service, binding } => {
             if let Some(service) = service {
                 flow.addressed(&service.name, view.snapshot());
             }
-            Delivery { address, destination }
+            Delivery { address, destination, headed: binding.is_some_and(|one| one.proxy) }
         }
         Inbound::NotHere => {
             let why = format!("ip mismatch: {} != {}", line.local.ip(), asked());
@@ -150,6 +179,8 @@ struct Delivery {
     address: SocketAddr,
     /// What policies see as its destination.
     destination: SocketAddr,
+    /// Whether a PROXY header goes before its bytes.
+    headed: bool,
 }
 
 /// Judges; if it is denied, by the rule that is returned.

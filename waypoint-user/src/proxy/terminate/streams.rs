@@ -9,7 +9,14 @@ use std::{
 use crate::{
     hbone::{Authority, Connect, Incoming, Refusal},
     mesh::{request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
-    proxy::{Duty, accept::canonical, connection::Connection, stream::Stream, worker::Worker},
+    proxy::{
+        Duty,
+        accept::canonical,
+        connection::Connection,
+        late::{self, Turn},
+        stream::Stream,
+        worker::{Place, Worker},
+    },
     select,
     telemetry::task,
 };
@@ -44,22 +51,17 @@ impl Carrier {
         let Some(place) = self.worker.place() else {
             return incoming.refuse(Refusal::Unavailable);
         };
-        let view = self.worker.view();
         let connect = &incoming.connect;
-        let bound = destination(&self.worker.settings.duty, &connect.authority, view.snapshot());
         let (remote, origin) = (self.client(connect), self.origin(connect));
-        let Some(local) = bound else {
-            let connection = Connection::new(place, remote, named(&connect.authority), origin);
-            connection.refuse(&view, Some(connect.authority.to_string()));
-            return incoming.refuse(Refusal::NotHere);
-        };
-        let connection = Connection::new(place, remote, local, origin);
-        match incoming.accept() {
-            Ok(stream) => {
-                let stream = Stream::Tunnel(stream);
-                task::spawn_local("connection", connection.serve(stream));
-            }
-            Err(cause) => tracing::debug!(%remote, %cause, "a stream was given up at once"),
+        let (worker, authority) = (Rc::clone(&self.worker), connect.authority.clone());
+        let view = worker.view();
+        let asked = Asked { place, incoming, remote, origin };
+        if let Some(local) = destination(&worker.settings.duty, &authority, view.snapshot()) {
+            asked.grant(local);
+        } else if let Some(turn) = late::turn_for(&worker, &authority) {
+            task::spawn_local("stream that waits", asked.wait(worker, turn));
+        } else {
+            asked.refuse(&worker);
         }
     }
 
@@ -86,14 +88,62 @@ impl Carrier {
     }
 }
 
+/// A stream that is neither granted nor refused.
+struct Asked {
+    place: Place,
+    incoming: Incoming,
+    remote: SocketAddr,
+    origin: Origin,
+}
+
+impl Asked {
+    /// Grants it and starts to serve it.
+    fn grant(self, local: SocketAddr) {
+        let Self { place, incoming, remote, origin } = self;
+        let connection = Connection::new(place, remote, local, origin);
+        match incoming.accept() {
+            Ok(stream) => {
+                let stream = Stream::Tunnel(stream);
+                task::spawn_local("connection", connection.serve(stream));
+            }
+            Err(cause) => tracing::debug!(%remote, %cause, "a stream was given up at once"),
+        }
+    }
+
+    /// Refuses it and says so in the log.
+    fn refuse(self, worker: &Worker) {
+        let Self { place, incoming, remote, origin } = self;
+        let authority = &incoming.connect.authority;
+        let connection = Connection::new(place, remote, named(authority), origin);
+        connection.refuse(&worker.view(), Some(authority.to_string()));
+        incoming.refuse(Refusal::NotHere);
+    }
+
+    /// Waits for its destination to be bound here, for as long as the peer does.
+    async fn wait(mut self, worker: Rc<Worker>, turn: Turn) {
+        let authority = self.incoming.connect.authority.clone();
+        let duty = &worker.settings.duty;
+        let binding = late::until(&worker, turn, |mesh| destination(duty, &authority, mesh));
+        let bound = tokio::select! {
+            biased;
+            bound = binding => bound,
+            () = self.incoming.abandoned() => return,
+        };
+        match bound {
+            Some(local) => self.grant(local),
+            None => self.refuse(&worker),
+        }
+    }
+}
+
 /// The original destination of a stream, if the waypoint that this process is stands before it.
-fn destination(duty: &Duty, authority: &Authority, snapshot: &Snapshot) -> Option<SocketAddr> {
+pub(super) fn destination(
+    duty: &Duty,
+    authority: &Authority,
+    snapshot: &Snapshot,
+) -> Option<SocketAddr> {
     let Duty::Waypoint(own) = duty else { return None };
-    let authority = match authority {
-        Authority::Address(address) => select::Authority::Address(*address),
-        Authority::Host(host, port) => select::Authority::Host(host, *port),
-    };
-    select::bound_to(snapshot, own, authority).map(|bound| bound.destination)
+    select::bound_to(snapshot, own, authority.into()).map(|bound| bound.destination)
 }
 
 /// The address that an authority names, for the log.

@@ -70,7 +70,7 @@ fn connections_beyond_the_limit_are_reset_and_counted() {
 #[test]
 fn a_stream_is_answered_by_where_it_goes_and_who_asks() {
     run(async {
-        let mut lab = NodeLab::start().await;
+        let lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let own = |port| Authority::Address(SocketAddr::new(lab.shop, port));
         let host = |host: &str| Authority::Host(host.to_owned(), lab.vip.port());
@@ -194,7 +194,7 @@ fn only_a_waypoint_of_the_pod_speaks_for_others_and_only_from_its_address() {
 #[test]
 fn a_policy_that_denies_now_cuts_what_it_allowed() {
     run(async {
-        let mut lab = NodeLab::start().await;
+        let lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
         let pool = Pool::default();
@@ -215,7 +215,7 @@ fn a_policy_that_denies_now_cuts_what_it_allowed() {
 #[test]
 fn everything_of_a_pod_ends_with_it() {
     run(async {
-        let mut lab = NodeLab::start().await;
+        let lab = NodeLab::start().await;
         let port = lab.application.local_addr().unwrap().port();
         let connect = Connect::to_address(SocketAddr::new(lab.shop, port));
         let pool = Pool::default();

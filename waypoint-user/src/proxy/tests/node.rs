@@ -2,16 +2,14 @@
 //! and a waypoint whose pods the test plays.
 
 mod instance;
+mod loopback;
 mod slow;
 
 use std::{
-    collections::HashMap,
+    cell::RefCell,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr as UnixAddress, UnixStream},
-    },
+    os::{linux::net::SocketAddrExt, unix::net::SocketAddr as UnixAddress},
     process,
     sync::{
         Arc, Mutex,
@@ -21,7 +19,6 @@ use std::{
 };
 
 use serde_json::Value;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpSocket, TcpStream},
@@ -31,7 +28,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::instance::Instance;
-use self::slow::Slow;
+use self::{loopback::Loopback, slow::Slow};
 use super::lab::{PATIENCE, Page};
 use crate::{
     hbone::{self, Connect, Io, Key, Pool},
@@ -47,9 +44,7 @@ use crate::{
         waypoint::{Placement, Waypoint},
         workload::{Enrolment, NetnsRef, Transport, Workload},
     },
-    proxy::{
-        Doors, Duty, Engine, LocalHop, Network, Node, Settings, Surroundings, Telemetry, Vantage,
-    },
+    proxy::{Doors, Duty, Engine, LocalHop, Node, Settings, Surroundings, Telemetry, Vantage},
     telemetry::{access::AccessLog, metrics::Registry},
 };
 
@@ -74,7 +69,7 @@ pub(super) struct NodeLab {
     slow: Arc<Slow>,
     log: AccessLog,
     page: Page,
-    contents: Contents,
+    contents: RefCell<Contents>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     _ends: tokio_util::sync::DropGuard,
 }
@@ -146,16 +141,17 @@ impl NodeLab {
             slow,
             log,
             page,
-            contents,
+            contents: RefCell::new(contents),
             snapshots,
             _ends: shutdown.drop_guard(),
         }
     }
 
     /// Changes the mesh while the engine runs.
-    pub(super) fn change(&mut self, change: impl FnOnce(&mut Contents)) {
-        change(&mut self.contents);
-        self.snapshots.send(Arc::new(Snapshot::new(self.contents.clone()))).unwrap();
+    pub(super) fn change(&self, change: impl FnOnce(&mut Contents)) {
+        let mut contents = self.contents.borrow_mut();
+        change(&mut contents);
+        self.snapshots.send(Arc::new(Snapshot::new(contents.clone()))).unwrap();
     }
 
     /// A connection of the pod `web` to the Service.
@@ -326,30 +322,6 @@ fn listener(address: SocketAddr) -> std::net::TcpListener {
     let listener = std::net::TcpListener::bind(address).unwrap();
     listener.set_nonblocking(true).unwrap();
     listener
-}
-
-/// One network in place of many: a pod's connections come from its address.
-struct Loopback {
-    pods: HashMap<ObjectName, Vec<IpAddr>>,
-    vantages: Arc<Mutex<Vec<Vantage>>>,
-}
-
-impl Network for Loopback {
-    fn tcp(&self, vantage: &Vantage, _v4: bool) -> io::Result<Socket> {
-        self.vantages.lock().unwrap().push(vantage.clone());
-        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-        let from = match vantage {
-            Vantage::Own => return Ok(socket),
-            Vantage::Pod(pod) => self.pods[pod][0],
-            Vantage::Agent(address) => *address,
-        };
-        socket.bind(&SocketAddr::new(from, 0).into())?;
-        Ok(socket)
-    }
-
-    fn unix(&self, netns: &NetnsRef, _name: &[u8]) -> io::Result<UnixStream> {
-        UnixStream::connect_addr(&abstract_name(netns))
-    }
 }
 
 pub(super) const DAY: Duration = Duration::from_hours(24);

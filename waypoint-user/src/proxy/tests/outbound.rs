@@ -196,7 +196,7 @@ fn without_a_pod_of_its_waypoint_a_connection_fails_as_its_destination_chose() {
 #[test]
 fn a_new_pod_at_an_old_address_shares_no_connection_with_the_old() {
     run(async {
-        let (mut lab, mut instance) = with_waypoint().await;
+        let (lab, mut instance) = with_waypoint().await;
         let mut before = lab.connect().await;
         let first = instance.next().await;
         let second_client = lab.connect().await;
@@ -225,7 +225,7 @@ fn a_waypoint_of_the_same_node_is_reached_through_its_network() {
         let (mut instance, listener) = Instance::bind().await;
         let at = instance.address;
         let netns = NetnsRef::Name(format!("test-{at}"));
-        let mut lab = NodeLab::start_with(|contents| {
+        let lab = NodeLab::start_with(|contents| {
             add_waypoint(contents, &[at]);
             change_pod(contents, "waypoint-0", |pod| {
                 pod.node = NODE.to_owned();
@@ -267,7 +267,7 @@ fn a_waypoint_of_the_same_node_is_reached_through_its_network() {
 #[test]
 fn a_mesh_carries_to_the_pod_itself_what_has_no_waypoint() {
     run(async {
-        let mut lab =
+        let lab =
             NodeLab::start_with(|contents| contents.settings.capture = CaptureMode::Mesh).await;
         // The pod is on this node too, so that the stream comes in at the other door.
         let mut client = lab.connect().await;

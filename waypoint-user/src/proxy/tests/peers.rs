@@ -92,9 +92,8 @@ impl Mesh {
         protocol: AppProtocol,
         change: impl FnOnce(&mut Contents),
     ) -> Site {
-        let door = std::net::TcpListener::bind((LOCALHOST, 0)).unwrap();
-        door.set_nonblocking(true).unwrap();
-        let address = door.local_addr().unwrap();
+        let (door, address) = listener();
+        let (proxied, headed) = listener();
         let name = format!("waypoint/test/{address}").into_bytes();
         let local = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
         let local = UnixListener::bind_addr(&local).unwrap();
@@ -113,9 +112,14 @@ impl Mesh {
             ..Settings::default()
         };
         set(&mut settings);
-        let doors = Doors { hbone: vec![door], local: vec![local], ..Doors::default() };
+        let doors = Doors {
+            hbone: vec![door],
+            proxied: vec![proxied],
+            local: vec![local],
+            ..Doors::default()
+        };
         let lab = Lab::launch(VIP, contents, settings, doors, Some(self.identities()));
-        Site { lab, door: address, local: name }
+        Site { lab, door: address, headed, local: name }
     }
 }
 
@@ -131,8 +135,17 @@ pub(super) struct Site {
     pub(super) lab: Lab,
     /// Where it takes HBONE.
     pub(super) door: SocketAddr,
+    /// Where it takes TCP with PROXY headers.
+    pub(super) headed: SocketAddr,
     /// The abstract address where it takes the agent.
     pub(super) local: Vec<u8>,
+}
+
+fn listener() -> (std::net::TcpListener, SocketAddr) {
+    let listener = std::net::TcpListener::bind((LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
 }
 
 /// Gives a pod of `default` an address.

@@ -124,13 +124,20 @@ fn a_waypoint_that_is_told_of_the_client_gets_what_is_bound_to_it() {
         ("s.a.svc.cluster.local:80", "10.1.0.8:15088 for 10.0.0.1:80 s proxy"),
         ("10.0.0.1:99", "not here"),
         ("10.1.0.8:15020", "10.1.0.8:15020 for 10.1.0.8:15020 -"),
+        // Nobody writes a header of his own there.
+        ("10.1.0.8:15088", "10.1.0.8:15088 for 10.1.0.8:15088 - proxy"),
     ] {
         assert_eq!(arrives(&mesh, "w-1", authority), expected, "{authority}");
     }
-    let bare = InboundBinding { proxy: false, port: None };
-    let waypoint = mesh.waypoints.get_mut(&ObjectName::new("a", "w")).unwrap();
-    Arc::make_mut(waypoint).inbound_binding = Some(bare);
-    assert_eq!(arrives(&mesh, "w-1", "10.0.0.1:80"), "10.1.0.8:80 for 10.0.0.1:80 s bare");
+    let mut bind = |proxy, authority| {
+        let waypoint = mesh.waypoints.get_mut(&ObjectName::new("a", "w")).unwrap();
+        Arc::make_mut(waypoint).inbound_binding = Some(InboundBinding { proxy, port: None });
+        arrives(&mesh, "w-1", authority)
+    };
+    assert_eq!(bind(false, "10.0.0.1:80"), "10.1.0.8:80 for 10.0.0.1:80 s bare");
+    assert_eq!(bind(false, "10.1.0.8:80"), "10.1.0.8:80 for 10.1.0.8:80 -");
+    assert_eq!(bind(true, "10.0.0.1:80"), "10.1.0.8:80 for 10.0.0.1:80 s proxy");
+    assert_eq!(bind(true, "10.1.0.8:80"), "10.1.0.8:80 for 10.1.0.8:80 - proxy");
 }
 
 #[test]

@@ -110,7 +110,8 @@ impl Place<'_> {
         let placement = placements::placement(objects, settings, served, object, report);
         let inbound_binding = placements::inbound_binding(objects, object, gateway, report);
         let listener = listeners::chosen(gateway, inbound_binding);
-        let port = listener.and_then(|one| meta::port(one.port).ok());
+        let own = listener.filter(|one| !listeners::is_hbone(one));
+        let port = own.and_then(|one| meta::port(one.port).ok());
         Waypoint {
             name: object.name.clone(),
             class: gateway.spec.gateway_class_name.clone(),

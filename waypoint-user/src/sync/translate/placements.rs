@@ -8,7 +8,7 @@ use gateway_api::experimental::gateways::Gateway;
 
 use crate::{
     mesh::{
-        label::{INBOUND_BINDING, PLACEMENT},
+        label::{GATEWAY_NAME, INBOUND_BINDING, PLACEMENT},
         object::{ObjectName, ObjectRef},
         report::Report,
         snapshot::Settings,
@@ -50,7 +50,22 @@ pub(super) fn placement(
         report.add(object.clone(), notice("AddressNotAssigned", message));
         return None;
     }
-    Some(Placement::Pods(addresses(objects, settings, object, gateway, report)))
+    let addresses = addresses(objects, settings, object, gateway, report);
+    if addresses.is_none() && !has_pods(objects, &object.name) {
+        let message = "it is at none of its status.addresses and serves nobody until it is";
+        report.add(object.clone(), notice("AddressNotUsable", message));
+        return None;
+    }
+    Some(Placement::Pods(addresses.unwrap_or_default()))
+}
+
+/// Whether pods bear the Gateway's name. They are reached at their own addresses, so that a Service
+/// which is gone does not let connections pass by a waypoint that is there.
+fn has_pods(objects: &Objects, name: &ObjectName) -> bool {
+    objects.pods.iter().any(|(pod, object)| {
+        pod.namespace == name.namespace
+            && meta::labels(&object.metadata).get(GATEWAY_NAME) == Some(&name.name)
+    })
 }
 
 /// Whether the Gateway has an address, whatever that is.
@@ -75,12 +90,6 @@ pub(super) fn inbound_binding(
             "annotation {INBOUND_BINDING}: {text:?} is not NONE or PROXY, with or without /port"
         );
         report.add(object.clone(), error("InvalidInboundBinding", message));
-    } else {
-        let message = format!(
-            "annotation {INBOUND_BINDING}: agents do not terminate HBONE for waypoints yet; what \
-             is bound to it is refused"
-        );
-        report.add(object.clone(), warning("UnsupportedInboundBinding", message));
     }
     binding
 }
@@ -92,15 +101,16 @@ fn listed(gateway: &Gateway) -> impl Iterator<Item = (&str, &str)> {
     listed.map(|one| (one.r#type.as_deref().unwrap_or(IP_ADDRESS), one.value.as_str()))
 }
 
-/// The addresses: as they are, or those of the Service that a host name names.
+/// The addresses: as they are, or those of the Service that a host name names; `None` where not one
+/// of them is, or names, anything.
 fn addresses(
     objects: &Objects,
     settings: &Settings,
     object: &ObjectRef,
     gateway: &Gateway,
     report: &mut Report,
-) -> Vec<IpAddr> {
-    let mut addresses = Vec::new();
+) -> Option<Vec<IpAddr>> {
+    let mut addresses: Option<Vec<IpAddr>> = None;
     for (kind, value) in listed(gateway) {
         let found = match kind {
             IP_ADDRESS => value.parse().map(|one| vec![one]).ok(),
@@ -108,14 +118,16 @@ fn addresses(
             _ => None,
         };
         if let Some(found) = found {
-            addresses.extend(found);
+            addresses.get_or_insert_default().extend(found);
         } else {
             let message =
                 format!("status.addresses: {kind} {value:?} is no address and no Service");
             report.add(object.clone(), warning("UnsupportedAddress", message));
         }
     }
-    addresses.dedup();
+    if let Some(addresses) = &mut addresses {
+        addresses.dedup();
+    }
     addresses
 }
 

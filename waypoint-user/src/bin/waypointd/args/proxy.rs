@@ -6,7 +6,8 @@ use clap::Args;
 use waypoint_user::{
     hbone,
     mesh::{object::ObjectName, snapshot},
-    proxy, roles,
+    proxy::{self, listen},
+    roles,
     sync::{self, Served},
     telemetry::admin::AdminAddress,
 };
@@ -29,6 +30,13 @@ pub(crate) struct Proxy {
     /// Port of HBONE, on every address.
     #[arg(long, value_name = "PORT", default_value_t = hbone::PORT)]
     listen_port: u16,
+    /// Port of TCP with a header of PROXY protocol, version 2, in front, on every address; for a
+    /// Gateway whose annotation ambient.istio.io/waypoint-inbound-binding is PROXY/PORT, for which
+    /// agents terminate HBONE. Nothing proves there that the agent speaks: a client is believed to
+    /// be the pod that has its address, so let PeerAuthentication or a network policy keep
+    /// plaintext of others away from the pod.
+    #[arg(long, value_name = "PORT")]
+    listen_proxy_protocol: Option<u16>,
     /// Admin address: ADDR:PORT, or unix:PATH.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
     admin: AdminAddress,
@@ -76,7 +84,7 @@ impl Proxy {
             },
             gateway: self.gateway,
             pod: self.pod,
-            port: self.listen_port,
+            ports: listen::Ports { hbone: self.listen_port, proxied: self.listen_proxy_protocol },
             identity: self.authority.identity(),
             admin: self.admin,
             access_log: !self.no_access_log,
