@@ -19,21 +19,21 @@ use crate::{
 /// What the row is called.
 pub(super) const NAME: &str = "watched connection";
 
-/// A pair of measurements, one right after the other.
+/// A pair of measurements, one right after the other, in microseconds of CPU time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair {
-    /// CPU time of both ends of a connection that nobody watches, in microseconds.
-    pub(super) alone_us: f64,
+    /// CPU time of both ends of a connection that nobody watches.
+    pub(super) alone: f64,
     /// The same of one that is watched at both ends.
-    pub(super) watched_us: f64,
-    /// The agent's CPU time for a watched one, in microseconds.
-    pub(super) agent_us: f64,
+    pub(super) watched: f64,
+    /// The agent's CPU time for a watched one.
+    pub(super) agent: f64,
 }
 
 impl Pair {
     /// What being watched adds.
-    pub(super) fn added_us(self) -> f64 {
-        self.watched_us - self.alone_us
+    pub(super) fn added(self) -> f64 {
+        self.watched - self.alone
     }
 }
 
@@ -110,8 +110,8 @@ pub(super) fn measure(settings: &Settings, report: &mut Report) -> Result<()> {
         let first = scene.measure(watched_first)?;
         let second = scene.measure(!watched_first)?;
         let (watched, alone) = if watched_first { (first, second) } else { (second, first) };
-        let pair = Pair { alone_us: alone.0, watched_us: watched.0, agent_us: watched.1 };
-        eprintln!("{NAME}, pair {}: {pair:?}, {:+.2} µs", number + 1, pair.added_us());
+        let pair = Pair { alone: alone.0, watched: watched.0, agent: watched.1 };
+        eprintln!("{NAME}, pair {}: {pair:?}, {:+.2} µs", number + 1, pair.added());
         report.watched.add(pair);
     }
     Ok(())
