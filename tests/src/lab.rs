@@ -95,7 +95,7 @@ pub struct Lab {
     name: Name,
     agent_arguments: Vec<String>,
     certificate_seconds: Option<u64>,
-    access_logs: bool,
+    shared_arguments: Vec<String>,
     last_words: bool,
     _turn: Option<Flock<File>>,
 }

@@ -7,9 +7,10 @@
 use aya_ebpf::{
     EbpfContext as _,
     bindings::{
-        BPF_F_NO_COMMON_LRU, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
-        BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
-        BPF_TCP_CLOSE, BPF_TCP_CLOSING, BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, bpf_sock_ops,
+        BPF_F_NO_COMMON_LRU, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP,
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
+        BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_TCP_CLOSE, BPF_TCP_CLOSING,
+        BPF_TCP_FIN_WAIT2, BPF_TCP_LAST_ACK, bpf_sock_ops,
     },
     helpers::{bpf_get_socket_cookie, bpf_ktime_get_ns},
     macros::map,
@@ -125,10 +126,19 @@ fn put(flow: &Flow) {
     match FLOWS.reserve::<Flow>(0) {
         Some(mut entry) => {
             entry.write(*flow);
-            entry.submit(0);
+            entry.submit(wake_up());
         }
         None => tell::count(Reason::FlowLost, 0),
     }
+}
+
+/// Whether the reader is woken: only when it falls behind. To wake it costs several times what the
+/// record does, and it looks by itself twenty times a second.
+#[inline(always)]
+fn wake_up() -> u64 {
+    let waiting = FLOWS.query(BPF_RB_AVAIL_DATA.into());
+    let flag = if waiting < WAKE_UP_BYTES { BPF_RB_NO_WAKEUP } else { BPF_RB_FORCE_WAKEUP };
+    flag.into()
 }
 
 /// An address of the socket, read word by word: the kernel allows no other width, and LLVM would
@@ -176,6 +186,9 @@ fn word(ctx: &SockOpsContext, field: impl FnOnce(*mut bpf_sock_ops) -> *const u3
     // SAFETY: the context is valid for as long as the program runs.
     unsafe { field(ctx.ops).read_volatile() }
 }
+
+/// From how much unread on the reader is woken.
+const WAKE_UP_BYTES: u64 = RING_BYTES as u64 / 4;
 
 /// The kernel keeps the smoothed round-trip time in eighths of a microsecond.
 const SRTT_SHIFT: u32 = 3;

@@ -64,7 +64,7 @@ struct Connects {
         required_unless_present = "connect"
     )]
     listen: Option<SocketAddr>,
-    /// Open connections to this address and print the time of one as JSON.
+    /// Open connections to this address and print the CPU time of one as JSON.
     #[arg(long, value_name = "ADDR:PORT")]
     connect: Option<SocketAddr>,
     /// How many batches of connections.

@@ -36,7 +36,7 @@ pub struct LabBuilder {
     nodes: Vec<String>,
     agent_arguments: Vec<String>,
     certificate_seconds: Option<u64>,
-    access_logs: bool,
+    shared_arguments: Vec<String>,
     agent: bool,
     last_words: bool,
     waits_for_turn: bool,
@@ -54,7 +54,7 @@ impl LabBuilder {
             nodes: Vec::new(),
             agent_arguments: Vec::new(),
             certificate_seconds: None,
-            access_logs: true,
+            shared_arguments: Vec::new(),
             agent: true,
             last_words: false,
             waits_for_turn: true,
@@ -96,7 +96,7 @@ impl LabBuilder {
     /// Where no agent or waypoint of several nodes writes an access log.
     #[must_use]
     pub fn without_access_logs(mut self) -> Self {
-        self.access_logs = false;
+        self.shared_arguments.push("--no-access-log".to_owned());
         self
     }
 
@@ -184,7 +184,7 @@ impl LabBuilder {
             name,
             agent_arguments: self.agent_arguments,
             certificate_seconds: self.certificate_seconds,
-            access_logs: self.access_logs,
+            shared_arguments: self.shared_arguments,
             last_words: self.last_words,
             _turn: turn,
         };

@@ -107,10 +107,8 @@ impl Lab {
             format!("{namespace}/{}", pod.meta.name).into(),
         ];
         arguments.extend(admittance.arguments());
+        arguments.extend(self.shared_arguments.iter().map(OsString::from));
         arguments.extend(pod.further.iter().map(OsString::from));
-        if !self.access_logs {
-            arguments.push(NO_ACCESS_LOG.into());
-        }
         arguments.extend(daemon::admin_arguments(&self.name_of_waypoint(&pod.meta.name)));
         Ok(arguments)
     }
@@ -169,10 +167,7 @@ impl Lab {
 
     fn settings_of_member(&self, node: &str) -> Result<Settings> {
         let admittance = self.authority()?.admit_node(node)?;
-        let mut further = self.agent_arguments.clone();
-        if !self.access_logs {
-            further.push(NO_ACCESS_LOG.to_owned());
-        }
+        let further = [&*self.agent_arguments, &*self.shared_arguments].concat();
         Ok(Settings {
             name: self.name.part(format!("agent-{node}")),
             membership: Some(Membership { node: node.to_owned(), admittance, further }),
@@ -180,5 +175,3 @@ impl Lab {
         })
     }
 }
-
-const NO_ACCESS_LOG: &str = "--no-access-log";

@@ -114,7 +114,7 @@ impl Flows {
         }
     }
 
-    /// Waits for records, or for a while.
+    /// Waits for a while: the program wakes nobody before a part of the ring is full.
     fn wait(&self) {
         let mut rings = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
         if poll(&mut rings, PollTimeout::from(PATIENCE)).is_err() {
@@ -140,5 +140,5 @@ fn read(record: record::Flow) -> Flow {
     }
 }
 
-/// How long shutdown may go unnoticed, in milliseconds.
-const PATIENCE: u16 = 200;
+/// How long a record may wait, and shutdown go unnoticed, in milliseconds.
+const PATIENCE: u16 = 50;

@@ -113,7 +113,7 @@ fn waypoints(snapshot: &Snapshot) -> Vec<Value> {
             "ready": waypoint.ready,
             "placement": placement(&waypoint.placement),
             "instances": instances(waypoint),
-            "inboundBinding": waypoint.inbound_binding.as_ref().map(inbound_binding),
+            "inboundBinding": waypoint.inbound_binding.map(inbound_binding),
         })
     };
     snapshot.waypoints().values().map(|waypoint| show(waypoint)).collect()
@@ -156,7 +156,7 @@ fn placement(placement: &Placement) -> Value {
 }
 
 /// How a waypoint's pods take connections from their agent, as the annotation says it.
-fn inbound_binding(binding: &InboundBinding) -> String {
+fn inbound_binding(binding: InboundBinding) -> String {
     let word = if binding.proxy { "PROXY" } else { "NONE" };
     binding.port.map_or_else(|| word.to_owned(), |port| format!("{word}/{port}"))
 }

@@ -1,8 +1,10 @@
 //! What it costs a connection to be watched: connected and closed again between two pods, with and
 //! without `--cgroup`.
 //!
-//! Client and server share one core, so that the time of a connection is all the CPU time that it
-//! takes, both ends of it; the agent, which reads what the program tells, has the other.
+//! Client and server share one core, and the agent, which reads what the program tells, has the
+//! other. What the kernel does for a connection it does in the name of one of the two that share.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -17,28 +19,28 @@ use crate::{
 /// What the row is called.
 pub(super) const NAME: &str = "watched connection";
 
-/// A pair of measurements, one right after the other.
+/// A pair of measurements, one right after the other, in microseconds of CPU time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair {
-    /// Microseconds of a connection that nobody watches.
-    pub(super) alone_us: f64,
-    /// Microseconds of one that is watched at both ends.
-    pub(super) watched_us: f64,
-    /// The agent's CPU time for a watched one, in microseconds.
-    pub(super) agent_us: f64,
+    /// CPU time of both ends of a connection that nobody watches.
+    pub(super) alone: f64,
+    /// The same of one that is watched at both ends.
+    pub(super) watched: f64,
+    /// The agent's CPU time for a watched one.
+    pub(super) agent: f64,
 }
 
 impl Pair {
     /// What being watched adds.
-    pub(super) fn added_us(self) -> f64 {
-        self.watched_us - self.alone_us
+    pub(super) fn added(self) -> f64 {
+        self.watched - self.alone
     }
 }
 
 /// Pods of a cgroup, of which one serves.
 // Fields are dropped in this order.
 struct Scene {
-    _server: Process,
+    server: Process,
     agent: Agent,
     cgroup: Cgroup,
     lab: Lab,
@@ -57,25 +59,28 @@ impl Scene {
         server.wait_for("listening on")?;
         let mut agent = Agent::start(lab.node(), lab.agent_settings())?;
         agent.stop()?;
-        Ok(Self { _server: server, agent, cgroup, lab })
+        Ok(Self { server, agent, cgroup, lab })
     }
 
-    /// Microseconds of a connection, and of the agent's CPU time for it.
+    /// Microseconds of CPU time of a connection, and of the agent's for it.
     fn measure(&mut self, is_watched: bool) -> Result<(f64, f64)> {
         self.agent.watch(is_watched.then(|| self.cgroup.path().to_owned()));
         self.agent.resume(self.lab.node())?;
         let process = self.agent.process()?.id();
         stage::pin(process)?;
         let (before, told) = (usage::cpu_time(&[process])?, self.told()?);
-        let took = self.connect()?;
+        let server = usage::exact_cpu_time(self.server.id())?;
+        let client_us = self.connect()?;
+        let server = usage::exact_cpu_time(self.server.id())?.saturating_sub(server);
         let (used, told) =
             (usage::cpu_time(&[process])?.saturating_sub(before), self.told()? - told);
         self.agent.stop()?;
-        let connections = f64::from((BATCHES + 1) * connects::BATCH);
+        let connections = f64::from(BATCHES * connects::BATCH);
         // Each end tells of its beginning and of its end.
         let wanted = if is_watched { connections * 4.0 } else { 0.0 };
         ensure!((told - wanted).abs() <= wanted * LOST_MAX, "{told} events instead of {wanted}");
-        Ok((took, used.as_secs_f64() * 1e6 / connections))
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / connections;
+        Ok((client_us + each(server), each(used)))
     }
 
     /// How many events the program handed over so far.
@@ -92,8 +97,8 @@ impl Scene {
         let (address, batches) = (address.to_string(), BATCHES.to_string());
         let line = ["-c", CORE, &program, "connects", "--connect", &address, "--batches", &batches];
         let output = self.cgroup.run(self.lab.from("web").netns()?, "taskset", &line)?;
-        let times: Value = serde_json::from_str(&output).context("the client's times")?;
-        times.get("mean_us").and_then(Value::as_f64).with_context(|| format!("no mean in {output}"))
+        let times: Value = serde_json::from_str(&output).context("the client's time")?;
+        times.get("cpu_us").and_then(Value::as_f64).with_context(|| format!("no time in {output}"))
     }
 }
 
@@ -105,8 +110,8 @@ pub(super) fn measure(settings: &Settings, report: &mut Report) -> Result<()> {
         let first = scene.measure(watched_first)?;
         let second = scene.measure(!watched_first)?;
         let (watched, alone) = if watched_first { (first, second) } else { (second, first) };
-        let pair = Pair { alone_us: alone.0, watched_us: watched.0, agent_us: watched.1 };
-        eprintln!("{NAME}, pair {}: {pair:?}, {:+.2} µs", number + 1, pair.added_us());
+        let pair = Pair { alone: alone.0, watched: watched.0, agent: watched.1 };
+        eprintln!("{NAME}, pair {}: {pair:?}, {:+.2} µs", number + 1, pair.added());
         report.watched.add(pair);
     }
     Ok(())

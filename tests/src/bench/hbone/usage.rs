@@ -10,6 +10,14 @@ pub(super) fn cpu_time(processes: &[u32]) -> Result<Duration> {
     processes.iter().map(|process| of_one(*process)).sum()
 }
 
+/// What a process of one thread has used so far, without rounding to clock ticks.
+pub(super) fn exact_cpu_time(process: u32) -> Result<Duration> {
+    let path = format!("/proc/{process}/schedstat");
+    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+    let nanoseconds = text.split(' ').next().unwrap_or_default();
+    Ok(Duration::from_nanos(nanoseconds.parse().with_context(|| path)?))
+}
+
 /// Resident memory.
 pub(super) fn resident_kib(process: u32) -> Result<u64> {
     let path = format!("/proc/{process}/status");

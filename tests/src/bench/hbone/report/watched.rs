@@ -22,15 +22,15 @@ impl Watched {
 
     pub(super) fn json(&self) -> Value {
         let pairs = self.0.iter().map(|pair| {
-            let Pair { alone_us, watched_us, agent_us } = pair;
-            json!({"alone_us": alone_us, "watched_us": watched_us, "agent_us": agent_us})
+            let Pair { alone, watched, agent } = pair;
+            json!({"alone_us": alone, "watched_us": watched, "agent_us": agent})
         });
         json!({
             "pairs": pairs.collect::<Vec<_>>(),
-            "alone_us": self.median(|pair| pair.alone_us),
-            "watched_us": self.median(|pair| pair.watched_us),
-            "added_us": self.median(Pair::added_us),
-            "agent_us": self.median(|pair| pair.agent_us),
+            "alone_us": self.median(|pair| pair.alone),
+            "watched_us": self.median(|pair| pair.watched),
+            "added_us": self.median(Pair::added),
+            "agent_us": self.median(|pair| pair.agent),
             "goal_us": eye::GOAL_US,
         })
     }
@@ -42,8 +42,8 @@ impl fmt::Display for Watched {
             return Ok(());
         }
         let shown = |figure| shown(self.median(figure), 2);
-        let (alone, watched) = (shown(|pair| pair.alone_us), shown(|pair| pair.watched_us));
-        let (added, agent) = (shown(Pair::added_us), shown(|pair| pair.agent_us));
+        let (alone, watched) = (shown(|pair| pair.alone), shown(|pair| pair.watched));
+        let (added, agent) = (shown(Pair::added), shown(|pair| pair.agent));
         let (name, goal) = (eye::NAME, eye::GOAL_US);
         writeln!(
             out,
