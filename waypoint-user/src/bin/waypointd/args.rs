@@ -5,15 +5,17 @@ use clap::{Parser, Subcommand};
 mod agent;
 mod authority;
 mod controller;
+mod engine;
 mod log;
+mod manifests;
 mod node;
 mod proxy;
 mod standalone;
 mod token;
 
 pub(crate) use self::{
-    agent::Agent, authority::Authority, controller::Controller, log::Log, node::Node, proxy::Proxy,
-    standalone::Standalone, token::Token,
+    agent::Agent, authority::Authority, controller::Controller, engine::Engine, log::Log,
+    manifests::Manifests, node::Node, proxy::Proxy, standalone::Standalone, token::Token,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.

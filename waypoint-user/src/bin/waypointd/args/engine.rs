@@ -1,0 +1,44 @@
+//! How connections are carried, and where operators look.
+
+use std::{thread, time::Duration};
+
+use clap::Args;
+use waypoint_user::{proxy, telemetry::admin::AdminAddress};
+
+#[derive(Args)]
+pub(crate) struct Engine {
+    /// Admin address: ADDR:PORT, or unix:PATH.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
+    pub(crate) admin: AdminAddress,
+    /// Data threads; 0 means one for each core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    workers: usize,
+    /// Do not write the access log to stdout.
+    #[arg(long)]
+    no_access_log: bool,
+    /// How long open connections may go on after SIGTERM, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    drain_seconds: u64,
+    /// How long a waypoint listens for a client's first bytes, in milliseconds, where a port's
+    /// protocol is not declared; after that the server may speak first.
+    #[arg(long, value_name = "MS", default_value_t = 200)]
+    sniff_deadline_ms: u64,
+}
+
+impl Engine {
+    /// What the engine is told.
+    pub(crate) fn settings(&self) -> proxy::Settings {
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        proxy::Settings {
+            workers: if self.workers == 0 { cores() } else { self.workers },
+            sniff_deadline: Duration::from_millis(self.sniff_deadline_ms),
+            drain_deadline: Duration::from_secs(self.drain_seconds),
+            ..proxy::Settings::default()
+        }
+    }
+
+    /// Whether requests and connections are logged on stdout.
+    pub(crate) fn access_log(&self) -> bool {
+        !self.no_access_log
+    }
+}
