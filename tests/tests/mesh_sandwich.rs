@@ -59,6 +59,18 @@ story!(a_waypoint_behind_its_agent_knows_its_clients, |lab| {
     Ok(())
 });
 
+story!(a_waypoint_behind_its_agent_serves_a_mesh_in_which_everything_is_captured, |lab| {
+    let lab = sandwiched(lab).agent_arguments(["--capture", "mesh"]).start()?;
+    let visit = lab.across(&lab.from("web").to("reviews"), "waypoint")?;
+    assert_eq!(visit.logged("source_workload"), "shop/web");
+    assert!(lab.waypoint("waypoint")?.metrics()?.sum("waypoint_tunnels", &[]) < 1.0);
+    // Both tunnels ended at the agent, and what the waypoint opened was not captured before.
+    let kernel = lab.agent_on("n2")?.metrics()?;
+    let packets = |reason| kernel.sum("waypoint_kernel_packets_total", &[("reason", reason)]);
+    assert!(packets("captured") < 1.0 && packets("inbound") > 1.0);
+    Ok(())
+});
+
 /// Where the waypoint takes connections behind headers.
 fn door(lab: &Lab) -> Result<SocketAddr> {
     let mut address = lab.pod_address("waypoint")?;

@@ -8,7 +8,7 @@ use waypoint_user::http1::{Decoder, Malformed, Piece, parse_response};
 
 /// The status, the body and the trailers' count of a response that comes in pieces; nothing where
 /// more of it would have to come.
-fn read(mut pieces: impl Iterator<Item = Bytes>) -> Result<Option<(u16, Vec<u8>, usize)>, Malformed> {
+fn read(mut pieces: impl Iterator<Item = Bytes>) -> Result<Option<Read>, Malformed> {
     let (mut input, mut body, mut trailers) = (Bytes::new(), Vec::new(), 0);
     let mut more = |input: &mut Bytes| {
         let piece = pieces.next();
@@ -35,6 +35,9 @@ fn read(mut pieces: impl Iterator<Item = Bytes>) -> Result<Option<(u16, Vec<u8>,
         }
     }
 }
+
+/// A response that was read.
+type Read = (u16, Vec<u8>, usize);
 
 fuzz_target!(|given: (u8, &[u8])| {
     let (cut, bytes) = given;
