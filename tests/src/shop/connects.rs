@@ -35,7 +35,7 @@ pub fn connect(address: SocketAddr, batches: u32) -> Result<Value> {
         // Nobody sends, so this takes its time.
         let _late = rest.recv_timeout(REST);
     }
-    let took = cpu_time()? - before;
+    let took = cpu_time()?.saturating_sub(before);
     let mean = took.as_secs_f64() * 1e6 / f64::from(batches * BATCH);
     Ok(json!({"connections": batches * BATCH, "cpu_us": mean}))
 }

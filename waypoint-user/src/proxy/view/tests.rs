@@ -152,7 +152,7 @@ fn endpoints_are_taken_by_where_this_process_runs() {
     }
     let service = Arc::make_mut(contents.services.get_mut(&name()).unwrap());
     for (index, endpoint) in service.endpoints.iter_mut().enumerate() {
-        endpoint.workload = Some(ObjectName::new("default", &format!("p{index}")));
+        endpoint.workload = Some(ObjectName::new("default", format!("p{index}")));
     }
     service.distribution = Distribution::OnlyNode;
     let taken = |home: Home| {
