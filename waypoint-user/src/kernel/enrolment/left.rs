@@ -67,3 +67,6 @@ impl Left {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
