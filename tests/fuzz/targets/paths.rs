@@ -80,7 +80,7 @@ fn permits(pattern: PathPattern, path: &str) -> bool {
     });
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
     let subject = Subject {
-        peer: &Peer { address, workload: None },
+        peer: &Peer { address, identity: None, client: None, workload: None },
         destination: address,
         head: Some(&Get(path)),
     };
