@@ -30,7 +30,7 @@ async fn an_answer_may_begin_before_the_request_has_ended() {
     let (_lab, mut client, backend) = start().await;
     client.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\nabc").await.unwrap();
     let mut upstream = backend.accept().await;
-    let head = read_until(&mut upstream, "abc").await;
+    let head = read_until(&mut upstream, "\r\n\r\nabc").await;
     assert!(head.contains("\r\ncontent-length: 6\r\n"), "{head}");
     upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab").await.unwrap();
     read_until(&mut client, "\r\n\r\nab").await;
@@ -49,7 +49,7 @@ async fn an_endpoint_that_takes_no_more_is_still_heard() {
     let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n";
     client.write_all(head.as_bytes()).await.unwrap();
     let mut upstream = backend.accept().await;
-    read_until(&mut upstream, "abc\r\n").await;
+    read_until(&mut upstream, "\r\nabc\r\n").await;
     let answer = b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     upstream.write_all(answer).await.unwrap();
     drop(upstream);
@@ -63,7 +63,7 @@ async fn a_client_that_breaks_off_within_its_body_breaks_the_request_off() {
     let (lab, mut client, backend) = start().await;
     client.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\nabc").await.unwrap();
     let mut upstream = backend.accept().await;
-    read_until(&mut upstream, "abc").await;
+    read_until(&mut upstream, "\r\n\r\nabc").await;
     drop(client);
     assert_eq!(read_to_end(&mut upstream).await, "");
     assert_eq!(lab.line(1).await["blame"], "client");
@@ -132,7 +132,7 @@ async fn a_request_that_may_have_been_processed_is_not_sent_again() {
     read_until(&mut client, "\r\n\r\nok").await;
     let post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc";
     client.write_all(post).await.unwrap();
-    read_until(&mut upstream, "abc").await;
+    read_until(&mut upstream, "\r\n\r\nabc").await;
     drop(upstream);
     assert!(read_until(&mut client, "\r\n\r\n").await.starts_with("HTTP/1.1 503 "));
     assert_eq!(lab.line(2).await["response_flags"], "UC");
