@@ -46,7 +46,7 @@ enum Output {
 pub fn run(arguments: &Arguments, to: &mut impl Write) -> Result<(), Error> {
     let refused = |cause| Error::Admin { address: arguments.admin.clone(), cause };
     let stream = ask(&arguments.admin, &path(arguments)).map_err(refused)?;
-    for line in BufReader::new(stream).lines() {
+    for line in stream.lines() {
         let line = line.map_err(refused)?;
         let written = match arguments.output {
             Output::Json => writeln!(to, "{line}"),
@@ -61,20 +61,18 @@ pub fn run(arguments: &Arguments, to: &mut impl Write) -> Result<(), Error> {
 }
 
 /// Sends the question, and reads the head of the answer.
-fn ask(admin: &str, path: &str) -> io::Result<Box<dyn Read>> {
+fn ask(admin: &str, path: &str) -> io::Result<impl BufRead + use<>> {
     let question = format!("GET {path} HTTP/1.0\r\nHost: waypointd\r\n\r\n");
-    let mut stream: Box<dyn Read> = match admin.strip_prefix("unix:") {
-        Some(socket) => {
-            let mut stream = UnixStream::connect(socket)?;
-            stream.write_all(question.as_bytes())?;
-            Box::new(stream)
-        }
-        None => {
-            let mut stream = TcpStream::connect(admin)?;
-            stream.write_all(question.as_bytes())?;
-            Box::new(stream)
-        }
+    let stream: Box<dyn Read> = if let Some(socket) = admin.strip_prefix("unix:") {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.write_all(question.as_bytes())?;
+        Box::new(stream)
+    } else {
+        let mut stream = TcpStream::connect(admin)?;
+        stream.write_all(question.as_bytes())?;
+        Box::new(stream)
     };
+    let mut stream = BufReader::new(stream);
     let head = head(&mut stream)?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status == "200" {
@@ -84,8 +82,8 @@ fn ask(admin: &str, path: &str) -> io::Result<Box<dyn Read>> {
     Err(io::Error::other(what))
 }
 
-/// Reads up to the empty line, byte by byte, as the rest belongs to the body.
-fn head(stream: &mut impl Read) -> io::Result<String> {
+/// Reads up to the empty line; the rest belongs to the body.
+fn head(stream: &mut impl BufRead) -> io::Result<String> {
     let mut head = Vec::new();
     for byte in stream.bytes().take(HEAD_BYTES_MAX) {
         head.push(byte?);

@@ -136,26 +136,30 @@ where
     Some(Told {
         source: address(source, source_port),
         destination: address(destination, destination_port),
-        identity: identity(rest)?,
+        identity: identity(rest).ok()?,
     })
 }
 
-/// The identity among the values; `None` where they are malformed, or tell two.
-fn identity(mut values: &[u8]) -> Option<Option<String>> {
+/// Values that are malformed, or that tell two identities.
+struct Malformed;
+
+/// The identity among the values, if one is told.
+fn identity(mut values: &[u8]) -> Result<Option<String>, Malformed> {
     let mut found = None;
     while let Some((&kind, rest)) = values.split_first() {
-        let (length, rest) = rest.split_first_chunk::<2>()?;
-        let (value, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (length, rest) = rest.split_first_chunk::<2>().ok_or(Malformed)?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        let (value, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
         if kind == IDENTITY {
-            let text = std::str::from_utf8(value).ok()?;
+            let text = std::str::from_utf8(value).map_err(|_| Malformed)?;
             let is_fit = (1..=IDENTITY_BYTES_MAX).contains(&text.len());
             if !is_fit || found.replace(text.to_owned()).is_some() {
-                return None;
+                return Err(Malformed);
             }
         }
         values = rest;
     }
-    Some(found)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -102,8 +102,7 @@ struct Quoted<'v> {
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain =
-            !self.value.contains(|c: char| matches!(c, ',' | ';' | '=' | '"' | '\\' | ' '));
+        let is_plain = !self.value.contains([',', ';', '=', '"', '\\', ' ']);
         if is_plain && !self.always {
             return f.write_str(self.value);
         }

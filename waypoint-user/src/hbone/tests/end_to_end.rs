@@ -111,7 +111,7 @@ fn what_was_sent_before_the_end_arrives_though_the_sender_is_gone() {
     run(async {
         let (mut server, pool) = (Server::start().await, Pool::default());
         let (mut client, mut granted) = server.pair(&pool).await;
-        granted.write_all(&[7; 200_000]).await.unwrap();
+        granted.write_all(&vec![7; 200_000]).await.unwrap();
         granted.shutdown().await.unwrap();
         drop(granted);
         let mut all = Vec::new();

@@ -25,7 +25,7 @@ use crate::{
 /// Runs a test on a current-thread runtime, with an end.
 pub(super) fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let limited = async { timeout(Duration::from_secs(60), test).await.expect("in a minute") };
+    let limited = async { timeout(Duration::from_mins(1), test).await.expect("in a minute") };
     LocalSet::new().block_on(&runtime, limited);
 }
 

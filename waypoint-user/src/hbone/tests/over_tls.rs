@@ -16,7 +16,7 @@ use crate::{
 
 fn credentials(authority: &Authority, account: &str) -> Arc<Credentials> {
     let identity = Arc::new(SpiffeId::new("cluster.local", "default", account));
-    Arc::new(authority.credentials(&identity, Duration::from_secs(3600)).unwrap())
+    Arc::new(authority.credentials(&identity, Duration::from_hours(1)).unwrap())
 }
 
 /// A server that echoes, behind TLS.

@@ -237,7 +237,7 @@ fn unused_connections_are_closed() {
         pool.close_idle(Duration::ZERO);
         assert_eq!(pool.connections(), 1);
         drop((client, granted));
-        pool.close_idle(Duration::from_secs(300));
+        pool.close_idle(Duration::from_mins(5));
         assert_eq!(pool.connections(), 1);
         pool.close_idle(Duration::ZERO);
         assert_eq!(pool.connections(), 0);

@@ -13,7 +13,7 @@ fn identity(account: &str) -> Arc<SpiffeId> {
 }
 
 fn credentials(authority: &Authority, account: &str) -> Credentials {
-    authority.credentials(&identity(account), Duration::from_secs(3600)).unwrap()
+    authority.credentials(&identity(account), Duration::from_hours(1)).unwrap()
 }
 
 async fn sockets() -> (TcpStream, TcpStream) {

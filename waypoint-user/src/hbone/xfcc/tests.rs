@@ -45,7 +45,7 @@ proptest! {
         uri in proptest::collection::vec("\\PC{1,20}", 0..3),
         subject in proptest::option::of("[a-z,;=\"\\\\ ]{1,20}"),
     ) {
-        let element = Element { by, uri, subject, ..Element::default() };
+        let element = Element { by, subject, uri, ..Element::default() };
         let twice = format!("{element},{element}");
         prop_assert_eq!(parse(&twice), Some(vec![element.clone(), element]));
     }

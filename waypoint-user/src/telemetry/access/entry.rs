@@ -112,6 +112,7 @@ impl Entry {
     }
 
     /// Takes what is known, and leaves the connection alone.
+    #[must_use]
     pub fn take(&mut self) -> Self {
         let (remote, local) = (self.downstream_remote_address, self.downstream_local_address);
         let rest = Self::new(self.start, remote, local);

@@ -8,8 +8,8 @@ use waypoint_user::{mesh::snapshot, sync};
 #[derive(Args)]
 pub(crate) struct Manifests {
     /// Directory of Kubernetes manifests; changes are followed.
-    #[arg(long, value_name = "DIR")]
-    manifests: PathBuf,
+    #[arg(long = "manifests", value_name = "DIR")]
+    directory: PathBuf,
     /// Trust domain of workload identities.
     #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
     trust_domain: String,
@@ -26,6 +26,6 @@ impl Manifests {
             root_namespace: self.root_namespace,
             ..snapshot::Settings::default()
         };
-        sync::Settings { mesh, ..sync::Settings::new(self.manifests) }
+        sync::Settings { mesh, ..sync::Settings::new(self.directory) }
     }
 }

@@ -46,7 +46,9 @@ fn it_is_the_same_pod_only_on_the_same_interface_with_the_same_addresses() {
 fn it_keeps_its_number_and_opens_nothing_more() {
     let (pods, interfaces) = maps();
     let mut tables = Tables::default();
-    Left::read(&pods, &interfaces).iter().for_each(|pod| pod.add_to(&mut tables));
+    for pod in Left::read(&pods, &interfaces) {
+        pod.add_to(&mut tables);
+    }
     let flags = pod_flag::ANTI_SPOOF;
     assert_eq!(tables.pods, HashMap::from([(3, PodOfInterface { flags, ..record(7, OWN) })]));
     let interface = tables.interfaces[&Addr::v4(OWN)];
