@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bpffs;
 mod ci;
 mod ebpf;
 mod fuzz;

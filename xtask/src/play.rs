@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::shell::{cargo, command, is_root, run, say, status, target};
-use crate::{ebpf, product, setup};
+use crate::{bpffs::Borrowed, ebpf, product, setup};
 
 /// Arguments handed on to the program.
 #[derive(Args)]
@@ -62,6 +62,7 @@ fn need_root() -> Result<()> {
 
 fn start(profile: &str, program: &str, passed: &Passed) -> Result<ExitCode> {
     say(program);
+    let _bpffs = Borrowed::look();
     let path = target().join(profile).join(program);
     let ended = status(command(path, &[]).args(&passed.arguments))?;
     Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

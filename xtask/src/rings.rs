@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::shell::{cargo, is_root, root, say};
-use crate::{leaks, product};
+use crate::{bpffs::Borrowed, leaks, product};
 
 mod tally;
 
@@ -97,6 +97,7 @@ fn run_ring(ring: Ring, request: &Request, tally: &mut Tally) -> Result<()> {
     if ring == Ring::Lab && !is_root() {
         return skip(ring, "needs root, for network namespaces and BPF", tally);
     }
+    let _bpffs = Borrowed::look();
     let before = leaks::on_this_host();
     for mut command in ring.commands()? {
         command.args(["--no-fail-fast", "--"]).args(request.filter.as_deref());
