@@ -4,6 +4,10 @@ use anyhow::Result;
 
 use crate::lab::{Family, Gateway, Lab, LabBuilder, Namespace, Object, Pod, Service, WaypointPod};
 
+pub use self::load::{PER_SECOND, none_fails_under_load, under_load};
+
+mod load;
+
 /// Defines a story as a module with one test per address family.
 ///
 /// ```ignore

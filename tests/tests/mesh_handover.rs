@@ -17,37 +17,11 @@ use waypoint_tests::{
     },
     shop::Protocol,
     story,
-    story::{shop, shop_behind_waypoint, two_nodes},
+    story::{none_fails_under_load, shop, shop_behind_waypoint, two_nodes},
 };
 
 #[path = "data_path/build.rs"]
 mod build;
-
-/// Sends 200 requests a second while something happens, and fails if one of them does.
-fn under_load(lab: &mut Lab, event: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
-    let load = lab.from("web").to("reviews").load(PER_SECOND)?;
-    some_requests_more(lab)?;
-    event(lab)?;
-    some_requests_more(lab)?;
-    let tally = load.finish()?;
-    println!("{} requests, {} failures {:#?}", tally.sent, tally.failures.len(), tally.failures);
-    ensure!(tally.failures.is_empty(), "{} of {} failed", tally.failures.len(), tally.sent);
-    Ok(())
-}
-
-/// Waits until the waypoint has answered for another second.
-fn some_requests_more(lab: &Lab) -> Result<()> {
-    let answered = || -> Result<usize> {
-        match lab.waypoint("waypoint") {
-            Ok(waypoint) => Ok(waypoint.access_log()?.len()),
-            Err(_) => Ok(lab.agent()?.access_log()?.len()),
-        }
-    };
-    let before = answered()?;
-    wait::until_true("requests that are answered", SOON, || {
-        Ok(answered()? >= before + PER_SECOND as usize)
-    })
-}
 
 fn ended_well(mut former: Process) -> Result<()> {
     let status = former.wait(SOON * 4)?;
@@ -57,21 +31,21 @@ fn ended_well(mut former: Process) -> Result<()> {
 
 story!(the_client_s_agent_is_replaced_and_no_request_fails, |lab| {
     let mut lab = two_nodes(lab).start()?;
-    under_load(&mut lab, |lab| lab.replace_agent_on("n1"))?;
+    none_fails_under_load(&mut lab, |lab| lab.replace_agent_on("n1"))?;
     lab.across(&lab.from("web").to("reviews"), "waypoint")?;
     Ok(())
 });
 
 story!(the_server_s_agent_is_replaced_and_no_request_fails, |lab| {
     let mut lab = two_nodes(lab).start()?;
-    under_load(&mut lab, |lab| lab.replace_agent_on("n2"))?;
+    none_fails_under_load(&mut lab, |lab| lab.replace_agent_on("n2"))?;
     lab.across(&lab.from("web").to("reviews"), "waypoint")?;
     Ok(())
 });
 
 story!(agents_are_replaced_by_those_of_another_build_and_no_request_fails, |lab| {
     let mut lab = two_nodes(lab).start()?;
-    under_load(&mut lab, |lab| {
+    none_fails_under_load(&mut lab, |lab| {
         for node in ["n1", "n2"] {
             let pins = lab.agent_on(node)?.settings().name.pin_dir();
             build::pretend_another_build(&pins);
@@ -86,7 +60,7 @@ story!(agents_are_replaced_by_those_of_another_build_and_no_request_fails, |lab|
 
 story!(an_agent_is_replaced_again_and_again, |lab| {
     let mut lab = two_nodes(lab).start()?;
-    under_load(&mut lab, |lab| {
+    none_fails_under_load(&mut lab, |lab| {
         for _ in 0..3 {
             lab.replace_agent_on("n1")?;
         }
@@ -96,7 +70,7 @@ story!(an_agent_is_replaced_again_and_again, |lab| {
 
 story!(a_standalone_process_is_replaced_and_no_request_fails, |lab| {
     let mut lab = shop_behind_waypoint(lab).start()?;
-    under_load(&mut lab, |lab| lab.replace_agent_on("node"))?;
+    none_fails_under_load(&mut lab, |lab| lab.replace_agent_on("node"))?;
     lab.through_waypoint(&lab.from("web").to("reviews"))?;
     Ok(())
 });
@@ -212,7 +186,7 @@ story!(while_a_successor_begins_the_former_serves_and_goes_on_if_that_dies, |lab
 
 story!(a_successor_that_is_killed_on_its_way_harms_nobody, |lab| {
     let mut lab = shop_behind_waypoint(lab).start()?;
-    under_load(&mut lab, |lab| {
+    none_fails_under_load(&mut lab, |lab| {
         for _ in 0..3 {
             let (answer, connection) = ask(lab, &json!({}))?;
             ensure!(answer["say"] == "granted", "{answer}");
@@ -233,6 +207,5 @@ story!(who_hands_over_can_be_stopped_meanwhile, |lab| {
     Ok(())
 });
 
-const PER_SECOND: u32 = 200;
 /// The log of a process that put its own programs in the place of others.
 const REPLACED: &str = "replaced=true";

@@ -11,7 +11,7 @@ use waypoint_tests::{
         wait::{self, SOON},
     },
     story,
-    story::{tell, two_nodes},
+    story::{none_fails_under_load, tell, two_nodes},
     wire::{Authority, Credentials},
 };
 
@@ -61,18 +61,6 @@ fn dialled_anew(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// Runs an event in the middle of requests, none of which may fail.
-fn without_a_failure(lab: &mut Lab, event: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
-    let load = lab.from("web").to("reviews").load(PER_SECOND)?;
-    let happened = event(lab);
-    let tally = load.finish()?;
-    println!("{} requests, {} failures", tally.sent, tally.failures.len());
-    happened?;
-    ensure!(tally.failures.is_empty(), "of {} requests: {:#?}", tally.sent, tally.failures);
-    ensure!(tally.sent > PER_SECOND as usize, "{} requests prove nothing", tally.sent);
-    Ok(())
-}
-
 /// The new root is told of; then it signs; then the old one goes.
 fn exchange_root(lab: &mut Lab, new: &Authority) -> Result<()> {
     let both = lab.authority()?.read(ROOTS)? + new.root();
@@ -102,7 +90,7 @@ fn a_root_is_exchanged_in_three_steps_without_a_failed_request() {
         let new = Authority::new()?;
         let before = lab.authority()?.impostor()?.issue(&lab.identity_of("mobile")?)?;
         ensure!(!all_below(&lab, &new)?, "the new authority signs already");
-        without_a_failure(&mut lab, |lab| exchange_root(lab, &new))?;
+        none_fails_under_load(&mut lab, |lab| exchange_root(lab, &new))?;
         ensure!(all_below(&lab, &new)?, "the old authority still signs");
         // Who was signed for below the old root is a stranger now, though it trusts everybody.
         let before = Credentials { root: before.root + new.root(), ..before };
@@ -118,7 +106,7 @@ fn a_root_is_exchanged_in_three_steps_without_a_failed_request() {
 fn certificates_of_seconds_are_renewed_without_a_failed_request() {
     tell(Family::V6, |lab| {
         let mut lab = short_lived(lab).start()?;
-        without_a_failure(&mut lab, |lab| {
+        none_fails_under_load(&mut lab, |lab| {
             for _ in 0..2 {
                 renewed(lab, 2)?;
                 dialled_anew(lab)?;
@@ -167,6 +155,5 @@ story!(a_revoked_pod_is_cut_off_and_the_others_are_not, |lab| {
 /// Whom a request from `web` meets.
 const PROVEN: [&str; 4] = ["web", "waypoint", "waypoint-b", "reviews-v1"];
 const LIFETIME_SECONDS: u64 = 6;
-const PER_SECOND: u32 = 200;
 const REQUESTS: &str = "waypoint_certificate_requests_total";
 const REJECTIONS: &str = "istio_crl_policy_rejections_total";

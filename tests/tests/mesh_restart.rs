@@ -1,14 +1,14 @@
 //! What the mesh does while its own processes come and go, under 200 requests a second; and what
 //! becomes of a pod's address when somebody else gets it.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use waypoint_tests::{
     lab::{
-        Lab, LabBuilder, Pod, Tally, WaypointPod,
+        LabBuilder, Pod, WaypointPod,
         wait::{self, SOON},
     },
     story,
-    story::two_nodes,
+    story::{PER_SECOND, none_fails_under_load, two_nodes, under_load},
 };
 
 /// With two pods of the waypoint, of which one can go.
@@ -16,52 +16,22 @@ fn two_instances(lab: LabBuilder) -> LabBuilder {
     two_nodes(lab).pod(WaypointPod::of("shop", "waypoint").named("waypoint-b").on_node("n1"))
 }
 
-/// Runs an event in the middle of requests, and counts what failed.
-fn under_load(lab: &mut Lab, event: impl FnOnce(&mut Lab) -> Result<()>) -> Result<Tally> {
-    let load = lab.from("web").to("reviews").load(PER_SECOND)?;
-    some_requests_more(lab)?;
-    event(lab)?;
-    some_requests_more(lab)?;
-    let tally = load.finish()?;
-    println!("{} requests, {} failures {:#?}", tally.sent, tally.failures.len(), tally.failures);
-    Ok(tally)
-}
-
-/// Waits until the waypoints have answered for another second.
-fn some_requests_more(lab: &Lab) -> Result<()> {
-    let answered = || -> Result<usize> {
-        let logs = ["waypoint", "waypoint-b"].iter().filter_map(|pod| lab.waypoint(pod).ok());
-        logs.map(|waypoint| Ok(waypoint.access_log()?.len())).sum()
-    };
-    let before = answered()?;
-    wait::until_true("requests that are answered", SOON, || {
-        Ok(answered()? >= before + PER_SECOND as usize)
-    })
-}
-
-fn none_failed(tally: &Tally) -> Result<()> {
-    ensure!(tally.failures.is_empty(), "{} of {} failed", tally.failures.len(), tally.sent);
-    Ok(())
-}
-
 story!(a_planned_restart_of_a_waypoint_fails_no_request, |lab| {
     let mut lab = two_instances(lab).start()?;
-    let tally = under_load(&mut lab, |lab| {
+    none_fails_under_load(&mut lab, |lab| {
         lab.edit_pod("waypoint-b", |pod| pod.ready(false))?;
         lab.waypoint_mut("waypoint-b")?.stop()?;
         lab.resume_waypoint("waypoint-b")?;
         lab.edit_pod("waypoint-b", |pod| pod.ready(true))
-    })?;
-    none_failed(&tally)
+    })
 });
 
 story!(a_planned_restart_of_the_client_s_agent_fails_no_request, |lab| {
     let mut lab = two_nodes(lab).start()?;
-    let tally = under_load(&mut lab, |lab| {
+    none_fails_under_load(&mut lab, |lab| {
         lab.agent_on_mut("n1")?.stop()?;
         lab.resume_agent_on("n1")
-    })?;
-    none_failed(&tally)
+    })
 });
 
 story!(a_restart_of_the_server_s_agent_fails_only_what_comes_while_none_runs, |lab| {
@@ -136,14 +106,11 @@ story!(a_server_taken_away_gets_no_requests, |lab| {
     let spare = Pod::server("shop", "reviews-v2", "reviews").on_node("n1");
     let mut lab = two_nodes(lab).pod(spare).start()?;
     lab.across(&lab.from("web").to("reviews"), "waypoint")?;
-    let tally = under_load(&mut lab, |lab| lab.edit_pod("reviews-v2", |pod| pod.ready(false)))?;
-    none_failed(&tally)?;
+    none_fails_under_load(&mut lab, |lab| lab.edit_pod("reviews-v2", |pod| pod.ready(false)))?;
     let reply = lab.across(&lab.from("web").to("reviews"), "waypoint")?.reply;
     assert_eq!(reply.says("name")?, "reviews-v1");
     Ok(())
 });
-
-const PER_SECOND: u32 = 200;
 
 const ONLY_WEB: &str = "
 apiVersion: security.istio.io/v1

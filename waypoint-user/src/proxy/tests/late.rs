@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, task::JoinHandle};
 
 use super::{
     lab::{Backend, LOCALHOST, Lab, PATIENCE, read_to_end},
@@ -28,6 +28,18 @@ async fn has_open(lab: &Lab, number: u32) {
         assert!(started.elapsed() < PATIENCE, "not {number} open");
         tokio::task::yield_now().await;
     }
+}
+
+/// Asks for a stream to the Service, and waits until the waypoint has heard of it.
+async fn open_to_service(client: &Rc<Client>, lab: &Lab) -> JoinHandle<Result<(), Error>> {
+    let opening = Rc::clone(client);
+    let asked =
+        task::spawn_local(
+            "open",
+            async move { opening.open(Connect::to_address(VIP)).await.map(drop) },
+        );
+    has_open(lab, 1).await;
+    asked
 }
 
 #[test]
@@ -59,11 +71,7 @@ fn an_address_that_nobody_has_is_not_waited_for() {
         let mesh = Mesh::new();
         let site = mesh.waypoint(&[], AppProtocol::Detect, unbind);
         let client = Rc::new(Client::web(&mesh, &site));
-        let opening = Rc::clone(&client);
-        let known = task::spawn_local("open", async move {
-            opening.open(Connect::to_address(VIP)).await.map(drop)
-        });
-        has_open(&site.lab, 1).await;
+        let known = open_to_service(&client, &site.lab).await;
         for unknown in ["192.0.2.1:80", "10.96.0.1:81"] {
             let refused = client.open(Connect::to_address(unknown.parse().unwrap())).await;
             assert!(matches!(refused, Err(Error::Refused(400))), "{unknown}: {refused:?}");
@@ -84,11 +92,7 @@ fn a_stream_that_is_given_up_is_not_waited_for_longer() {
         let mesh = Mesh::new();
         let site = mesh.waypoint(&[], AppProtocol::Detect, unbind);
         let client = Rc::new(Client::web(&mesh, &site));
-        let opening = Rc::clone(&client);
-        let known = task::spawn_local("open", async move {
-            opening.open(Connect::to_address(VIP)).await.map(drop)
-        });
-        has_open(&site.lab, 1).await;
+        let known = open_to_service(&client, &site.lab).await;
         known.abort();
         has_open(&site.lab, 0).await;
         // It was not refused, so this is the first line.
