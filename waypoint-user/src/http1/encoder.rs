@@ -1,4 +1,4 @@
-//! Puts a body into the bytes of a connection.
+//! Puts the body of a request into the bytes of a connection.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::{Framing, Malformed, is_framing};
 
-/// Puts a body into the bytes of a connection.
+/// Puts the body of a request into the bytes of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoder {
     framing: Framing,
@@ -26,10 +26,9 @@ impl Encoder {
             return Ok(());
         }
         match &mut self.framing {
-            Framing::None => Err(Malformed::Framing("a body where none was announced")),
-            Framing::UntilClose => {
-                output.push_back(bytes);
-                Ok(())
+            // A request cannot end with its connection, which its response comes by.
+            Framing::None | Framing::UntilClose => {
+                Err(Malformed::Framing("a body where none was announced"))
             }
             Framing::Length(left) => {
                 let longer = Malformed::Framing("a body longer than its length");

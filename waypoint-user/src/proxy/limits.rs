@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use crate::telemetry::metrics::{Limit, Registry};
 
-/// Longest header block of HTTP/1 and HTTP/2, in bytes; a longer one is answered with 431.
-pub const HEADER_BYTES_MAX: usize = 64 * 1024;
-
-/// Most header fields of HTTP/1; more are answered with 431.
-pub const HEADERS_MAX: usize = 128;
+/// Longest header block of HTTP/1 and HTTP/2, in bytes, and most header fields of HTTP/1; a request
+/// that is longer or has more is answered with 431.
+pub use crate::http1::{HEADER_BYTES_MAX, HEADERS_MAX};
 
 /// How long an HTTP/1 connection may wait for its next request; then it is closed. Counted as
 /// `header_timeout`, like the next two.
