@@ -118,6 +118,7 @@ impl Http1 {
         self.idle_since = Instant::now();
         self.reused = true;
         self.upload = None;
+        self.wire.borrow_mut().rest();
     }
 
     /// Takes the stream out, with what came already, once it changed its protocol.

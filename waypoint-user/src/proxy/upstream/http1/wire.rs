@@ -1,4 +1,6 @@
 //! The bytes of a connection to an endpoint, in both directions.
+//!
+//! **Invariant:** an idle connection holds no more than [`READ_BYTES_MIN`] for what may come.
 
 use std::{
     collections::VecDeque,
@@ -75,6 +77,13 @@ impl Wire {
     pub(super) fn begin(&mut self) {
         (self.sent, self.taken) = (Part::Nothing, Part::Nothing);
         (self.keeps, self.interim) = (false, 0);
+    }
+
+    /// Lets go of what only a large response needed.
+    pub(super) fn rest(&mut self) {
+        if self.read_bytes > READ_BYTES_MIN {
+            (self.room, self.read_bytes) = (BytesMut::new(), READ_BYTES_MIN);
+        }
     }
 
     /// Whether it can carry another request.
