@@ -107,7 +107,9 @@ fn analyzed(case: &Path) -> Result<String> {
 /// What the Snapshot holds.
 fn held(case: &Path) -> Result<String> {
     let waypoints = if is_by_status(case) { Served::ByStatus } else { Served::Here };
-    let (snapshot, _) = directory::read(&Settings { waypoints, ..Settings::new(input(case)) })?;
+    let place = directory::Place::new(input(case));
+    let settings = Settings { waypoints, ..Settings::new(input(case)) };
+    let (snapshot, _) = directory::read(&place, &settings)?;
     Ok(format!("{:#?}\n", Held(&snapshot)))
 }
 

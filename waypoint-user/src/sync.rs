@@ -10,47 +10,74 @@
 
 mod admit;
 pub mod authorization;
+pub mod cluster;
 pub mod directory;
 mod document;
 mod files;
 mod finding;
 mod journal;
 pub mod objects;
+mod outlet;
 pub mod peer_authentication;
 mod translate;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::mesh::{report::Report, snapshot};
 
 pub use files::objects_in;
 pub use translate::translate;
 
+use self::objects::Objects;
+
 /// Where the mesh is read from, and what holds for all of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The directory of manifests.
-    pub manifests: PathBuf,
+    /// Where objects come from.
+    pub source: Source,
     /// What holds for the whole mesh.
     pub mesh: snapshot::Settings,
     /// Who serves the waypoints.
     pub waypoints: Served,
-    /// How long the directory must be quiet before it is read again; a stream of changes is read at
-    /// the latest after [`QUIET_WAITS_MAX`](directory::QUIET_WAITS_MAX) times this.
-    pub quiet: Duration,
+}
+
+/// Where objects come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Manifests in a directory.
+    Directory(directory::Place),
+    /// The API server of a cluster.
+    Cluster(cluster::Place),
 }
 
 impl Settings {
     /// Reads this directory, with everything else at its default.
     pub fn new(manifests: impl Into<PathBuf>) -> Self {
         Self {
-            manifests: manifests.into(),
+            source: Source::Directory(directory::Place::new(manifests)),
             mesh: snapshot::Settings::default(),
             waypoints: Served::Here,
-            quiet: Duration::from_millis(20),
         }
+    }
+}
+
+/// Reads the source once.
+pub async fn read(settings: &Settings) -> Result<(snapshot::Snapshot, Report), Error> {
+    match &settings.source {
+        Source::Directory(place) => directory::read(place, settings),
+        Source::Cluster(place) => cluster::read(place, settings).await,
+    }
+}
+
+/// Reads the source and follows it until shutdown; needs a tokio runtime. The first Snapshot is of
+/// everything that was there when it was asked for.
+pub async fn watch(settings: Settings, shutdown: CancellationToken) -> Result<Feed, Error> {
+    match settings.source.clone() {
+        Source::Directory(place) => directory::watch(place, settings, shutdown),
+        Source::Cluster(place) => cluster::watch(place, settings, shutdown).await,
     }
 }
 
@@ -72,6 +99,8 @@ pub struct Feed {
     pub snapshots: watch::Receiver<Arc<snapshot::Snapshot>>,
     /// The Report made together with it.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// The objects that both were made of.
+    pub objects: watch::Receiver<Arc<Objects>>,
     /// How often the source was read; it grows after what was read is published, also when that
     /// changed nothing.
     pub generation: watch::Receiver<u64>,
@@ -90,6 +119,9 @@ pub enum Error {
         /// Why.
         cause: std::io::Error,
     },
+    /// The cluster cannot be asked.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
     /// The kernel does not tell us of changes.
     #[error(
         "following changes of {path} by inotify: {cause}; look at fs.inotify.max_user_instances"

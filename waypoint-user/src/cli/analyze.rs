@@ -66,7 +66,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, Error> {
         Waypoints::ByStatus => Served::ByStatus,
     };
     let settings = sync::Settings { waypoints, ..sync::Settings::new(&arguments.manifests) };
-    let (snapshot, report) = directory::read(&settings)?;
+    let place = directory::Place::new(&arguments.manifests);
+    let (snapshot, report) = directory::read(&place, &settings)?;
     let least = if arguments.all { Severity::Accepted } else { Severity::Notice };
     let text = match arguments.output {
         Output::Table => table(&snapshot, &report, least),

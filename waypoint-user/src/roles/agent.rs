@@ -17,7 +17,7 @@ use crate::{
     identity::{self, Identities, Issuer},
     kernel::DataPath,
     proxy::Network,
-    sync::{self, directory},
+    sync,
     telemetry::{logging::LogLevel, task},
 };
 
@@ -52,7 +52,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let process = Process::new(level, shutdown);
     let drained = process.drained.clone();
-    let feed = directory::watch(config.sync, process.shutdown.clone())?;
+    let feed = sync::watch(config.sync, process.shutdown.clone()).await?;
     let identities = Identities::start(config.identity, issuer, &process.registry, drained.clone());
     let gate = process.readiness.gate("certificates");
     let (node, snapshots) = (config.node, feed.snapshots.clone());

@@ -16,7 +16,7 @@ use crate::{
             access::{ByPlacement, FileTokens},
         },
     },
-    sync::{self, directory},
+    sync,
     telemetry::{
         admin::{self, AdminAddress, Content},
         flows::Hub,
@@ -53,7 +53,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let trust_domain = config.sync.mesh.trust_domain.clone();
-    let feed = directory::watch(config.sync, shutdown.clone())?;
+    let feed = sync::watch(config.sync, shutdown.clone()).await?;
     let files = ca_directory::follow(&config.ca_dir, &trust_domain, shutdown.clone())?;
     let authenticate: Arc<dyn Authenticate> = Arc::new(FileTokens::new(files.contents.clone()));
     let authorise: Arc<dyn Authorise> = Arc::new(ByPlacement::new(feed.snapshots.clone()));

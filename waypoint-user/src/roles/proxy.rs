@@ -16,7 +16,7 @@ use crate::{
     identity::{self, Identities, Issuer},
     mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
     proxy::{self, Doors, Duty, Engine, OwnNetwork, Surroundings, listen},
-    sync::{self, Feed, directory},
+    sync::{self, Feed},
     telemetry::{
         admin::{self, AdminAddress, Content},
         flows::Hub,
@@ -61,7 +61,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let drained = CancellationToken::new();
-    let feed = directory::watch(config.sync.clone(), shutdown.clone())?;
+    let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
     export_generation(&feed, &registry);
     let doors = listen::waypoint_doors(config.ports, config.proxy.workers)?;
     let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     proxy::{Network, OwnNetwork},
-    sync::{self, directory},
+    sync,
     telemetry::logging::LogLevel,
 };
 
@@ -35,7 +35,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let process = Process::new(level, shutdown);
-    let feed = directory::watch(config.sync, process.shutdown.clone())?;
+    let feed = sync::watch(config.sync, process.shutdown.clone()).await?;
     let mark = config.upstream_mark;
     let network = move |_| Arc::new(OwnNetwork { mark }) as Arc<dyn Network>;
     host::run(config.host, Role { feed, identities: None, network }, process).await

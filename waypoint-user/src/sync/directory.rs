@@ -8,9 +8,8 @@
 mod follow;
 mod scan;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,51 +17,71 @@ use crate::{
     telemetry::task,
 };
 
-use super::{Error, Feed, Settings, translate};
-use follow::{Follower, Outlet};
+use super::{
+    Error, Feed, Settings,
+    outlet::{Outlet, Reading},
+    translate,
+};
+use follow::Follower;
 use scan::Scan;
 
 /// How many times the quiet time a stream of changes may delay reading.
 pub const QUIET_WAITS_MAX: u32 = 3;
 
+/// A directory of manifests.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The directory.
+    pub path: PathBuf,
+    /// How long the directory must be quiet before it is read again; a stream of changes is read at
+    /// the latest after [`QUIET_WAITS_MAX`] times this.
+    pub quiet: Duration,
+}
+
+impl Place {
+    /// This directory, read soon after it changed.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), quiet: Duration::from_millis(20) }
+    }
+}
+
 /// Reads the directory once.
-pub fn read(settings: &Settings) -> Result<(Snapshot, Report), Error> {
-    let mut scan = Scan::new(&settings.manifests);
-    scan.read_all().map_err(|cause| absent(settings, cause))?;
-    let (objects, report) = scan.merge();
-    Ok(translate(&objects, &settings.mesh, settings.waypoints, report))
+pub fn read(place: &Place, settings: &Settings) -> Result<(Snapshot, Report), Error> {
+    let mut scan = Scan::new(&place.path);
+    scan.read_all().map_err(|cause| absent(place, cause))?;
+    let Reading { snapshot, report, .. } = reading(&scan, settings);
+    Ok((snapshot, report))
 }
 
 /// Reads the directory and follows it until shutdown; needs a tokio runtime.
-pub fn watch(settings: Settings, shutdown: CancellationToken) -> Result<Feed, Error> {
-    let follow = |cause| Error::Follow { path: settings.manifests.clone(), cause };
+pub(super) fn watch(
+    place: Place,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Result<Feed, Error> {
+    let follow = |cause| Error::Follow { path: place.path.clone(), cause };
     // Watched before it is read, so that nothing is missed in between.
-    let follower = Follower::new(&settings.manifests).map_err(|cause| match cause.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
-            absent(&settings, cause)
-        }
+    let follower = Follower::new(&place).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => absent(&place, cause),
         _ => follow(cause),
     })?;
-    let mut scan = Scan::new(&settings.manifests);
-    scan.read_all().map_err(|cause| absent(&settings, cause))?;
+    let mut scan = Scan::new(&place.path);
+    scan.read_all().map_err(|cause| absent(&place, cause))?;
+    let (outlet, feed) = Outlet::new(reading(&scan, &settings));
+    let follower = task::spawn("manifests", follower.run(settings, scan, outlet, shutdown));
+    Ok(feed.followed_by(follower))
+}
+
+/// What the files that were read mean.
+fn reading(scan: &Scan, settings: &Settings) -> Reading {
     let (objects, report) = scan.merge();
     let (snapshot, report) = translate(&objects, &settings.mesh, settings.waypoints, report);
-    super::journal::log(&Report::default(), &report);
-    let (snapshot_sender, snapshots) = watch::channel(Arc::new(snapshot));
-    let (report_sender, reports) = watch::channel(Arc::new(report));
-    let (generation_sender, generation) = watch::channel(1);
-    let outlet = Outlet {
-        snapshots: snapshot_sender,
-        reports: report_sender,
-        generation: generation_sender,
-    };
-    let follower = task::spawn("manifests", follower.run(settings, scan, outlet, shutdown));
-    Ok(Feed { snapshots, reports, generation, follower })
+    Reading { objects: Arc::new(objects), snapshot, report }
 }
 
 /// The directory cannot be read at all.
-fn absent(settings: &Settings, cause: std::io::Error) -> Error {
-    Error::Directory { path: settings.manifests.clone(), cause }
+fn absent(place: &Place, cause: std::io::Error) -> Error {
+    Error::Directory { path: place.path.clone(), cause }
 }
 
 #[cfg(test)]

@@ -111,7 +111,8 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["mesh", "select", "route", "policy", "sync"]),
+    ("control", &["mesh", "select", "sync", "telemetry", "identity"]),
+    ("cli", &["mesh", "select", "route", "policy", "sync", "control"]),
     ("roles", ALL),
     ("bin", ALL),
 ];
@@ -129,13 +130,24 @@ const ALL: &[&str] = &[
     "http1",
     "kernel",
     "proxy",
+    "control",
     "cli",
     "roles",
 ];
 
 /// Modules that run tasks and log.
-const CONTROL_AND_DATA: &[&str] =
-    &["sync", "identity", "hbone", "kernel", "telemetry", "proxy", "roles", "bin"];
+const CONTROL_AND_DATA: &[&str] = &[
+    "sync",
+    "identity",
+    "hbone",
+    "kernel",
+    "control",
+    "telemetry",
+    "proxy",
+    "cli",
+    "roles",
+    "bin",
+];
 
 /// A foreign crate, and the modules of `waypoint-user` that may name it.
 pub(crate) const OWNERS: &[(&str, &[&str])] = &[
@@ -144,19 +156,26 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("bytes", &["hbone", "http1", "proxy", "telemetry"]),
     ("clap", &["bin", "cli"]),
     ("clap_complete", &["bin", "cli"]),
+    ("clap_mangen", &["cli"]),
     ("fastrand", &["identity", "hbone", "proxy"]),
-    ("futures_util", &["sync", "identity", "hbone", "kernel", "proxy", "telemetry"]),
-    ("gateway_api", &["sync", "cli"]),
+    (
+        "futures_util",
+        &["sync", "identity", "hbone", "kernel", "control", "proxy", "telemetry", "cli"],
+    ),
+    ("gateway_api", &["sync", "control", "cli"]),
     ("h2", &["hbone"]),
+    ("hickory_resolver", &["proxy"]),
     ("http", &["identity", "hbone", "http1", "proxy", "telemetry"]),
     ("http_body_util", &["proxy", "telemetry"]),
     ("httparse", &["http1"]),
     ("hyper", &["identity", "proxy", "telemetry"]),
     ("hyper_util", &["identity", "proxy", "telemetry"]),
+    ("indicatif", &["cli"]),
     ("inotify", &["sync"]),
     ("ipnet", &["mesh", "policy", "sync"]),
     ("jsonwebtoken", &["identity"]),
-    ("k8s_openapi", &["sync", "cli"]),
+    ("k8s_openapi", &["sync", "control", "cli"]),
+    ("kube", &["sync", "control", "cli"]),
     ("mimalloc", &["bin"]),
     ("netlink_packet_core", &["kernel"]),
     ("netlink_packet_route", &["kernel"]),
@@ -170,9 +189,9 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("regex", &["mesh", "sync"]),
     ("rustls", &["identity", "hbone"]),
     ("rustix", &["kernel"]),
-    ("serde", &["sync", "identity", "kernel", "telemetry", "cli"]),
-    ("serde_json", &["sync", "identity", "kernel", "telemetry", "cli", "roles"]),
-    ("serde_saphyr", &["sync", "cli"]),
+    ("serde", &["sync", "identity", "kernel", "control", "telemetry", "cli"]),
+    ("serde_json", &["sync", "identity", "kernel", "control", "telemetry", "cli", "roles"]),
+    ("serde_saphyr", &["sync", "control", "cli"]),
     ("socket2", &["hbone", "kernel", "proxy", "roles"]),
     (
         "thiserror",
@@ -185,6 +204,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
             "kernel",
             "telemetry",
             "proxy",
+            "control",
             "cli",
             "roles",
         ],

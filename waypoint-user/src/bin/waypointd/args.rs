@@ -8,14 +8,17 @@ mod controller;
 mod engine;
 mod log;
 mod manifests;
+mod mesh;
 mod node;
 mod proxy;
+mod source;
 mod standalone;
 mod token;
 
 pub(crate) use self::{
     agent::Agent, authority::Authority, controller::Controller, engine::Engine, log::Log,
-    manifests::Manifests, node::Node, proxy::Proxy, standalone::Standalone, token::Token,
+    manifests::Manifests, mesh::Mesh, node::Node, proxy::Proxy, source::Source,
+    standalone::Standalone, token::Token,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.

@@ -2,8 +2,6 @@
 //!
 //! It reads no file itself. What a symbolic link points to outside the directory is not followed,
 //! but for links that are replaced inside it, as mounted ConfigMaps do.
-//!
-//! **Invariant:** what is published differs from what is in force.
 
 use std::{
     collections::BTreeSet,
@@ -16,51 +14,18 @@ use std::{
 
 use futures_util::StreamExt;
 use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchMask};
-use tokio::{
-    sync::watch,
-    time::{Instant, MissedTickBehavior, interval, timeout_at},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    mesh::{report::Report, snapshot::Snapshot},
-    sync::{Settings, journal, translate},
+use crate::sync::{
+    Settings,
+    outlet::{Outlet, Reading},
 };
 
 use super::{
-    QUIET_WAITS_MAX,
+    Place, QUIET_WAITS_MAX, reading,
     scan::{Scan, is_manifest},
 };
-
-/// Where Snapshots and Reports go.
-#[derive(Debug)]
-pub(super) struct Outlet {
-    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
-    pub(super) reports: watch::Sender<Arc<Report>>,
-    pub(super) generation: watch::Sender<u64>,
-}
-
-impl Outlet {
-    /// Publishes what differs from what is in force, and logs what is new.
-    fn publish(&self, snapshot: Snapshot, report: Report) {
-        self.reports.send_if_modified(|current| {
-            let differs = **current != report;
-            if differs {
-                journal::log(current, &report);
-                *current = Arc::new(report);
-            }
-            differs
-        });
-        self.snapshots.send_if_modified(|current| {
-            let differs = **current != snapshot;
-            if differs {
-                *current = Arc::new(snapshot);
-            }
-            differs
-        });
-        self.generation.send_modify(|generation| *generation += 1);
-    }
-}
 
 /// Events of a watched directory.
 type Events = EventStream<[u8; EVENT_BYTES]>;
@@ -82,6 +47,7 @@ struct Changes {
 #[derive(Debug)]
 pub(super) struct Follower {
     directory: PathBuf,
+    quiet: Duration,
     /// The directory that is watched, if one is.
     identity: Option<Identity>,
     events: Events,
@@ -90,10 +56,10 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Begins to collect events.
-    pub(super) fn new(directory: &Path) -> io::Result<Self> {
-        let (events, identity) = listen(directory)?;
-        let identity = Some(identity);
-        Ok(Self { directory: directory.to_owned(), identity, events, changes: Changes::default() })
+    pub(super) fn new(place: &Place) -> io::Result<Self> {
+        let (events, identity) = listen(&place.path)?;
+        let (identity, changes) = (Some(identity), Changes::default());
+        Ok(Self { directory: place.path.clone(), quiet: place.quiet, identity, events, changes })
     }
 
     /// Reads and publishes after every change, until shutdown.
@@ -110,7 +76,7 @@ impl Follower {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = self.settle(settings.quiet) => {}
+                () = self.settle() => {}
                 _ = recheck.tick() => {
                     if !self.is_elsewhere() {
                         continue;
@@ -122,18 +88,19 @@ impl Follower {
             let settings = Arc::clone(&settings);
             // Files may be many and slow, and the threads here serve others too.
             let read = tokio::task::spawn_blocking(move || {
-                let (snapshot, report) = reread(&mut scan, &changes, &settings);
-                (scan, snapshot, report)
+                let reading = reread(&mut scan, &changes, &settings);
+                (scan, reading)
             });
-            let Ok((returned, snapshot, report)) = read.await else { return };
+            let Ok((returned, reading)) = read.await else { return };
             scan = returned;
-            outlet.publish(snapshot, report);
+            outlet.publish(reading);
         }
     }
 
     /// Collects events until there is a change and the directory was quiet for a while. It may be
     /// dropped at any await: what it collected stays.
-    async fn settle(&mut self, quiet: Duration) {
+    async fn settle(&mut self) {
+        let quiet = self.quiet;
         while !self.changes.any {
             match self.events.next().await {
                 Some(event) => self.collect(event),
@@ -200,13 +167,12 @@ impl Follower {
 }
 
 /// Reads what changed and translates everything.
-fn reread(scan: &mut Scan, changes: &Changes, settings: &Settings) -> (Snapshot, Report) {
+fn reread(scan: &mut Scan, changes: &Changes, settings: &Settings) -> Reading {
     let read = if changes.all { scan.read_all() } else { scan.read_some(&changes.names) };
     if let Err(cause) = read {
         scan.note(&cause);
     }
-    let (objects, report) = scan.merge();
-    translate(&objects, &settings.mesh, settings.waypoints, report)
+    reading(scan, settings)
 }
 
 /// Begins to watch a directory.

@@ -9,9 +9,9 @@ use super::*;
 use crate::mesh::object::ObjectName;
 
 /// A directory of its own, removed at the end.
-struct Place(PathBuf);
+struct Scratch(PathBuf);
 
-impl Place {
+impl Scratch {
     fn new(name: &str) -> Self {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp");
         let path = target.join(format!("manifests-{}-{name}", std::process::id()));
@@ -25,12 +25,12 @@ impl Place {
 
     fn watch(&self) -> (Feed, CancellationToken) {
         let shutdown = CancellationToken::new();
-        let feed = watch(Settings::new(&self.0), shutdown.clone()).unwrap();
+        let feed = watch(Place::new(&self.0), Settings::new(&self.0), shutdown.clone()).unwrap();
         (feed, shutdown)
     }
 }
 
-impl Drop for Place {
+impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -88,7 +88,7 @@ fn a_missing_directory_is_an_error_that_names_it() {
 
 #[tokio::test]
 async fn a_write_is_published_within_100_ms() {
-    let place = Place::new("write");
+    let place = Scratch::new("write");
     place.write("a.yaml", "10.0.0.1");
     let (feed, _shutdown) = place.watch();
     assert_eq!(vip(&feed).as_deref(), Some("10.0.0.1"), "the first Snapshot is there at once");
@@ -104,7 +104,7 @@ async fn a_write_is_published_within_100_ms() {
 
 #[tokio::test]
 async fn a_file_that_is_renamed_into_place_counts_and_one_that_is_removed_does_not() {
-    let place = Place::new("rename");
+    let place = Scratch::new("rename");
     let (feed, _shutdown) = place.watch();
     assert_eq!(vip(&feed), None);
     place.write(".a.yaml.swp", "10.0.0.1");
@@ -120,7 +120,7 @@ async fn a_file_that_is_renamed_into_place_counts_and_one_that_is_removed_does_n
 
 #[tokio::test]
 async fn a_broken_file_is_told_and_its_objects_stay() {
-    let place = Place::new("broken");
+    let place = Scratch::new("broken");
     place.write("a.yaml", "10.0.0.1");
     let (feed, _shutdown) = place.watch();
     fs::write(place.0.join("a.yaml"), "kind: [").unwrap();
@@ -133,7 +133,7 @@ async fn a_broken_file_is_told_and_its_objects_stay() {
 
 #[tokio::test]
 async fn a_change_without_effect_is_not_published() {
-    let place = Place::new("same");
+    let place = Scratch::new("same");
     place.write("a.yaml", "10.0.0.1");
     let (feed, _shutdown) = place.watch();
     let first = feed.snapshots.borrow().clone();
@@ -145,7 +145,7 @@ async fn a_change_without_effect_is_not_published() {
 
 #[tokio::test]
 async fn a_mounted_configmap_is_followed_through_its_links() {
-    let place = Place::new("configmap");
+    let place = Scratch::new("configmap");
     for (version, ip) in [("..1", "10.0.0.1"), ("..2", "10.0.0.2")] {
         fs::create_dir(place.0.join(version)).unwrap();
         fs::write(place.0.join(version).join("a.yaml"), service(ip)).unwrap();
@@ -161,7 +161,7 @@ async fn a_mounted_configmap_is_followed_through_its_links() {
 
 #[tokio::test]
 async fn a_directory_that_vanishes_leaves_the_last_good_state_until_it_is_back() {
-    let place = Place::new("vanish");
+    let place = Scratch::new("vanish");
     let inner = Place(place.0.join("manifests"));
     fs::create_dir(&inner.0).unwrap();
     inner.write("a.yaml", "10.0.0.1");
@@ -179,7 +179,7 @@ async fn a_directory_that_vanishes_leaves_the_last_good_state_until_it_is_back()
 
 #[tokio::test]
 async fn shutdown_ends_the_follower() {
-    let place = Place::new("shutdown");
+    let place = Scratch::new("shutdown");
     let (feed, shutdown) = place.watch();
     shutdown.cancel();
     tokio::time::timeout(Duration::from_secs(5), feed.follower).await.unwrap().unwrap();
@@ -187,7 +187,7 @@ async fn shutdown_ends_the_follower() {
 
 #[test]
 fn pipes_large_files_and_subdirectories_do_not_stop_the_rest() {
-    let place = Place::new("odd");
+    let place = Scratch::new("odd");
     place.write("a.yaml", "10.0.0.1");
     let large = fs::File::create(place.0.join("large.yaml")).unwrap();
     large.set_len(64 * 1024 * 1024).unwrap();

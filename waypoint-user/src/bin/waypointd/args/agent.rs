@@ -9,16 +9,16 @@ use waypoint_user::{
     mesh::snapshot::CaptureMode,
     proxy::{self, Duty, LocalHop},
     roles::{agent, host},
-    sync::Served,
+    sync::cluster::Scope,
 };
 
-use super::{Authority, Engine, Log, Manifests, Node, UPGRADE};
+use super::{Authority, Engine, Log, Node, Source, UPGRADE};
 
 #[derive(Args)]
 #[command(after_help = UPGRADE)]
 pub(crate) struct Agent {
     #[command(flatten)]
-    manifests: Manifests,
+    source: Source,
     /// This node's name, as its pods' `spec.nodeName` has it.
     #[arg(long, value_name = "NAME")]
     node: String,
@@ -71,8 +71,7 @@ enum Hop {
 impl Agent {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> agent::Config {
-        let mut sync = self.manifests.settings();
-        sync.waypoints = Served::ByStatus;
+        let mut sync = self.source.settings(Scope::Node(self.node.clone()));
         sync.mesh.capture = match self.capture {
             Capture::Waypoint => CaptureMode::Waypoint,
             Capture::Mesh => CaptureMode::Mesh,

@@ -3,17 +3,15 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, builder::RangedU64ValueParser};
-use waypoint_user::{mesh::snapshot, roles::controller, sync, telemetry::admin::AdminAddress};
+use waypoint_user::{roles::controller, sync::cluster::Scope, telemetry::admin::AdminAddress};
 
-use super::Log;
+use super::{Log, Source};
 
 #[derive(Args)]
 #[command(after_long_help = ROTATION)]
 pub(crate) struct Controller {
-    /// Directory of Kubernetes manifests; changes are followed. A node gets certificates of the
-    /// pods that run on it.
-    #[arg(long, value_name = "DIR")]
-    manifests: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Directory of the authority's keys and certificates; what is not there is made, changes are
     /// followed. Agents and waypoints need its root-cert.pem.
     #[arg(long, value_name = "DIR")]
@@ -24,9 +22,6 @@ pub(crate) struct Controller {
     /// Another host name or address by which agents and waypoints reach it; may be given often.
     #[arg(long, value_name = "NAME")]
     ca_name: Vec<String>,
-    /// Trust domain of workload identities.
-    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
-    trust_domain: String,
     /// The longest life of a workload's certificate, in hours; also that of those who ask for none.
     #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = hours())]
     certificate_hours: u64,
@@ -45,10 +40,8 @@ impl Controller {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> controller::Config {
         let lifetime = self.certificate_seconds.unwrap_or(self.certificate_hours * 3600);
-        let trust_domain = self.trust_domain;
-        let mesh = snapshot::Settings { trust_domain, ..snapshot::Settings::default() };
         controller::Config {
-            sync: sync::Settings { mesh, ..sync::Settings::new(self.manifests) },
+            sync: self.source.settings(Scope::Whole),
             ca_dir: self.ca_dir,
             ca_listen: self.ca_listen,
             ca_names: self.ca_name,

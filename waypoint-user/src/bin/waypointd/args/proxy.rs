@@ -1,20 +1,14 @@
 //! The arguments of `waypointd proxy`.
 
 use clap::Args;
-use waypoint_user::{
-    hbone,
-    mesh::object::ObjectName,
-    proxy::listen,
-    roles,
-    sync::{self, Served},
-};
+use waypoint_user::{hbone, mesh::object::ObjectName, proxy::listen, roles, sync::cluster::Scope};
 
-use super::{Authority, Engine, Log, Manifests};
+use super::{Authority, Engine, Log, Source};
 
 #[derive(Args)]
 pub(crate) struct Proxy {
     #[command(flatten)]
-    manifests: Manifests,
+    source: Source,
     /// The Gateway whose Services and workloads are served.
     #[arg(long, value_name = "NS/NAME", value_parser = parse_object)]
     gateway: ObjectName,
@@ -43,7 +37,7 @@ impl Proxy {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> roles::proxy::Config {
         roles::proxy::Config {
-            sync: sync::Settings { waypoints: Served::ByStatus, ..self.manifests.settings() },
+            sync: self.source.settings(Scope::Waypoint(self.gateway.clone())),
             proxy: self.engine.settings(),
             gateway: self.gateway,
             pod: self.pod,

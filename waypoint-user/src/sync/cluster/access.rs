@@ -1,0 +1,52 @@
+//! How an API server is reached: by a kubeconfig, or from inside a pod.
+//!
+//! It asks the server for nothing.
+
+use std::path::PathBuf;
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+/// How an API server is reached.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Access {
+    /// A kubeconfig file. Without one, a pod uses its service account, and everybody else
+    /// `$KUBECONFIG` or `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig, where it is not the current one.
+    pub context: Option<String>,
+}
+
+/// A client of the API server.
+pub async fn connect(access: &Access) -> Result<Client, Error> {
+    let options =
+        KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
+    let failed = |cause: &dyn std::fmt::Display| Error::Access(cause.to_string());
+    let config = match &access.kubeconfig {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path).map_err(|cause| failed(&cause))?;
+            Config::from_custom_kubeconfig(file, &options).await.map_err(|cause| failed(&cause))?
+        }
+        None if access.context.is_some() => {
+            Config::from_kubeconfig(&options).await.map_err(|cause| failed(&cause))?
+        }
+        None => Config::infer().await.map_err(|cause| failed(&cause))?,
+    };
+    Client::try_from(config).map_err(|cause| failed(&cause))
+}
+
+/// Why a cluster cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody says where the API server is, or how to prove who asks.
+    #[error(
+        "no access to an API server: {0}; name a file with --kubeconfig, or manifests with \
+         --manifests"
+    )]
+    Access(String),
+    /// The cluster is not read yet.
+    #[error("clusters are not read yet; use --manifests")]
+    Unread,
+}
