@@ -1,9 +1,9 @@
-//! Where a request goes, by the HTTPRoutes of the Service it is addressed to.
+//! Where a request goes, by the HTTPRoutes or GRPCRoutes of the Service it is addressed to.
 //!
 //! It sends nothing: the proxy acts on the [`Choice`]. Chance is passed in.
 //!
 //! Every route that applies to the Service and port takes part, whether it names the port or not,
-//! and the best match of all of them decides (Gateway API `apis/v1/httproute_types.go`,
+//! unless it is an HTTPRoute and there are GRPCRoutes, and the best match of all of them decides (Gateway API `apis/v1/httproute_types.go`,
 //! HTTPRouteRule.matches):
 //!
 //! 1. `Exact` path, then the longest `PathPrefix`, then `RegularExpression`, the longest first
@@ -41,14 +41,14 @@ pub struct Table {
 }
 
 impl Table {
-    /// Compiles the routes that apply to a port of a Service; `None` when none does, so that
+    /// Compiles the routes that apply to a port of a Service, which are GRPCRoutes if any of them is
+    /// (GEP-1294); `None` when none does, so that
     /// requests go to the Service itself.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
         let mut routes = routes.to_vec();
-        routes.retain(|route| applies(route, service, port));
-        if routes.is_empty() {
-            return None;
-        }
+        routes.retain(|route| route.applies(service, port));
+        let kind = routes.iter().map(|route| route.kind).max()?;
+        routes.retain(|route| route.kind == kind);
         routes.sort_by_cached_key(|route| {
             (route.created.is_none(), route.created, route.name.to_string())
         });
@@ -143,12 +143,6 @@ impl fmt::Display for RuleId {
             None => write!(f, "{}.{}.{}", self.route.namespace, self.route.name, self.index),
         }
     }
-}
-
-fn applies(route: &HttpRoute, service: &ObjectName, port: u16) -> bool {
-    route.parents.iter().any(|parent| {
-        parent.service == *service && parent.port.is_none_or(|of_parent| of_parent == port)
-    })
 }
 
 #[cfg(test)]

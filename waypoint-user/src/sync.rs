@@ -19,7 +19,9 @@ mod journal;
 pub mod objects;
 mod outlet;
 pub mod peer_authentication;
+pub mod service_entry;
 mod translate;
+pub mod workload_entry;
 
 use std::{path::PathBuf, sync::Arc};
 

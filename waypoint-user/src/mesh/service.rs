@@ -5,16 +5,21 @@
 use std::net::IpAddr;
 
 use super::{
+    address::IpBlock,
     binding::{Binding, Canary, FailMode},
+    external::{External, Resolution},
     label::Labels,
     object::ObjectName,
 };
 
-/// A Kubernetes Service that has addresses or endpoints; ExternalName Services are left out.
+/// A Kubernetes Service that has addresses or endpoints, or one host of a ServiceEntry;
+/// ExternalName Services are left out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Service {
-    /// Its name.
+    /// Its name; of a ServiceEntry's host see [`service_name`](super::external::service_name).
     pub name: ObjectName,
+    /// What a ServiceEntry says, if it is a host of one.
+    pub external: Option<External>,
     /// Its labels.
     pub labels: Labels,
     /// Its cluster IPs; none for a headless Service.
@@ -40,6 +45,7 @@ impl Service {
     pub fn new(name: ObjectName) -> Self {
         Self {
             name,
+            external: None,
             labels: Labels::new(),
             vips: Vec::new(),
             ports: Vec::new(),
@@ -54,12 +60,25 @@ impl Service {
 
     /// Whether it has no virtual address.
     pub fn is_headless(&self) -> bool {
-        self.vips.is_empty()
+        self.vips.is_empty() && self.ranges().is_empty()
     }
 
-    /// `name.namespace.svc.domain`.
+    /// Ranges of addresses by which clients dial it.
+    pub fn ranges(&self) -> &[IpBlock] {
+        self.external.as_ref().map_or(&[], |external| &external.ranges)
+    }
+
+    /// How its endpoints are found.
+    pub fn resolution(&self) -> &Resolution {
+        self.external.as_ref().map_or(&Resolution::Listed, |external| &external.resolution)
+    }
+
+    /// The host of a ServiceEntry, else `name.namespace.svc.domain`.
     pub fn host(&self, domain: &str) -> String {
-        format!("{}.{}.svc.{domain}", self.name.name, self.name.namespace)
+        match self.external {
+            Some(_) => self.name.name.trim_end_matches('.').to_owned(),
+            None => format!("{}.{}.svc.{domain}", self.name.name, self.name.namespace),
+        }
     }
 
     /// The declared port of this number.

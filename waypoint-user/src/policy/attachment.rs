@@ -25,7 +25,10 @@ pub(super) fn through(
     waypoint: &ObjectName,
     service: &Service,
 ) -> Vec<Attached> {
-    let own = [PolicyTarget::Service(service.name.clone())];
+    let own = match &service.external {
+        Some(external) => [PolicyTarget::ServiceEntry(external.entry.clone())],
+        None => [PolicyTarget::Service(service.name.clone())],
+    };
     behind(snapshot, waypoint, &service.name.namespace, &own)
 }
 

@@ -19,6 +19,7 @@ mod splitting;
 /// A route `default/<name>` of every port of the Service `default/s`.
 fn route(name: &str, rules: Vec<HttpRule>) -> HttpRoute {
     HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name: ObjectName::new("default", name),
         created: None,
         parents: vec![ServiceParent { service: service(), port: None }],

@@ -9,6 +9,7 @@ mod distribution;
 mod endpoints;
 mod gateways;
 mod grants;
+mod grpc_rules;
 mod invalid;
 mod listeners;
 mod meta;
@@ -22,14 +23,19 @@ mod policies;
 mod policy_targets;
 mod ports;
 mod remarks;
+mod route_backends;
 mod route_filters;
 mod route_matches;
 mod route_parents;
 mod routes;
 mod rules;
 mod scene;
+mod service_endpoints;
+mod service_entries;
+mod service_hosts;
 mod services;
 mod sources;
+mod workload_entries;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -40,6 +46,7 @@ use crate::mesh::{
 };
 
 use super::{Served, objects::Objects};
+use endpoints::Sources;
 use scene::Scene;
 
 /// Translates objects; `report` holds what their source had to say of them already.
@@ -52,8 +59,12 @@ pub fn translate(
     let scene = Scene::new(objects, settings, served, &mut report);
     let nodes = nodes::translate(objects);
     let mut workloads = pods::translate(&scene, &mut report);
-    let mut services = services::translate(&scene, &workloads, &mut report);
+    workload_entries::translate(&scene, &mut workloads, &mut report);
+    let sources = Sources::new(objects, &workloads, &mut report);
+    let mut services = services::translate(&scene, &sources, &mut report);
+    service_entries::translate(&scene, &sources, &mut services, &mut report);
     let routes = routes::translate(&scene, &services, &mut report);
+    let grpc_routes = routes::translate_grpc(&scene, &services, &routes, &mut report);
     let policies = policies::translate(&scene, &services, &mut report);
     peer_authentications::apply(&scene, &mut workloads, &mut report);
     admissions::apply(&scene, &services, &mut workloads, &mut report);
@@ -65,6 +76,7 @@ pub fn translate(
         nodes: share(nodes),
         waypoints: scene.waypoints,
         routes: share(routes),
+        grpc_routes: share(grpc_routes),
         policies: share(policies),
     });
     (snapshot, report)

@@ -71,13 +71,18 @@ struct Row<'a> {
 /// Services, then pods, by name.
 fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
     let services = snapshot.services().values().map(|service| {
-        let object = ObjectRef::new("Service", service.name.clone());
-        let captured = if service.is_headless() { "as its pods" } else { "by its address" };
+        let kind = if service.external.is_some() { "ServiceEntry" } else { "Service" };
+        let object = ObjectRef::new(kind, service.name.clone());
+        let captured = match &service.external {
+            Some(_) if service.is_headless() => "no: has no address",
+            None if service.is_headless() => "as its pods",
+            _ => "by its address",
+        };
         let row = row(object, &select::for_service(service), service.fail_closed, captured);
         Row { canary: service.canary.as_ref(), ..row }
     });
     let workloads = snapshot.workloads().values().map(|workload| {
-        let object = ObjectRef::new("Pod", workload.name.clone());
+        let object = ObjectRef::new(workload.kind.as_str(), workload.name.clone());
         let captured = enrolment(workload.enrolment);
         row(object, &select::for_workload(workload), workload.fail_closed, captured)
     });

@@ -22,6 +22,7 @@ fn route(name: &str, parents: &[(&str, Option<u16>)]) -> HttpRoute {
         port: *port,
     };
     HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name: ObjectName::new("default", name),
         created: None,
         parents: parents.iter().map(parent).collect(),

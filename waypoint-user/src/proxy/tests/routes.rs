@@ -38,7 +38,10 @@ async fn lab(rules: Vec<HttpRule>) -> Lab {
     second.echo("v2");
     let parent = ServiceParent { service: ObjectName::new("default", "shop"), port: None };
     let name = ObjectName::new("default", "shop");
-    let route = HttpRoute { name, created: None, parents: vec![parent], rules };
+    let route = {
+        let kind = crate::mesh::route::RouteKind::Http;
+        HttpRoute { kind, name, created: None, parents: vec![parent], rules }
+    };
     let change = move |contents: &mut Contents, _| {
         add_service(contents, "v1", (80, AppProtocol::Detect), &addresses[..1]);
         add_service(contents, "v2", (80, AppProtocol::Detect), &addresses[1..]);

@@ -33,6 +33,7 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
         ..Service::new(name())
     };
     let route = HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name: ObjectName::new("default", "all"),
         created: None,
         parents: vec![ServiceParent { service: name(), port: None }],

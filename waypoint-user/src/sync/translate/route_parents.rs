@@ -1,4 +1,4 @@
-//! What an HTTPRoute is attached to (GEP-1294).
+//! What a route is attached to (GEP-1294).
 //!
 //! It reads no rules.
 
@@ -16,7 +16,7 @@ use crate::{
     sync::finding::{error, warning},
 };
 
-use super::routes::Services;
+use super::routes::{Services, hosts_of};
 
 /// The Services that the route is attached to; the others are told of.
 pub(super) fn resolve(
@@ -27,16 +27,19 @@ pub(super) fn resolve(
 ) -> Vec<ServiceParent> {
     let mut parents = Vec::new();
     for reference in declared.spec.parent_refs.iter().flatten() {
-        match parent(object, reference, services) {
-            Ok((parent, service)) => {
-                if service.binding.waypoint().is_none() {
-                    report.add(object.clone(), unbound(&parent.service));
+        let found = named(object, reference, services);
+        for service in found.unwrap_or_else(|refused| vec![Err(refused)]) {
+            match service.and_then(|service| parent(object, reference, service)) {
+                Ok((parent, service)) => {
+                    if service.binding.waypoint().is_none() {
+                        report.add(object.clone(), unbound(service));
+                    }
+                    if !parents.contains(&parent) {
+                        parents.push(parent);
+                    }
                 }
-                if !parents.contains(&parent) {
-                    parents.push(parent);
-                }
+                Err((reason, message)) => report.add(object.clone(), error(reason, message)),
             }
-            Err((reason, message)) => report.add(object.clone(), error(reason, message)),
         }
     }
     parents
@@ -45,22 +48,36 @@ pub(super) fn resolve(
 /// Why a parent is not honoured.
 type Refused = (&'static str, String);
 
-fn parent<'s>(
+/// The Services that a reference names: one, or every host of a ServiceEntry.
+fn named<'s>(
     object: &ObjectRef,
     reference: &ParentRef,
     services: &'s Services,
-) -> Result<(ServiceParent, &'s Service), Refused> {
+) -> Result<Vec<Result<&'s Service, Refused>>, Refused> {
     let kind = reference.kind.as_deref().unwrap_or("Gateway");
     let group = reference.group.as_deref().unwrap_or("gateway.networking.k8s.io");
-    if !(kind == "Service" && matches!(group, "" | "core")) {
-        let message = format!("parent {group}/{kind} {} is not supported yet", reference.name);
-        return Err(("NoMatchingParent", message));
-    }
     let home = &object.name.namespace;
     let name = ObjectName::new(reference.namespace.as_deref().unwrap_or(home), &reference.name);
-    let Some(service) = services.get(&name) else {
-        return Err(("NoMatchingParent", format!("parent service: \"{name}\" not found")));
-    };
+    let absent = |what| ("NoMatchingParent", format!("parent {what}: \"{name}\" not found"));
+    match (group, kind) {
+        ("" | "core", "Service") => Ok(vec![services.get(&name).ok_or_else(|| absent("service"))]),
+        (ISTIO_NETWORKING, "ServiceEntry") => {
+            let hosts: Vec<_> = hosts_of(services, &name).map(Ok).collect();
+            if hosts.is_empty() { Err(absent("service entry")) } else { Ok(hosts) }
+        }
+        _ => {
+            let message = format!("parent {group}/{kind} {} is not supported yet", reference.name);
+            Err(("NoMatchingParent", message))
+        }
+    }
+}
+
+fn parent<'s>(
+    object: &ObjectRef,
+    reference: &ParentRef,
+    service: &'s Service,
+) -> Result<(ServiceParent, &'s Service), Refused> {
+    let (home, name) = (&object.name.namespace, &service.name);
     let consumes = service.binding.waypoint().is_some_and(|by| by.namespace == *home);
     if name.namespace != *home && !consumes {
         let message = format!(
@@ -68,7 +85,8 @@ fn parent<'s>(
         );
         return Err(("NotAllowedByListeners", message));
     }
-    Ok((ServiceParent { port: port(reference, service)?, service: name }, service))
+    let port = port(reference, service)?;
+    Ok((ServiceParent { port, service: name.clone() }, service))
 }
 
 /// The port that is meant: by number, by name, by both, or every one.
@@ -91,10 +109,17 @@ fn port(reference: &ParentRef, service: &Service) -> Result<Option<u16>, Refused
 }
 
 /// Says that nothing brings traffic to the route.
-fn unbound(service: &ObjectName) -> Finding {
+fn unbound(service: &Service) -> Finding {
+    let (kind, name) = match &service.external {
+        Some(external) => ("service entry", &external.entry),
+        None => ("service", &service.name),
+    };
     let message = format!(
-        "service {service} has no waypoint (label istio.io/use-waypoint on it or its namespace); \
+        "{kind} {name} has no waypoint (label istio.io/use-waypoint on it or its namespace); \
          the route will not be respected"
     );
     warning("ResolvedWaypoints", message)
 }
+
+/// The API group of ServiceEntries.
+pub(super) const ISTIO_NETWORKING: &str = "networking.istio.io";

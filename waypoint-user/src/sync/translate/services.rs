@@ -7,7 +7,10 @@ use std::{
     net::IpAddr,
 };
 
-use k8s_openapi::api::core::v1::{Service as Declared, ServiceSpec};
+use k8s_openapi::{
+    api::core::v1::{Service as Declared, ServiceSpec},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 use crate::{
     mesh::{
@@ -16,7 +19,6 @@ use crate::{
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Service, ServicePort},
-        workload::Workload,
     },
     select::Asking,
     sync::finding::{notice, warning},
@@ -33,10 +35,9 @@ use super::{
 /// The Services, but for those that are only another name.
 pub(super) fn translate(
     scene: &Scene<'_>,
-    workloads: &BTreeMap<ObjectName, Workload>,
+    sources: &Sources<'_>,
     report: &mut Report,
 ) -> BTreeMap<ObjectName, Service> {
-    let sources = Sources::new(scene.objects, workloads, report);
     let mut services = BTreeMap::new();
     let mut owners: HashMap<IpAddr, ObjectRef> = HashMap::new();
     for (name, declared) in &scene.objects.services {
@@ -44,7 +45,7 @@ pub(super) fn translate(
         let Some(mut service) = service(scene, &object, declared, report) else { continue };
         for vip in &service.vips {
             match owners.get(vip) {
-                Some(owner) => report.add(object.clone(), remarks::address_taken(*vip, owner)),
+                Some(owner) => report.add(object.clone(), remarks::address_taken(vip, owner)),
                 None => drop(owners.insert(*vip, object.clone())),
             }
         }
@@ -94,13 +95,14 @@ fn service(
         report.add(object.clone(), warning("NoClusterIP", message));
     }
     let binding = scene.mesh().for_service(&name.namespace, labels);
-    let canary = canary(scene, object, declared, &binding, report);
+    let canary = canary(scene, object, &declared.metadata, &binding, report);
     if vips.is_empty() && binding.waypoint().is_some() {
         let message = "it is headless: its clients dial its pods, whose own waypoints count";
         report.add(object.clone(), notice("Headless", message));
     }
     Some(Service {
         name: name.clone(),
+        external: None,
         labels: labels.clone(),
         vips,
         ports: ports(object, &spec, report),
@@ -114,17 +116,17 @@ fn service(
 }
 
 /// The second waypoint, if one is asked for and can be used.
-fn canary(
+pub(super) fn canary(
     scene: &Scene<'_>,
     object: &ObjectRef,
-    declared: &Declared,
+    metadata: &ObjectMeta,
     binding: &Binding,
     report: &mut Report,
 ) -> Option<Canary> {
     let asking = Asking {
         namespace: &object.name.namespace,
-        labels: meta::labels(&declared.metadata),
-        annotations: meta::annotations(&declared.metadata),
+        labels: meta::labels(metadata),
+        annotations: meta::annotations(metadata),
         namespace_annotations: scene.namespace_annotations(&object.name.namespace),
     };
     scene.mesh().canary(&asking, binding.waypoint()?).unwrap_or_else(|refusal| {
