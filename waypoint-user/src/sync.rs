@@ -16,6 +16,7 @@ mod document;
 mod files;
 mod finding;
 mod journal;
+mod last_good;
 pub mod objects;
 mod outlet;
 pub mod peer_authentication;
