@@ -14,11 +14,12 @@ mod proxy;
 mod source;
 mod standalone;
 mod token;
+mod waypoints;
 
 pub(crate) use self::{
     agent::Agent, authority::Authority, controller::Controller, engine::Engine, log::Log,
     manifests::Manifests, mesh::Mesh, node::Node, proxy::Proxy, source::Source,
-    standalone::Standalone, token::Token,
+    standalone::Standalone, token::Token, waypoints::Waypoints,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.

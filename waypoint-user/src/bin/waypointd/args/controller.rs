@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, builder::RangedU64ValueParser};
-use waypoint_user::{roles::controller, sync::cluster::Scope, telemetry::admin::AdminAddress};
+use waypoint_user::{control::run, roles::controller, sync::cluster::Scope, telemetry::admin::AdminAddress};
 
-use super::{Log, Source};
+use super::{Log, Source, Waypoints};
 
 #[derive(Args)]
 #[command(after_long_help = ROTATION)]
@@ -33,6 +33,8 @@ pub(crate) struct Controller {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
     admin: AdminAddress,
     #[command(flatten)]
+    waypoints: Waypoints,
+    #[command(flatten)]
     pub(crate) log: Log,
 }
 
@@ -40,8 +42,12 @@ impl Controller {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> controller::Config {
         let lifetime = self.certificate_seconds.unwrap_or(self.certificate_hours * 3600);
+        let access = self.source.access();
+        let sync = self.source.settings(Scope::Whole);
+        let settings = self.waypoints.settings(sync.mesh.clone());
         controller::Config {
-            sync: self.source.settings(Scope::Whole),
+            cluster: access.map(|access| run::Place { access, settings }),
+            sync,
             ca_dir: self.ca_dir,
             ca_listen: self.ca_listen,
             ca_names: self.ca_name,
