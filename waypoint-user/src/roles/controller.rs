@@ -18,7 +18,7 @@ use crate::{
     },
     sync,
     telemetry::{
-        admin::{self, AdminAddress, Content},
+        admin::{self, Addresses, Content},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -42,7 +42,7 @@ pub struct Config {
     /// The longest life of a certificate.
     pub lifetime_max: Duration,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
 }
 
 /// Runs until shutdown is asked for and everything has ended.

@@ -23,7 +23,7 @@ use crate::{
     sync::Feed,
     telemetry::{
         access::AccessLog,
-        admin::{self, AdminAddress, Content, Serving},
+        admin::{self, Addresses, Content, Serving},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -46,7 +46,7 @@ pub struct Settings {
     /// How connections are handled.
     pub proxy: proxy::Settings,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
     /// The nftables table that forwards Service addresses, if this process keeps one.
     pub service_vips: Option<String>,
     /// The cgroup whose connections are watched, if any are.

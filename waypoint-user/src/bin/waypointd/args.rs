@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 mod agent;
 mod authority;
 mod controller;
+mod endpoints;
 mod engine;
 mod log;
 mod manifests;
@@ -16,9 +17,9 @@ mod standalone;
 mod token;
 
 pub(crate) use self::{
-    agent::Agent, authority::Authority, controller::Controller, engine::Engine, log::Log,
-    manifests::Manifests, mesh::Mesh, node::Node, proxy::Proxy, source::Source,
-    standalone::Standalone, token::Token,
+    agent::Agent, authority::Authority, controller::Controller, endpoints::Endpoints,
+    engine::Engine, log::Log, manifests::Manifests, mesh::Mesh, node::Node, proxy::Proxy,
+    source::Source, standalone::Standalone, token::Token,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.

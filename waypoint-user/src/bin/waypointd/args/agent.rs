@@ -96,7 +96,7 @@ impl Agent {
             service_vips: self.service_vips.then(|| self.host.table().to_owned()),
             cgroup: self.cgroup,
             access_log: self.engine.access_log(),
-            admin: self.engine.admin,
+            admin: self.engine.endpoints.addresses(),
         };
         agent::Config {
             sync,

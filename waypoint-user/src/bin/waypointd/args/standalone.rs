@@ -42,7 +42,7 @@ impl Standalone {
             service_vips: self.service_vips.then(|| self.node.table().to_owned()),
             cgroup: self.cgroup,
             access_log: self.engine.access_log(),
-            admin: self.engine.admin,
+            admin: self.engine.endpoints.addresses(),
         };
         let sync = self.manifests.settings();
         standalone::Config { sync, host, upstream_mark: UPSTREAM_MARK }
