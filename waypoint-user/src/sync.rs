@@ -68,7 +68,7 @@ impl Settings {
 pub async fn read(settings: &Settings) -> Result<(snapshot::Snapshot, Report), Error> {
     match &settings.source {
         Source::Directory(place) => directory::read(place, settings),
-        Source::Cluster(place) => cluster::read(place, settings).await,
+        Source::Cluster(place) => Ok(cluster::read(place, settings).await?),
     }
 }
 
@@ -77,7 +77,7 @@ pub async fn read(settings: &Settings) -> Result<(snapshot::Snapshot, Report), E
 pub async fn watch(settings: Settings, shutdown: CancellationToken) -> Result<Feed, Error> {
     match settings.source.clone() {
         Source::Directory(place) => directory::watch(place, settings, shutdown),
-        Source::Cluster(place) => cluster::watch(place, settings, shutdown).await,
+        Source::Cluster(place) => Ok(cluster::watch(place, settings, shutdown).await?),
     }
 }
 

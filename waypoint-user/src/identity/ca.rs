@@ -17,7 +17,7 @@ use rcgen::{KeyPair, SubjectPublicKeyInfo};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 
-use self::{directory::Contents, profile::Names};
+use self::profile::Names;
 use super::{
     certificate::{Malformed, Validity},
     credentials::Credentials,
@@ -28,8 +28,11 @@ use super::{
 use crate::mesh::spiffe::SpiffeId;
 
 pub mod directory;
+mod material;
 mod profile;
 mod request;
+
+pub use self::material::{Contents, Error as MaterialError, Material, ROOT_CERT};
 
 /// What signs.
 pub struct Authority {

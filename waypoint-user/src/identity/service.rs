@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::{answer::Answering, connection::accept, limits::Limits};
-use super::{ca::directory::Contents, token::Caller};
+use super::{ca::Contents, token::Caller};
 use crate::{
     mesh::spiffe::SpiffeId,
     telemetry::{metrics::Registry, task},

@@ -4,7 +4,7 @@
 //! Whoever has the file is believed, so it is as secret as a key. Kubernetes' own tokens fit the
 //! same trait, [`Authenticate`].
 
-use std::{io, path::Path, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::{self, BoxFuture};
 use jsonwebtoken::{
@@ -13,10 +13,6 @@ use jsonwebtoken::{
 use rcgen::KeyPair;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ca::directory::{Error, KEY_MODE, TOKEN_KEY, read_key},
-    files,
-};
 use crate::mesh::spiffe::SpiffeId;
 
 /// Who asks for a certificate.
@@ -53,23 +49,15 @@ struct Claims {
 }
 
 impl TokenKey {
-    /// Reads the key of a directory, which is made if there is none.
-    pub fn open(directory: &Path, trust_domain: &str) -> Result<Self, Error> {
-        let path = directory.join(TOKEN_KEY);
-        if !path.exists() {
-            let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256);
-            let key = key.map_err(|cause| Error::file(&path, &cause))?.serialize_pem();
-            match files::create(&path, key.as_bytes(), KEY_MODE) {
-                // Another process was quicker, and has the same right.
-                Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(Error::file(&path, &cause));
-                }
-                _ => {}
-            }
-        }
-        let key = read_key(&path)?;
+    /// A new key, as PEM.
+    pub(super) fn generate() -> Result<String, rcgen::Error> {
+        Ok(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?.serialize_pem())
+    }
+
+    /// Signs and checks by this key.
+    pub(super) fn new(key: &KeyPair, trust_domain: &str) -> Result<Self, &'static str> {
         if key.algorithm() != &rcgen::PKCS_ECDSA_P256_SHA256 {
-            return Err(Error::file(&path, &"it is no key of P-256"));
+            return Err("it is no key of P-256");
         }
         Ok(Self {
             sign: EncodingKey::from_ec_der(key.serialized_der()),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use crate::identity::{ca::directory, token::TokenKey};
+use crate::identity::ca::directory;
 
 pub use crate::identity::token::Caller;
 
@@ -11,7 +11,7 @@ pub fn sign(ca_dir: &Path, caller: &Caller, lifetime: Duration) -> Result<String
     std::fs::create_dir_all(ca_dir)
         .map_err(|cause| Error::Directory { path: ca_dir.display().to_string(), cause })?;
     // The trust domain is no part of a token.
-    let key = TokenKey::open(ca_dir, "")?;
+    let key = directory::token_key(ca_dir, "")?;
     key.sign(caller, lifetime).map_err(|cause| Error::Sign(cause.to_string()))
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{Authenticate, Authorise};
 use crate::{
-    identity::{ca::directory::Contents, token::Caller},
+    identity::{ca::Contents, token::Caller},
     mesh::{snapshot::Snapshot, spiffe::SpiffeId},
 };
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     identity::{
-        ca::directory::Contents,
+        ca::Contents,
         certificate,
         issuer::{Issued, Refusal, SigningRequest},
         token::Caller,

@@ -13,7 +13,7 @@ use rustls::{
 use tokio::sync::watch;
 
 use crate::identity::{
-    ca::{Authority, directory::Contents},
+    ca::{Authority, Contents},
     certificate::Validity,
     crypto,
     issuer::FreshKey,

@@ -11,7 +11,7 @@ use super::{access::FileTokens, *};
 use crate::{
     identity::{
         Identities, Issuer, SigningRequest,
-        ca::directory::{self, ROOT_CERT},
+        ca::{ROOT_CERT, directory},
         client::{self, Client},
         issuer::{FreshKey, Refusal},
         tests::{Scratch, until},

@@ -23,7 +23,7 @@ use super::*;
 use crate::{
     identity::{
         Credentials, Identities, Issued, Revocations, Settings,
-        ca::directory::{self, Contents},
+        ca::{Contents, directory},
         client::{self, Client},
         dialled_name,
         issuer::FreshKey,

@@ -1,10 +1,10 @@
 use super::*;
-use crate::identity::tests::Scratch;
+use crate::identity::{ca::directory::token_key, tests::Scratch};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 fn key(scratch: &Scratch) -> TokenKey {
-    TokenKey::open(scratch.path(), "cluster.local").unwrap()
+    token_key(scratch.path(), "cluster.local").unwrap()
 }
 
 #[test]

@@ -79,10 +79,10 @@ async fn told(feed: &Feed, reason: &str, expected: bool) {
 
 #[test]
 fn a_missing_directory_is_an_error_that_names_it() {
-    let settings = Settings::new("/nowhere/at/all");
-    let error = read(&settings).unwrap_err().to_string();
+    let (absent, settings) = (Place::new("/nowhere/at/all"), Settings::new("/nowhere/at/all"));
+    let error = read(&absent, &settings).unwrap_err().to_string();
     assert!(error.starts_with("manifest directory /nowhere/at/all: No such file"), "{error}");
-    let error = watch(settings, CancellationToken::new()).unwrap_err().to_string();
+    let error = watch(absent, settings, CancellationToken::new()).unwrap_err().to_string();
     assert!(error.starts_with("manifest directory /nowhere/at/all: No such file"), "{error}");
 }
 
@@ -162,7 +162,7 @@ async fn a_mounted_configmap_is_followed_through_its_links() {
 #[tokio::test]
 async fn a_directory_that_vanishes_leaves_the_last_good_state_until_it_is_back() {
     let place = Scratch::new("vanish");
-    let inner = Place(place.0.join("manifests"));
+    let inner = Scratch(place.0.join("manifests"));
     fs::create_dir(&inner.0).unwrap();
     inner.write("a.yaml", "10.0.0.1");
     let (feed, _shutdown) = inner.watch();
@@ -194,7 +194,8 @@ fn pipes_large_files_and_subdirectories_do_not_stop_the_rest() {
     fs::create_dir(place.0.join("directory.yaml")).unwrap();
     symlink("nowhere", place.0.join("dangling.yaml")).unwrap();
     symlink("/dev/zero", place.0.join("endless.yaml")).unwrap();
-    let (snapshot, report) = read(&Settings::new(Path::new(&place.0))).unwrap();
+    let (snapshot, report) =
+        read(&Place::new(&place.0), &Settings::new(Path::new(&place.0))).unwrap();
     assert_eq!(snapshot.services().len(), 1);
     let told: Vec<_> = report
         .iter()

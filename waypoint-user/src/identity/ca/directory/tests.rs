@@ -1,7 +1,14 @@
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use super::*;
-use crate::identity::{ca::profile::Signing, tests::Scratch};
+use crate::identity::{
+    ca::{
+        material::{CA_CERT, CA_KEY, MORE_ROOTS, ROOT_CERT, ROOT_KEY},
+        profile::{self, Signing},
+    },
+    certificate,
+    tests::Scratch,
+};
 
 const DOMAIN: &str = "cluster.local";
 
@@ -79,7 +86,7 @@ fn a_missing_half_is_an_error_and_not_a_new_authority() {
         open(&scratch).unwrap();
         fs::remove_file(scratch.path().join(name)).unwrap();
         let error = open(&scratch).unwrap_err().to_string();
-        assert!(error.contains("No such file"), "{name}: {error}");
+        assert!(error.contains("it is not there"), "{name}: {error}");
         assert!(!scratch.path().join(name).exists(), "{name}");
     }
 }
@@ -101,7 +108,7 @@ async fn changes_are_taken_once_they_fit_together() {
     let shutdown = CancellationToken::new();
     let mut following = follow(scratch.path(), DOMAIN, shutdown.clone()).unwrap();
     let before = following.contents.borrow_and_update().authority.intermediates.clone();
-    let root = existing_root(scratch.path()).unwrap();
+    let root = read(scratch.path()).unwrap().existing_root().unwrap();
     let Signing { certificate, key } = profile::intermediate(DOMAIN, &root).unwrap();
     write(&scratch, CA_CERT, &certificate::to_pem(&certificate));
     // Half of the pair: nothing may change, for longer than it takes to look.
