@@ -25,6 +25,7 @@ pub use self::{
     data_path::{DataPath, Ended, Origins},
     error::Error,
     handover::Successor,
+    init::init,
     inside::Sockets,
     listeners::Listeners,
     progress::Progress,
@@ -44,6 +45,7 @@ mod events;
 mod exempt;
 pub mod flows;
 mod handover;
+mod init;
 mod inside;
 mod instances;
 mod listeners;
