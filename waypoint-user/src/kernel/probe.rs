@@ -70,7 +70,8 @@ impl Probe {
     pub(super) fn pod(&self) -> Attached {
         let netns = NetnsRef::Path(self.netns.path().to_owned());
         let addresses = families().map(|family| family.source).collect();
-        Attached::new(Pod { client: true, netns, addresses }, self.interface.clone(), PROBE_SLOT)
+        let pod = Pod { client: true, netns: Some(netns), uid: "probe".into(), addresses };
+        Attached::new(pod, self.interface.clone(), PROBE_SLOT)
     }
 
     /// Dials the captured destination of each family and waits to be closed.
