@@ -2,4 +2,5 @@
 //!
 //! It decides nothing about traffic: what it reports is the Report that enforcement goes by.
 
+pub mod authority;
 pub mod redirection;
