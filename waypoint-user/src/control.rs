@@ -10,6 +10,7 @@ pub mod desk;
 pub mod events;
 pub mod kind;
 pub mod leader;
+pub mod redirection;
 pub mod run;
 pub mod writer;
 
