@@ -13,6 +13,7 @@ mod bpffs;
 mod ci;
 mod ebpf;
 mod fuzz;
+mod kube;
 mod leaks;
 mod play;
 mod product;
@@ -40,6 +41,8 @@ enum Command {
     },
     /// Build the release binaries into target/waypoint
     Build,
+    /// Build the Kubernetes control plane that the tests start, once
+    Kube,
     /// Prepare everything, then run the tests ring by ring
     Test(rings::Request),
     /// Bring up a topology to play in, with a cheat sheet
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup => setup::run().map(|_| ExitCode::SUCCESS),
         Command::BuildEbpf { stats } => ebpf::run(stats).map(|()| ExitCode::SUCCESS),
         Command::Build => product::release().map(|()| ExitCode::SUCCESS),
+        Command::Kube => kube::ensure().map(|_| ExitCode::SUCCESS),
         Command::Test(request) => rings::run(&request),
         Command::Lab(passed) => play::lab(&passed),
         Command::Demo(passed) => play::demo(&passed),
