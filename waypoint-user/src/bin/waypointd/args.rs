@@ -7,7 +7,6 @@ mod authority;
 mod controller;
 mod engine;
 mod log;
-mod manifests;
 mod mesh;
 mod node;
 mod proxy;
@@ -17,8 +16,7 @@ mod token;
 
 pub(crate) use self::{
     agent::Agent, authority::Authority, controller::Controller, engine::Engine, log::Log,
-    manifests::Manifests, mesh::Mesh, node::Node, proxy::Proxy, source::Source,
-    standalone::Standalone, token::Token,
+    mesh::Mesh, node::Node, proxy::Proxy, source::Source, standalone::Standalone, token::Token,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
@@ -31,7 +29,7 @@ pub(crate) struct Command {
 
 #[derive(Subcommand)]
 pub(crate) enum Role {
-    /// Everything in one process on one Linux host, from manifests in a directory.
+    /// Everything in one process on one Linux host.
     Standalone(Box<Standalone>),
     /// A node's agent: carries what its pods open to waypoints and other nodes, and delivers what
     /// arrives for them.
