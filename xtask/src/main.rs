@@ -13,6 +13,7 @@ mod bpffs;
 mod ci;
 mod ebpf;
 mod fuzz;
+mod image;
 mod kube;
 mod leaks;
 mod play;
@@ -41,6 +42,8 @@ enum Command {
     },
     /// Build the release binaries into target/waypoint
     Build,
+    /// Pack waypointd into an OCI image, target/waypoint/waypoint-image.tar
+    Image(image::Request),
     /// Build the Kubernetes control plane that the tests start, once
     Kube,
     /// Prepare everything, then run the tests ring by ring
@@ -77,6 +80,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup => setup::run().map(|_| ExitCode::SUCCESS),
         Command::BuildEbpf { stats } => ebpf::run(stats).map(|()| ExitCode::SUCCESS),
         Command::Build => product::release().map(|()| ExitCode::SUCCESS),
+        Command::Image(request) => image::run(&request).map(|()| ExitCode::SUCCESS),
         Command::Kube => kube::ensure().map(|_| ExitCode::SUCCESS),
         Command::Test(request) => rings::run(&request),
         Command::Lab(passed) => play::lab(&passed),
