@@ -5,10 +5,14 @@
 //! **Invariant:** only the leader writes ([`leader`]), but for the authority's own objects.
 //! **Invariant:** nothing is written that is so already ([`writer`], [`desk`]).
 
+pub mod classes;
 pub mod desk;
 pub mod events;
+pub mod gateway;
 pub mod kind;
 pub mod leader;
+pub mod merge;
+pub mod mirror;
 pub mod run;
 pub mod writer;
 

@@ -20,6 +20,7 @@ use crate::{
 
 use super::{
     events::{Events, Post},
+    gateway,
     leader::{self, ClusterLease},
     writer::Writer,
 };
@@ -118,8 +119,8 @@ pub async fn run(
 }
 
 /// The work of one term.
-async fn term(_: Tools, ends: CancellationToken) {
-    ends.cancelled().await;
+async fn term(tools: Tools, ends: CancellationToken) {
+    gateway::run(tools, ends).await;
 }
 
 /// Takes Events to the API server in the background.
