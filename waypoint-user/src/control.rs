@@ -5,6 +5,7 @@
 //! **Invariant:** only the leader writes ([`leader`]), but for the authority's own objects.
 //! **Invariant:** nothing is written that is so already ([`writer`], [`desk`]).
 
+pub mod authority;
 pub mod classes;
 pub mod desk;
 pub mod events;

@@ -46,7 +46,10 @@ pub enum Error {
          --manifests"
     )]
     Access(String),
-    /// The cluster is not read yet.
-    #[error("clusters are not read yet; use --manifests")]
-    Unread,
+    /// The API server cannot be read.
+    #[error("the cluster cannot be read: {0}")]
+    Unreadable(String),
+    /// The process is to end.
+    #[error("asked to stop before the cluster was read")]
+    Stopped,
 }
