@@ -14,6 +14,7 @@ pub mod kind;
 pub mod leader;
 pub mod merge;
 pub mod mirror;
+pub mod redirection;
 pub mod run;
 pub mod writer;
 

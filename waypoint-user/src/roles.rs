@@ -8,6 +8,7 @@ pub mod controller;
 mod error;
 pub mod host;
 mod parts;
+pub mod probe;
 pub mod proxy;
 pub mod standalone;
 pub mod token;

@@ -19,7 +19,7 @@ use crate::{
     },
     sync,
     telemetry::{
-        admin::{self, AdminAddress, Content},
+        admin::{self, Addresses, Content},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -43,7 +43,7 @@ pub struct Config {
     /// The longest life of a certificate.
     pub lifetime_max: Duration,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
     /// What is written to the cluster, if the mesh comes from one.
     pub cluster: Option<control::run::Place>,
 }

@@ -18,7 +18,7 @@ use crate::{
     proxy::{self, Doors, Duty, Engine, OwnNetwork, Surroundings, listen},
     sync,
     telemetry::{
-        admin::{self, AdminAddress, Content},
+        admin::{self, Addresses, Content},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -47,7 +47,7 @@ pub struct Config {
     /// How certificates are kept.
     pub identity: identity::Settings,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
     /// Whether requests are logged on stdout.
     pub access_log: bool,
 }

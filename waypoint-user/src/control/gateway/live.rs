@@ -8,13 +8,19 @@ use tokio::sync::Notify;
 
 use crate::{
     control::{
-        kind::{Kind, Target},
+        kind::{CLUSTER_ROLE_BINDING, Kind, Target},
         mirror::{Mirror, Scope, Shelf},
     },
-    mesh::label::MANAGED,
+    mesh::{
+        label::{GATEWAY_NAME, MANAGED},
+        object::ObjectName,
+    },
 };
 
-use super::{names::MANAGED_BY, parameters::Part};
+use super::{
+    names::{GATEWAY_NAMESPACE, MANAGED_BY},
+    parameters::Part,
+};
 
 /// The objects, followed.
 #[derive(Debug)]
@@ -27,12 +33,13 @@ pub(super) struct There(BTreeMap<Kind, Arc<Shelf>>);
 impl Live {
     /// Follows them.
     pub(super) fn follow(client: &Client, bell: &Arc<Notify>) -> Self {
-        let follow = |part: Part| {
+        let follow = |kind: Kind| {
             let labels = Some(format!("{MANAGED}={MANAGED_BY}"));
             let scope = Scope { labels, ..Scope::default() };
-            (part.kind(), Mirror::follow(client.clone(), part.kind(), scope, Arc::clone(bell)))
+            (kind, Mirror::follow(client.clone(), kind, scope, Arc::clone(bell)))
         };
-        Self(Part::ALL.map(follow).into())
+        let kinds = Part::ALL.map(Part::kind).into_iter().chain([CLUSTER_ROLE_BINDING]);
+        Self(kinds.map(follow).collect())
     }
 
     /// The objects, once all are known.
@@ -46,6 +53,18 @@ impl There {
     /// An object.
     pub(super) fn get(&self, target: &Target) -> Option<&Value> {
         self.0.get(&target.kind)?.get(&target.name).map(Arc::as_ref)
+    }
+
+    /// The bindings, each with its uid and the Gateway that it was made for.
+    pub(super) fn bindings(&self) -> impl Iterator<Item = (Target, &str, ObjectName)> {
+        let shelf = self.0.get(&CLUSTER_ROLE_BINDING);
+        shelf.into_iter().flat_map(|shelf| shelf.iter()).filter_map(|(name, object)| {
+            let text = |pointer, key| object.pointer(pointer)?.get(key)?.as_str();
+            let label = |key| text("/metadata/labels", key);
+            let gateway = ObjectName::new(label(GATEWAY_NAMESPACE)?, label(GATEWAY_NAME)?);
+            let target = Target::whole(CLUSTER_ROLE_BINDING, name.clone());
+            Some((target, text("/metadata", "uid")?, gateway))
+        })
     }
 
     /// The objects that belong to a Gateway, each with its uid.

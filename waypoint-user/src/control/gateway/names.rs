@@ -82,6 +82,11 @@ impl Names {
         metadata
     }
 
+    /// The name of the binding by which the pods may read the mesh.
+    pub(super) fn binding(&self) -> ObjectName {
+        ObjectName::cluster(format!("{READER}:{}:{}", self.gateway.namespace, self.gateway.name))
+    }
+
     /// What selects the pods.
     pub(super) fn selector(&self) -> Value {
         json!({ GATEWAY_NAME: self.gateway.name })
@@ -100,6 +105,10 @@ fn inherited(mut all: Labels) -> Labels {
     all
 }
 
+/// The ClusterRole of waypoints, which the deployment brings along.
+pub(super) const READER: &str = "waypoint-proxy";
+/// Label of what we make outside namespaces: the namespace of the Gateway.
+pub(super) const GATEWAY_NAMESPACE: &str = "waypoint.dev/gateway-namespace";
 /// Keys that only we write.
 const GATEWAY_API: &str = "gateway.networking.k8s.io/";
 /// Keys that are about the Gateway itself.

@@ -11,7 +11,7 @@ use crate::{
     control::{
         desk::Wanted,
         events::Tale,
-        kind::{GATEWAY, Part, Target},
+        kind::{CLUSTER_ROLE_BINDING, GATEWAY, Part, Target},
         run::Settings,
         writer::{self, Change, Claim},
     },
@@ -26,7 +26,7 @@ use crate::{
 use super::{
     config_maps::Maps,
     live::There,
-    names::MANAGED_BY,
+    names::{MANAGED_BY, NAME_OVERRIDE, Names},
     ours::{self, Runs},
     render::{Inputs, Rendered, render},
     status::{self, Facts, Refusal},
@@ -68,6 +68,10 @@ pub(super) struct Plan {
     pub(super) wanted: Vec<Wanted>,
     /// What to tell.
     pub(super) tales: Vec<Tale>,
+    /// What is made, and for which Gateway.
+    made: BTreeMap<Target, ObjectName>,
+    /// Gateways of another revision, whose objects another controller sees to.
+    others: BTreeSet<ObjectName>,
 }
 
 /// What to do for all Gateways.
@@ -77,11 +81,14 @@ pub(super) fn plan(scene: &Scene<'_>) -> Plan {
         if ours::is_waypoint(scene.objects, gateway) {
             if ours::revision(scene.objects, gateway) == scene.settings.revision {
                 plan.serve(scene, name, gateway);
+            } else {
+                plan.others.insert(name.clone());
             }
         } else if is_foreign(scene.objects, gateway) {
             plan.sweep(scene, gateway, &BTreeSet::new());
         }
     }
+    plan.sweep_bindings(scene);
     plan
 }
 
@@ -101,16 +108,22 @@ impl Plan {
             Runs::InAgents | Runs::Elsewhere => Some(listeners(scene, name).map(|()| Vec::new())),
         };
         // What is not known yet will be, soon.
-        let Some(judged) = judged else { return };
+        let Some(judged) = judged else {
+            self.made.insert(binding(gateway), name.clone());
+            return;
+        };
         let mut trouble = None;
         if let Ok(objects) = &judged {
             let names = objects.iter().map(|object| object.target.clone()).collect();
-            self.make(scene, objects);
+            let taken = self.make(scene, name, objects);
             self.sweep(scene, gateway, &names);
             let grave = |target| scene.troubles.get(target).filter(|one| one.needs_a_person);
-            trouble = objects.iter().filter(|one| !one.shared).find_map(|one| grave(&one.target));
+            let mut own = objects.iter().filter(|one| !one.shared);
+            trouble = taken.or_else(|| own.find_map(|one| grave(&one.target)).cloned());
+        } else {
+            self.made.insert(binding(gateway), name.clone());
         }
-        if let Some(Trouble { reason, message, .. }) = trouble {
+        if let Some(Trouble { reason, message, .. }) = &trouble {
             self.tales.push(warning(reference(gateway), reason, message));
         }
         if let Err(refusal) = &judged {
@@ -121,7 +134,7 @@ impl Plan {
             cluster_domain: &scene.settings.mesh.cluster_domain,
             runs,
             refusal: judged.as_ref().err(),
-            trouble: trouble.map(|trouble| trouble.message.as_str()),
+            trouble: trouble.as_ref().map(|trouble| trouble.message.as_str()),
         };
         if let Some(content) = status::due(gateway, &facts, Timestamp::now()) {
             let target = Target::status(GATEWAY, name.clone());
@@ -129,16 +142,40 @@ impl Plan {
         }
     }
 
-    /// Objects that are not there, or not so.
-    fn make(&mut self, scene: &Scene<'_>, objects: &[Rendered]) {
-        for object in objects {
-            let there = scene.there.get(&object.target);
-            if there.is_some_and(|live| writer::is_settled(live, &object.content, Part::Whole)) {
+    /// Objects that are not there, or not so; says when one is made for another Gateway already.
+    fn make(
+        &mut self,
+        scene: &Scene<'_>,
+        name: &ObjectName,
+        objects: &[Rendered],
+    ) -> Option<Trouble> {
+        let mut taken = None;
+        for Rendered { target, content, shared } in objects {
+            if let Some(other) = self.made.get(target) {
+                if !shared {
+                    taken = Some(made_already(target, other));
+                }
+                continue;
+            }
+            self.made.insert(target.clone(), name.clone());
+            let there = scene.there.get(target);
+            if there.is_some_and(|live| writer::is_settled(live, content, Part::Whole)) {
                 continue;
             }
             let claim = Claim::Labelled(MANAGED, MANAGED_BY);
-            let change = Change::Apply { content: object.content.clone(), claim };
-            self.wanted.push(Wanted::new(object.target.clone(), change));
+            let change = Change::Apply { content: content.clone(), claim };
+            self.wanted.push(Wanted::new(target.clone(), change));
+        }
+        taken
+    }
+
+    /// Bindings of Gateways that need none: no Gateway can own them.
+    fn sweep_bindings(&mut self, scene: &Scene<'_>) {
+        for (target, uid, gateway) in scene.there.bindings() {
+            if !self.made.contains_key(&target) && !self.others.contains(&gateway) {
+                let uid = uid.to_owned();
+                self.wanted.push(Wanted::new(target, Change::Delete { uid }));
+            }
         }
     }
 
@@ -174,6 +211,19 @@ fn judge(
         overlays: &overlays,
     };
     Some(render(gateway, &inputs).map_err(Refusal::Parameters))
+}
+
+/// Says that an object is made for another Gateway.
+fn made_already(target: &Target, other: &ObjectName) -> Trouble {
+    let message = format!(
+        "{target} is made for Gateway {other} already; give one of them another {NAME_OVERRIDE}"
+    );
+    Trouble { reason: "NameTaken", message, needs_a_person: true }
+}
+
+/// The binding of a Gateway.
+fn binding(gateway: &Gateway) -> Target {
+    Target::whole(CLUSTER_ROLE_BINDING, Names::of(gateway).binding())
 }
 
 /// Whether the listeners are valid, as enforcement has it.

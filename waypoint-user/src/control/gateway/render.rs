@@ -14,7 +14,11 @@ use gateway_api::experimental::gateways::Gateway;
 use serde_json::Value;
 
 use crate::{
-    control::{kind::Target, merge, run::Settings},
+    control::{
+        kind::{CLUSTER_ROLE_BINDING, Target},
+        merge,
+        run::Settings,
+    },
     mesh::label::MANAGED,
 };
 
@@ -70,6 +74,8 @@ pub(super) fn render(gateway: &Gateway, inputs: &Inputs<'_>) -> Result<Vec<Rende
         let shared = part == Part::ServiceAccount && Names::has_account_of_its_own(gateway);
         all.push(Rendered { target, content, shared });
     }
+    let target = Target::whole(CLUSTER_ROLE_BINDING, names.binding());
+    all.push(Rendered { target, content: others::binding(&names), shared: false });
     Ok(all)
 }
 

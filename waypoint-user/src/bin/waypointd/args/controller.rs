@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, builder::RangedU64ValueParser};
-use waypoint_user::{control::run, roles::controller, sync::cluster::Scope, telemetry::admin::AdminAddress};
+use waypoint_user::{control::run, roles::controller, sync::cluster::Scope};
 
-use super::{Log, Source, Waypoints};
+use super::{Endpoints, Log, Source, Waypoints};
 
 #[derive(Args)]
 #[command(after_long_help = ROTATION)]
@@ -29,9 +29,8 @@ pub(crate) struct Controller {
     #[arg(long, value_name = "SECONDS", hide = true, value_parser = seconds(),
         conflicts_with = "certificate_hours")]
     certificate_seconds: Option<u64>,
-    /// Admin address: ADDR:PORT, or unix:PATH.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
-    admin: AdminAddress,
+    #[command(flatten)]
+    endpoints: Endpoints,
     #[command(flatten)]
     waypoints: Waypoints,
     #[command(flatten)]
@@ -52,7 +51,7 @@ impl Controller {
             ca_listen: self.ca_listen,
             ca_names: self.ca_name,
             lifetime_max: Duration::from_secs(lifetime),
-            admin: self.admin,
+            admin: self.endpoints.addresses(),
         }
     }
 }

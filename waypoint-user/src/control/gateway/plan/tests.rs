@@ -101,6 +101,7 @@ fn a_gateway_gets_what_it_runs_in_and_a_status() {
             "apply ServiceAccount shop/waypoint",
             "apply Deployment shop/waypoint",
             "apply Service shop/waypoint",
+            "apply ClusterRoleBinding waypoint-proxy:shop:waypoint",
             "apply status of Gateway shop/waypoint",
         ]
     );
@@ -118,8 +119,10 @@ fn what_is_so_already_is_not_written() {
         let mut record = json!({
             "f:metadata": { "f:labels": {}, "f:annotations": {}, "f:ownerReferences": {} },
         });
-        if content.get("spec").is_some() {
-            record["f:spec"] = json!({});
+        for field in ["spec", "roleRef", "subjects"] {
+            if content.get(field).is_some() {
+                record[format!("f:{field}")] = json!({});
+            }
         }
         let mut live = content.clone();
         live["metadata"]["managedFields"] =
@@ -136,7 +139,7 @@ fn a_gateway_of_another_revision_is_left_alone() {
     let mut cluster = Cluster::new(&text);
     assert_eq!(cluster.wanted(), [""; 0]);
     cluster.settings.revision = "canary".to_owned();
-    assert_eq!(cluster.wanted().len(), 4);
+    assert_eq!(cluster.wanted().len(), 5);
 }
 
 #[test]
@@ -150,7 +153,7 @@ metadata: { name: shop, labels: { istio.io/rev: canary } }
     let mut cluster = Cluster::new(&format!("{GATEWAY_TEXT}{namespace}"));
     assert_eq!(cluster.wanted(), [""; 0]);
     cluster.settings.revision = "canary".to_owned();
-    assert_eq!(cluster.wanted().len(), 4);
+    assert_eq!(cluster.wanted().len(), 5);
 }
 
 #[test]
@@ -243,4 +246,43 @@ fn what_a_person_must_act_on_is_in_the_status_and_told() {
     assert_eq!(cluster.condition("Accepted")[0], "True");
     let tale = &cluster.plan().tales[0];
     assert_eq!((tale.reason.as_str(), tale.about.uid.as_deref()), ("ForeignObject", Some("g1")));
+}
+
+/// The binding of a Gateway as the API server has it.
+fn binding_of(namespace: &str, name: &str) -> (Target, Value) {
+    let target = format!("waypoint-proxy:{namespace}:{name}");
+    let object = json!({ "metadata": { "uid": "b1", "labels": {
+        "gateway.networking.k8s.io/gateway-name": name,
+        "waypoint.dev/gateway-namespace": namespace,
+    } } });
+    (Target::whole(CLUSTER_ROLE_BINDING, ObjectName::cluster(target)), object)
+}
+
+#[test]
+fn the_right_to_read_the_mesh_goes_with_the_gateway() {
+    let mut cluster = Cluster::new("");
+    cluster.there = There::holding(vec![binding_of("shop", "waypoint")]);
+    assert_eq!(cluster.wanted(), ["delete ClusterRoleBinding waypoint-proxy:shop:waypoint"]);
+    // Not so while the Gateway is there, even if it is not served as it is written.
+    let refused = GATEWAY_TEXT.replace("HBONE", "HTTP");
+    let canary = GATEWAY_TEXT.replace("uid: g1", "uid: g1, labels: { istio.io/rev: canary }");
+    for text in [GATEWAY_TEXT, &refused, &canary] {
+        let mut cluster = Cluster::new(text);
+        cluster.there = There::holding(vec![binding_of("shop", "waypoint")]);
+        assert!(!cluster.wanted().iter().any(|one| one.starts_with("delete")), "{text}");
+    }
+}
+
+#[test]
+fn two_gateways_do_not_fight_over_a_name() {
+    let second = GATEWAY_TEXT
+        .replace("name: waypoint", "name: zweite")
+        .replace("uid: g1", "uid: g2, annotations: { gateway.istio.io/name-override: waypoint }");
+    let cluster = Cluster::new(&format!("{GATEWAY_TEXT}---{second}"));
+    let wanted = cluster.wanted();
+    let deployments = wanted.iter().filter(|one| one.contains("Deployment")).count();
+    assert_eq!(deployments, 1, "{wanted:?}");
+    let tale = &cluster.plan().tales[0];
+    assert_eq!((tale.reason.as_str(), tale.about.name.as_deref()), ("NameTaken", Some("zweite")));
+    assert!(tale.note.contains("is made for Gateway shop/waypoint already"), "{}", tale.note);
 }

@@ -2,13 +2,41 @@
 
 use serde_json::{Value, json};
 
-use crate::{control::gateway::names::Names, mesh::label::TRAFFIC_DISTRIBUTION};
+use crate::{
+    control::{
+        gateway::names::{GATEWAY_NAMESPACE, MANAGED_BY, Names, READER},
+        kind::{CLUSTER_ROLE_BINDING, SERVICE_ACCOUNT},
+    },
+    mesh::label::{GATEWAY_NAME, MANAGED, TRAFFIC_DISTRIBUTION},
+};
 
 use super::pod::{HBONE_PORT, STATUS_PORT};
 
 /// Who the pods are.
 pub(super) fn service_account(names: &Names) -> Value {
     json!({ "metadata": names.metadata(&names.annotations) })
+}
+
+/// That the pods may read the mesh. It is in no namespace, so that no Gateway can own it.
+pub(super) fn binding(names: &Names) -> Value {
+    let Names { gateway, account, .. } = names;
+    json!({
+        "metadata": { "labels": {
+            MANAGED: MANAGED_BY,
+            GATEWAY_NAME: gateway.name,
+            GATEWAY_NAMESPACE: gateway.namespace,
+        } },
+        "roleRef": {
+            "apiGroup": CLUSTER_ROLE_BINDING.group,
+            "kind": "ClusterRole",
+            "name": READER,
+        },
+        "subjects": [{
+            "kind": SERVICE_ACCOUNT.name,
+            "name": account.name,
+            "namespace": account.namespace,
+        }],
+    })
 }
 
 /// Where the waypoint is reached.
