@@ -89,7 +89,7 @@ impl Work {
             maps: &maps,
             troubles: &self.troubles,
         };
-        let Plan { mut wanted, tales } = plan::plan(&scene);
+        let Plan { mut wanted, tales, .. } = plan::plan(&scene);
         wanted.extend(classes::wanted(&objects));
         self.troubles.retain(|target, _| wanted.iter().any(|one| one.target == *target));
         self.desk.offer(wanted);
