@@ -14,7 +14,7 @@ fn objects(pods: &[(&str, &str, &str, &str, &str)]) -> Objects {
 }
 
 fn captured(pods: &[(&str, &str)]) -> Captured {
-    pods.iter().map(|(name, uid)| (ObjectName::new("shop", name), Arc::from(*uid))).collect()
+    pods.iter().map(|(name, uid)| (ObjectName::new("shop", *name), Arc::from(*uid))).collect()
 }
 
 fn names(changes: &[Change]) -> Vec<(&str, bool)> {
