@@ -9,6 +9,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    identity::ca::Contents,
     mesh::{object::ObjectName, report::Report, snapshot},
     sync::{
         Feed,
@@ -19,6 +20,7 @@ use crate::{
 };
 
 use super::{
+    authority,
     events::{Events, Post},
     leader::{self, ClusterLease},
     writer::Writer,
@@ -27,8 +29,10 @@ use super::{
 /// What the controller is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The namespace that it is installed in, where its Lease is.
+    /// The namespace that it is installed in, where its Lease is, and its Secret.
     pub namespace: String,
+    /// The service account of agents in that namespace.
+    pub agent_account: String,
     /// Who it is, among its replicas.
     pub identity: String,
     /// The image of waypoints.
@@ -57,12 +61,14 @@ pub struct Sources {
     pub objects: watch::Receiver<Arc<Objects>>,
     /// What there is to say of them.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// The certificate authority.
+    pub authority: watch::Receiver<Arc<Contents>>,
 }
 
 impl Sources {
-    /// What a feed publishes.
-    pub fn of(feed: &Feed) -> Self {
-        Self { objects: feed.objects.clone(), reports: feed.reports.clone() }
+    /// What a feed publishes, beside the authority.
+    pub fn of(feed: &Feed, authority: watch::Receiver<Arc<Contents>>) -> Self {
+        Self { objects: feed.objects.clone(), reports: feed.reports.clone(), authority }
     }
 }
 
@@ -118,8 +124,9 @@ pub async fn run(
 }
 
 /// The work of one term.
-async fn term(_: Tools, ends: CancellationToken) {
-    ends.cancelled().await;
+async fn term(tools: Tools, ends: CancellationToken) {
+    let Sources { objects, authority, .. } = tools.sources.clone();
+    ends.run_until_cancelled(authority::spread(tools.client.clone(), objects, authority)).await;
 }
 
 /// Takes Events to the API server in the background.
