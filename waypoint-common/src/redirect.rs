@@ -7,6 +7,10 @@
 //! that the SYN made, whatever the tables say by then.
 //! **Invariant:** a packet that is not captured, refused or spoofed passes unchanged.
 
+mod range;
+
+pub use range::Range;
+
 use crate::{addr::Addr, counter::Reason};
 
 /// `TCP` in the protocol field (RFC 9293).
@@ -80,38 +84,6 @@ impl DestinationKey {
     #[inline(always)]
     pub const fn in_range(self, range: &Range) -> Self {
         Self { addr: range.first, range: range.mark, ..self }
-    }
-}
-
-/// A range of addresses: what stands for all of them in the keys of its entries.
-///
-/// Ports are looked up only after the range: of nested ranges the narrowest has an address, with
-/// whatever ports it has entries for.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Range {
-    /// Its first address.
-    pub first: Addr,
-    /// One more than the number of leading bits that its addresses share; zero for addresses that
-    /// are left out of a wider range.
-    pub mark: u8,
-    /// Explicit padding.
-    pub pad: [u8; 3],
-}
-
-impl Range {
-    /// What is left out of a wider range.
-    pub const NONE: Self = Self { first: Addr::UNSPECIFIED, mark: 0, pad: [0; 3] };
-
-    /// A range; `bits` as the map has them, so that those of IPv4 are 96 more.
-    pub const fn new(first: Addr, bits: u8) -> Self {
-        Self { first, mark: bits + 1, pad: [0; 3] }
-    }
-
-    /// Whether it has entries.
-    #[inline(always)]
-    pub const fn is_some(&self) -> bool {
-        self.mark != 0
     }
 }
 
@@ -204,11 +176,10 @@ pub struct InterfaceOfPod {
 
 const _: () = assert!(size_of::<Config>() == 64);
 const _: () = assert!(size_of::<DestinationKey>() == 20);
-const _: () = assert!(size_of::<Range>() == 20);
 const _: () = assert!(size_of::<Destination>() == 16);
 const _: () = assert!(size_of::<PodOfInterface>() == 32);
 const _: () = assert!(size_of::<InterfaceOfPod>() == 24);
-crate::pod!(Config, DestinationKey, Range, Destination, PodOfInterface, InterfaceOfPod);
+crate::pod!(Config, DestinationKey, Destination, PodOfInterface, InterfaceOfPod);
 
 /// Slots of the `lsn` map.
 pub mod slot {

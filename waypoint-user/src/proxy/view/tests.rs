@@ -8,6 +8,8 @@ use crate::mesh::{
     snapshot::Contents,
 };
 
+mod external;
+
 const PORT: u16 = 80;
 
 fn name() -> ObjectName {
