@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-use super::{Error, parts::config_in_force};
+use super::{Error, explanations::explanations, parts::config_in_force};
 
 /// What a controller needs to know.
 #[derive(Clone, Debug)]
@@ -70,8 +70,14 @@ pub async fn run(
     gate.open();
     // The admin endpoint outlives the drain, so that it can be watched.
     let drained = CancellationToken::new();
-    let content =
-        Content { registry, readiness, level, flows: Hub::new(), config: config_in_force(&feed) };
+    let content = Content {
+        registry,
+        readiness,
+        level,
+        flows: Hub::new(),
+        config: config_in_force(&feed),
+        questions: vec![explanations(&feed, None)],
+    };
     let admin = admin::serve(&config.admin, content, drained.clone())?;
     let (address, ca_dir) = (authority.address, config.ca_dir.display());
     tracing::info!(%address, %ca_dir, trust_domain, admin = %admin.address, "serving");

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     identity::Identities,
-    kernel::{self, DataPath, Ended, Sockets, flows, service_vips},
+    kernel::{self, DataPath, Ended, Sockets, flows, lookup::Lookup, service_vips},
     proxy::{self, Doors, Engine, Network, Surroundings},
     sync::Feed,
     telemetry::{
@@ -35,6 +35,7 @@ use crate::{
 use super::{
     Error,
     applied::Applied,
+    explanations::explanations,
     parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
 };
 
@@ -214,6 +215,7 @@ impl<'a> Sights<'a> {
             level: process.level.clone(),
             flows: hub,
             config: config_in_force(feed),
+            questions: vec![explanations(feed, Some(Lookup::new(&settings.kernel)))],
         };
         let unwatched = process.drained.child_token();
         let admin = admin::serve(&settings.admin, content, unwatched.clone())?;
