@@ -1,19 +1,32 @@
-//! What `waypointctl` does: read, decide nothing, print.
+//! What `waypointctl` does: read, ask, print, and bring waypoints into a cluster.
 //!
-//! It never touches traffic or the kernel.
+//! It never touches traffic or the kernel, and decides nothing: what it says of a mesh, it has from
+//! the code that enforces it.
+//!
+//! **Invariant:** everything that is printed goes through the [`Console`] that the caller hands in.
 
+mod admin;
 pub mod analyze;
+mod connection;
+pub mod console;
+mod error;
 pub mod observe;
+mod request;
+mod source;
 mod table;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use table::Table;
+pub use self::{connection::Connection, console::Console, error::Error, table::Table};
 
 /// The command line of `waypointctl`.
 #[derive(Debug, Parser)]
-#[command(name = "waypointctl", version, about = "Look at a mesh of Waypoint and explain it")]
+#[command(
+    name = "waypointctl",
+    version,
+    about = "Bring waypoints into a cluster, look at a mesh of them and explain it"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -36,47 +49,32 @@ pub enum Command {
     },
 }
 
-/// What a command has to say.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Outcome {
-    /// The text for standard output.
-    pub text: String,
-    /// Whether everything is as it should be.
-    pub good: bool,
+/// Whether everything is as it should be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// It is.
+    Good,
+    /// It is not.
+    Amiss,
 }
 
-/// Why a command cannot answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The manifests cannot be read.
-    #[error(transparent)]
-    Sync(#[from] crate::sync::Error),
-    /// The agent cannot be asked.
-    #[error("admin endpoint {address}: {cause}; name the agent's with --admin")]
-    Admin {
-        /// Where it was looked for.
-        address: String,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The answer cannot be written as JSON.
-    #[error("writing JSON: {0}")]
-    Json(#[from] serde_json::Error),
+impl Outcome {
+    /// Good if this is so.
+    pub const fn good_if(good: bool) -> Self {
+        if good { Self::Good } else { Self::Amiss }
+    }
 }
 
 /// Does what the command line asks for.
-pub fn run(cli: &Cli) -> Result<Outcome, Error> {
+pub async fn run(cli: &Cli, console: &mut Console<'_>) -> Result<Outcome, Error> {
     match &cli.command {
-        Command::Analyze(arguments) => analyze::run(arguments),
-        Command::Observe(arguments) => {
-            observe::run(arguments, &mut std::io::stdout().lock())?;
-            Ok(Outcome { text: String::new(), good: true })
-        }
+        Command::Analyze(arguments) => analyze::run(arguments, console).await,
+        Command::Observe(arguments) => observe::run(arguments, console).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "waypointctl", &mut script);
-            let text = String::from_utf8_lossy(&script).into_owned();
-            Ok(Outcome { text, good: true })
+            console.out.text(&String::from_utf8_lossy(&script))?;
+            Ok(Outcome::Good)
         }
     }
 }
