@@ -9,16 +9,22 @@ mod admin;
 pub mod analyze;
 mod connection;
 pub mod console;
+mod duration;
 mod error;
+mod format;
 pub mod observe;
 mod request;
 mod source;
 mod table;
+mod waypoint;
+mod yaml;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use self::{connection::Connection, console::Console, error::Error, table::Table};
+pub use self::{
+    connection::Connection, console::Console, error::Error, format::Format, table::Table,
+};
 
 /// The command line of `waypointctl`.
 #[derive(Debug, Parser)]
@@ -36,6 +42,16 @@ pub struct Cli {
 /// What `waypointctl` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What is done with waypoints.
+    #[command(flatten)]
+    Verb(waypoint::Verb),
+    /// The same verbs, as `istioctl` has them
+    #[command(hide = true, arg_required_else_help = true)]
+    Waypoint {
+        /// What to do with waypoints.
+        #[command(subcommand)]
+        verb: waypoint::Spelled,
+    },
     /// Say what is accepted of manifests, what is not and why, and which waypoint stands before
     /// what
     Analyze(analyze::Arguments),
@@ -68,6 +84,14 @@ impl Outcome {
 /// Does what the command line asks for.
 pub async fn run(cli: &Cli, console: &mut Console<'_>) -> Result<Outcome, Error> {
     match &cli.command {
+        Command::Verb(verb) => waypoint::run(verb, console).await,
+        Command::Waypoint { verb: waypoint::Spelled::Verb(verb) } => {
+            waypoint::run(verb, console).await
+        }
+        Command::Waypoint { verb: waypoint::Spelled::Other(words) } => {
+            let word = words.first().cloned().unwrap_or_default();
+            Err(Error::UnknownSubcommand(word))
+        }
         Command::Analyze(arguments) => analyze::run(arguments, console).await,
         Command::Observe(arguments) => observe::run(arguments, console).await,
         Command::Completion { shell } => {
