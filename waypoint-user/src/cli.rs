@@ -11,6 +11,7 @@ mod connection;
 pub mod console;
 mod duration;
 mod error;
+mod explain;
 mod format;
 pub mod observe;
 mod request;
@@ -52,6 +53,8 @@ pub enum Command {
         #[command(subcommand)]
         verb: waypoint::Spelled,
     },
+    /// Say why a connection does or does not take a waypoint, step by step
+    Explain(explain::Arguments),
     /// Say what is accepted of manifests, what is not and why, and which waypoint stands before
     /// what
     Analyze(analyze::Arguments),
@@ -92,6 +95,7 @@ pub async fn run(cli: &Cli, console: &mut Console<'_>) -> Result<Outcome, Error>
             let word = words.first().cloned().unwrap_or_default();
             Err(Error::UnknownSubcommand(word))
         }
+        Command::Explain(arguments) => explain::run(arguments, console).await,
         Command::Analyze(arguments) => analyze::run(arguments, console).await,
         Command::Observe(arguments) => observe::run(arguments, console).await,
         Command::Completion { shell } => {
