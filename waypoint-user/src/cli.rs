@@ -7,16 +7,20 @@
 
 mod admin;
 pub mod analyze;
+mod config_dump;
 mod connection;
 pub mod console;
 mod duration;
 mod error;
 mod explain;
 mod format;
+mod man;
 pub mod observe;
+mod reach;
 mod request;
 mod source;
 mod table;
+mod version;
 mod waypoint;
 mod yaml;
 
@@ -61,11 +65,28 @@ pub enum Command {
     /// Show connections of a node's pods as they happen: who, to whom, which way, how long, how
     /// much
     Observe(observe::Arguments),
+    /// Look at what agents and waypoints have in force
+    Config {
+        /// What to look at.
+        #[command(subcommand)]
+        what: Config,
+    },
+    /// Show which versions run
+    Version(version::Arguments),
+    /// Print the manual, or write its pages
+    Man(man::Arguments),
     /// Print a completion script, to be sourced by the shell
     Completion {
         /// The shell
         shell: Shell,
     },
+}
+
+/// What of a configuration.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Show the configuration that an agent or a waypoint has in force
+    Dump(config_dump::Arguments),
 }
 
 /// Whether everything is as it should be.
@@ -98,6 +119,11 @@ pub async fn run(cli: &Cli, console: &mut Console<'_>) -> Result<Outcome, Error>
         Command::Explain(arguments) => explain::run(arguments, console).await,
         Command::Analyze(arguments) => analyze::run(arguments, console).await,
         Command::Observe(arguments) => observe::run(arguments, console).await,
+        Command::Config { what: Config::Dump(arguments) } => {
+            config_dump::run(arguments, console).await
+        }
+        Command::Version(arguments) => version::run(arguments, console).await,
+        Command::Man(arguments) => man::run(arguments, Cli::command(), console),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "waypointctl", &mut script);
