@@ -19,8 +19,8 @@ mod waypoints;
 
 pub(crate) use self::{
     agent::Agent, authority::Authority, controller::Controller, endpoints::Endpoints,
-    engine::Engine, log::Log, mesh::Mesh, node::Node, probe::Probe,
-    proxy::Proxy, source::Source, standalone::Standalone, token::Token, waypoints::Waypoints,
+    engine::Engine, log::Log, mesh::Mesh, node::Node, probe::Probe, proxy::Proxy, source::Source,
+    standalone::Standalone, token::Token, waypoints::Waypoints,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
