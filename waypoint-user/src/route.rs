@@ -45,13 +45,10 @@ impl Table {
     /// (GEP-1294); `None` when none does, so that
     /// requests go to the Service itself.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
-        let mut routes = routes.to_vec();
-        routes.retain(|route| route.applies(service, port));
-        let kind = routes.iter().map(|route| route.kind).max()?;
-        routes.retain(|route| route.kind == kind);
-        routes.sort_by_cached_key(|route| {
-            (route.created.is_none(), route.created, route.name.to_string())
-        });
+        let routes = applying(routes, service, port);
+        if routes.is_empty() {
+            return None;
+        }
         let mut index = Index::default();
         for route in &routes {
             for (position, rule) in route.rules.iter().enumerate() {
@@ -143,6 +140,19 @@ impl fmt::Display for RuleId {
             None => write!(f, "{}.{}.{}", self.route.namespace, self.route.name, self.index),
         }
     }
+}
+
+/// The routes that apply to a port of a Service, in the order that decides between equal matches:
+/// GRPCRoutes if any of them is (GEP-1294).
+pub fn applying(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Vec<Arc<HttpRoute>> {
+    let mut routes = routes.to_vec();
+    routes.retain(|route| route.applies(service, port));
+    let kind = routes.iter().map(|route| route.kind).max();
+    routes.retain(|route| Some(route.kind) == kind);
+    routes.sort_by_cached_key(|route| {
+        (route.created.is_none(), route.created, route.name.to_string())
+    });
+    routes
 }
 
 #[cfg(test)]

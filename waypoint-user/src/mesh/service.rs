@@ -10,6 +10,7 @@ use super::{
     external::{External, Resolution},
     label::Labels,
     object::ObjectName,
+    policy::PolicyTarget,
 };
 
 /// A Kubernetes Service that has addresses or endpoints, or one host of a ServiceEntry;
@@ -78,6 +79,14 @@ impl Service {
         match self.external {
             Some(_) => self.name.name.trim_end_matches('.').to_owned(),
             None => format!("{}.{}.svc.{domain}", self.name.name, self.name.namespace),
+        }
+    }
+
+    /// What policies name that are attached to it alone.
+    pub fn policy_target(&self) -> PolicyTarget {
+        match &self.external {
+            Some(external) => PolicyTarget::ServiceEntry(external.entry.clone()),
+            None => PolicyTarget::Service(self.name.clone()),
         }
     }
 

@@ -217,7 +217,7 @@ fn address_of(workload: &Workload, family: IpAddr) -> Option<IpAddr> {
 
 /// The Service of a host name `name.namespace.svc.domain`, or the first by name of those that
 /// ServiceEntries make of it.
-fn service_of_host<'s>(snapshot: &'s Snapshot, host: &str) -> Option<&'s Arc<Service>> {
+pub fn service_of_host<'s>(snapshot: &'s Snapshot, host: &str) -> Option<&'s Arc<Service>> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     in_cluster(snapshot, &host).or_else(|| snapshot.services_of_host(&host).first())
 }

@@ -29,13 +29,11 @@ pub(super) fn apply(
     let guarded = Guarded::new(policies);
     for (name, service) in services {
         let modes = scene.modes(service.fail_mode, &name.namespace, &service.binding);
-        let (object, own) = match &service.external {
-            Some(external) => {
-                let entry = external.entry.clone();
-                (ObjectRef::new("ServiceEntry", entry.clone()), PolicyTarget::ServiceEntry(entry))
-            }
-            None => (ObjectRef::new("Service", name.clone()), PolicyTarget::Service(name.clone())),
+        let object = match &service.external {
+            Some(external) => ObjectRef::new("ServiceEntry", external.entry.clone()),
+            None => ObjectRef::new("Service", name.clone()),
         };
+        let own = service.policy_target();
         let applies = guarded.any(scene, &name.namespace, &service.binding, Some(&own));
         service.fail_mode = modes.effective();
         service.fail_closed = modes.closed(&service.binding, applies);
