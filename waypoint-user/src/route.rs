@@ -3,8 +3,8 @@
 //! It sends nothing: the proxy acts on the [`Choice`]. Chance is passed in.
 //!
 //! Every route that applies to the Service and port takes part, whether it names the port or not,
-//! unless it is an HTTPRoute and there are GRPCRoutes, and the best match of all of them decides (Gateway API `apis/v1/httproute_types.go`,
-//! HTTPRouteRule.matches):
+//! unless it is an HTTPRoute and there are GRPCRoutes, and the best match of all of them decides
+//! (Gateway API `apis/v1/httproute_types.go`, HTTPRouteRule.matches):
 //!
 //! 1. `Exact` path, then the longest `PathPrefix`, then `RegularExpression`, the longest first
 //!    (the Gateway API leaves expressions open; this is Istio's order);
@@ -41,8 +41,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Compiles the routes that apply to a port of a Service, which are GRPCRoutes if any of them is
-    /// (GEP-1294); `None` when none does, so that
+    /// Compiles the routes that apply to a port of a Service; `None` when none does, so that
     /// requests go to the Service itself.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
         let routes = applying(routes, service, port);

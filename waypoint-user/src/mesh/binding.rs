@@ -45,8 +45,8 @@ impl Refusal {
                 "we are not permitted to attach to waypoint \"{waypoint}\" (missing allowedRoutes?)"
             ),
             RefusalReason::CrossNamespaceWaypointForbidden => format!(
-                "cannot bind to waypoint \"{waypoint}\" in another namespace: cross-namespace waypoint \
-                 binding is not permitted for a ServiceEntry with NAMESPACE visibility"
+                "cannot bind to waypoint \"{waypoint}\" in another namespace: cross-namespace \
+                 waypoint binding is not permitted for a ServiceEntry with NAMESPACE visibility"
             ),
             RefusalReason::UnsupportedServiceTraffic => unsupported("service", waypoint),
             RefusalReason::UnsupportedWorkloadTraffic => unsupported("workload", waypoint),

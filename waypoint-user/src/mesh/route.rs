@@ -1,4 +1,5 @@
-//! HTTPRoutes and GRPCRoutes attached to Services (Gateway API `apis/v1/httproute_types.go`, GEP-1294).
+//! HTTPRoutes and GRPCRoutes attached to Services (Gateway API `apis/v1/httproute_types.go`,
+//! GEP-1294).
 //!
 //! They are kept as written; `route` orders, matches and applies them.
 

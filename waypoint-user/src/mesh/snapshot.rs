@@ -98,8 +98,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Indexes contents. Where two objects claim an address, the first by name has it, and Kubernetes
-    /// Services come before hosts of ServiceEntries; pods of the node's own network have none.
+    /// Indexes contents. Where two objects claim an address, the first by name has it, and
+    /// Kubernetes Services come before hosts of ServiceEntries; pods of the node's own network have
+    /// none.
     pub fn new(contents: Contents) -> Self {
         let mut snapshot = Self { contents, ..Self::default() };
         snapshot.index_addresses();

@@ -29,20 +29,34 @@ pub(super) fn resolve(
     for reference in declared.spec.parent_refs.iter().flatten() {
         let found = named(object, reference, services);
         for service in found.unwrap_or_else(|refused| vec![Err(refused)]) {
-            match service.and_then(|service| parent(object, reference, service)) {
-                Ok((parent, service)) => {
-                    if service.binding.waypoint().is_none() {
-                        report.add(object.clone(), unbound(service));
-                    }
-                    if !parents.contains(&parent) {
-                        parents.push(parent);
-                    }
-                }
-                Err((reason, message)) => report.add(object.clone(), error(reason, message)),
-            }
+            let found = service.and_then(|service| parent(object, reference, service));
+            parents.extend(told(object, found, report));
         }
     }
-    parents
+    let mut distinct: Vec<ServiceParent> = Vec::new();
+    for parent in parents {
+        if !distinct.contains(&parent) {
+            distinct.push(parent);
+        }
+    }
+    distinct
+}
+
+/// A parent that is honoured; tells of one that is not, or that brings no traffic.
+fn told(
+    object: &ObjectRef,
+    found: Result<(ServiceParent, &Service), Refused>,
+    report: &mut Report,
+) -> Option<ServiceParent> {
+    let finding = match &found {
+        Ok((_, service)) if service.binding.waypoint().is_none() => Some(unbound(service)),
+        Ok(_) => None,
+        Err((reason, message)) => Some(error(reason, message.clone())),
+    };
+    if let Some(finding) = finding {
+        report.add(object.clone(), finding);
+    }
+    found.ok().map(|(parent, _)| parent)
 }
 
 /// Why a parent is not honoured.
