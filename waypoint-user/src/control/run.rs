@@ -22,6 +22,7 @@ use crate::{
 use super::{
     authority,
     events::{Events, Post},
+    gateway,
     leader::{self, ClusterLease},
     writer::Writer,
 };
@@ -111,7 +112,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let (events, post) = Events::new(client.clone(), settings.identity.clone(), registry);
-    let lease = ClusterLease::new(client.clone(), lease_name(&settings));
+    let lease = ClusterLease::new(client.clone(), ObjectName::new(&settings.namespace, LEASE));
     let identity = settings.identity.clone();
     let writer = Writer::new(client.clone(), registry);
     let tools = Tools { client, writer, events, settings: Arc::new(settings), sources };
@@ -126,21 +127,13 @@ pub async fn run(
 /// The work of one term.
 async fn term(tools: Tools, ends: CancellationToken) {
     let Sources { objects, authority, .. } = tools.sources.clone();
-    ends.run_until_cancelled(authority::spread(tools.client.clone(), objects, authority)).await;
+    let spread = authority::spread(tools.client.clone(), objects, authority);
+    tokio::join!(ends.clone().run_until_cancelled_owned(spread), gateway::run(tools, ends));
 }
 
 /// Takes Events to the API server in the background.
 fn post_events(post: Post, shutdown: &CancellationToken) -> JoinHandle<()> {
     task::spawn("events", post.run(shutdown.clone()))
-}
-
-/// The Lease of the leader; controllers of different revisions lead side by side.
-fn lease_name(settings: &Settings) -> ObjectName {
-    let name = match settings.revision.as_str() {
-        DEFAULT_REVISION => LEASE.to_owned(),
-        revision => format!("{LEASE}-{revision}"),
-    };
-    ObjectName::new(&settings.namespace, name)
 }
 
 /// Exports whether this process leads.

@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     control::redirection::{self, Captured},
     identity::Identities,
-    kernel::{self, DataPath, Ended, Sockets, flows, service_vips},
+    kernel::{self, DataPath, Ended, Sockets, flows, lookup::Lookup, service_vips},
     proxy::{self, Doors, Engine, Network, Surroundings},
     sync::{
         self, Feed,
@@ -43,6 +43,7 @@ use crate::{
 use super::{
     Error,
     applied::Applied,
+    explanations::explanations,
     parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
 };
 
@@ -266,6 +267,7 @@ impl Sights<'_> {
             level: process.level.clone(),
             flows: hub,
             config: config_in_force(feed),
+            questions: vec![explanations(feed, Some(Lookup::new(&settings.kernel)))],
         };
         let unwatched = process.drained.child_token();
         let admin = admin::serve(&settings.admin, content, unwatched.clone())?;
