@@ -7,6 +7,8 @@ use std::{collections::BTreeSet, fs, path::Path, sync::OnceLock};
 use anyhow::{Context, Result, anyhow, ensure};
 use waypoint_tests::{kube::ControlPlane, lab::command, python};
 
+#[path = "cluster_deploy/controller.rs"]
+mod controller;
 #[path = "cluster_deploy/marks.rs"]
 mod marks;
 #[path = "cluster_deploy/rights.rs"]

@@ -192,6 +192,7 @@ const CONTROLLER_ONLY: &[Question] = &[
 const NEAR_THE_CONTROLLER: &[Question] = &[
     ("update", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"),
     ("delete", "coordination.k8s.io/leases", NAMESPACE, CONTROLLER),
+    ("delete", "events.k8s.io/events", "shop", ""),
     ("get", "/secrets", NAMESPACE, "another"),
     ("delete", "/secrets", NAMESPACE, "waypoint-ca"),
     ("create", "/secrets", "shop", ""),
