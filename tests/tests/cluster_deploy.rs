@@ -1,6 +1,5 @@
 //! What `deploy/` installs: how it is rendered, what schemas and a real API server say of it, and
 //! what each account may do and may not.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs, path::Path, sync::OnceLock};
 
