@@ -11,6 +11,7 @@ pub mod demo;
 pub mod envoy;
 pub mod kube;
 pub mod lab;
+pub mod python;
 pub mod shop;
 pub mod story;
 pub mod wire;

@@ -51,7 +51,8 @@ fn help_prints_what_is_expected() -> Result<()> {
 fn the_daemon_explains_itself() -> Result<()> {
     let waypointd = product("waypointd")?;
     let mut text = output(&waypointd, &["--help"])?;
-    for role in ["standalone", "agent", "proxy", "controller", "token", "cleanup"] {
+    for role in ["standalone", "agent", "proxy", "controller", "token", "init", "probe", "cleanup"]
+    {
         write!(text, "\n--- {role}\n{}", output(&waypointd, &[role, "--help"])?)?;
     }
     let differing = compare(&data().join("help/waypointd"), "expect.txt", &text)?;
