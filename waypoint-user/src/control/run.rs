@@ -9,6 +9,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    identity::ca::Contents,
     mesh::{object::ObjectName, report::Report, snapshot},
     sync::{
         Feed,
@@ -19,6 +20,7 @@ use crate::{
 };
 
 use super::{
+    authority,
     events::{Events, Post},
     gateway,
     leader::{self, ClusterLease},
@@ -28,8 +30,10 @@ use super::{
 /// What the controller is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The namespace that it is installed in, where its Lease is.
+    /// The namespace that it is installed in, where its Lease is, and its Secret.
     pub namespace: String,
+    /// The service account of agents in that namespace.
+    pub agent_account: String,
     /// Who it is, among its replicas.
     pub identity: String,
     /// The image of waypoints.
@@ -58,12 +62,14 @@ pub struct Sources {
     pub objects: watch::Receiver<Arc<Objects>>,
     /// What there is to say of them.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// The certificate authority.
+    pub authority: watch::Receiver<Arc<Contents>>,
 }
 
 impl Sources {
-    /// What a feed publishes.
-    pub fn of(feed: &Feed) -> Self {
-        Self { objects: feed.objects.clone(), reports: feed.reports.clone() }
+    /// What a feed publishes, beside the authority.
+    pub fn of(feed: &Feed, authority: watch::Receiver<Arc<Contents>>) -> Self {
+        Self { objects: feed.objects.clone(), reports: feed.reports.clone(), authority }
     }
 }
 
@@ -120,7 +126,9 @@ pub async fn run(
 
 /// The work of one term.
 async fn term(tools: Tools, ends: CancellationToken) {
-    gateway::run(tools, ends).await;
+    let Sources { objects, authority, .. } = tools.sources.clone();
+    let spreading = authority::spread(tools.client.clone(), objects, authority);
+    tokio::join!(gateway::run(tools, ends.clone()), ends.run_until_cancelled(spreading));
 }
 
 /// Takes Events to the API server in the background.

@@ -41,7 +41,8 @@ pub(crate) enum Role {
     Agent(Box<Agent>),
     /// A waypoint in a pod of its own: HBONE in; HBONE or plain TCP to the endpoints.
     Proxy(Box<Proxy>),
-    /// The control plane of a mesh: for now its certificate authority.
+    /// The control plane of a mesh: its certificate authority and, in a cluster, what runs its
+    /// waypoints, and status.
     Controller(Box<Controller>),
     /// Sign a token by which an agent or a waypoint asks for certificates, and print it.
     Token(Token),
