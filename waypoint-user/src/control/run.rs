@@ -127,8 +127,8 @@ pub async fn run(
 /// The work of one term.
 async fn term(tools: Tools, ends: CancellationToken) {
     let Sources { objects, authority, .. } = tools.sources.clone();
-    let spreading = authority::spread(tools.client.clone(), objects, authority);
-    tokio::join!(gateway::run(tools, ends.clone()), ends.run_until_cancelled(spreading));
+    let spread = authority::spread(tools.client.clone(), objects, authority);
+    tokio::join!(ends.clone().run_until_cancelled_owned(spread), gateway::run(tools, ends));
 }
 
 /// Takes Events to the API server in the background.

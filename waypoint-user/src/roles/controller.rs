@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-use super::{Error, parts::config_in_force};
+use super::{Error, explanations::explanations, parts::config_in_force};
 
 mod keys;
 
@@ -75,8 +75,14 @@ pub async fn run(
     let writing = control::run::start(config.cluster, sources, &registry, shutdown.clone()).await?;
     // The admin endpoint outlives the drain, so that it can be watched.
     let drained = CancellationToken::new();
-    let content =
-        Content { registry, readiness, level, flows: Hub::new(), config: config_in_force(&feed) };
+    let content = Content {
+        registry,
+        readiness,
+        level,
+        flows: Hub::new(),
+        config: config_in_force(&feed),
+        questions: vec![explanations(&feed, None)],
+    };
     let admin = admin::serve(&config.admin, content, drained.clone())?;
     let (address, admin_address) = (authority.address, &admin.address);
     tracing::info!(%address, keys = %keys.place, trust_domain, admin = %admin_address, "serving");
