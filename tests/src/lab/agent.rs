@@ -24,6 +24,8 @@ use super::{
 pub struct Settings {
     /// The directory it reads.
     pub manifests: PathBuf,
+    /// The credentials for the control plane that it reads instead, if it does.
+    pub kubeconfig: Option<PathBuf>,
     /// Its pins, its run directory and its files carry this name.
     pub name: Name,
     /// The host side of its own veth.
@@ -60,8 +62,11 @@ impl Settings {
     /// The agent's arguments, as a person would type them.
     pub fn arguments(&self) -> Vec<OsString> {
         let role = if self.membership.is_some() { "agent" } else { "standalone" };
-        let mut arguments: Vec<OsString> =
-            vec![role.into(), "--manifests".into(), (&self.manifests).into()];
+        let mut arguments: Vec<OsString> = vec![role.into()];
+        arguments.extend(match &self.kubeconfig {
+            Some(file) => ["--kubeconfig".into(), file.into()],
+            None => ["--manifests".into(), (&self.manifests).into()],
+        });
         if let Some(Membership { node, admittance, further }) = &self.membership {
             arguments.extend(["--node".into(), node.into()]);
             arguments.extend(admittance.arguments());

@@ -15,6 +15,7 @@ use super::{
     name::Name,
     netns::Netns,
     process::{self, Process},
+    tenancy::Expectation,
     wait::{self, SOON},
 };
 
@@ -128,6 +129,20 @@ impl Daemon {
         Ok(family.map(|family| metrics.sum(family, &[])))
     }
 
+    /// Waits until what was written to a control plane is read, and in force.
+    pub(super) fn wait_until_read(&self, expectation: &Expectation) -> Result<()> {
+        let what = format!("version that was written, in {}", self.name);
+        let read = wait::until(&what, SOON, || {
+            let metrics = self.metrics()?;
+            let read = metrics.sum(READ, &[]);
+            Ok(expectation.is_met_by(&metrics).then_some(read))
+        });
+        let read = read.with_context(|| self.last_words(20))?;
+        let what = format!("reading {read} in force in {}", self.name);
+        wait::until_true(&what, SOON, || Ok(self.generation()? >= Some(read)))
+            .with_context(|| self.last_words(20))
+    }
+
     /// Its access log so far.
     pub fn access_log(&self) -> Result<Vec<Value>> {
         let text = fs::read(self.logs().join(format!("{LOG}.out")))?;
@@ -198,5 +213,6 @@ pub(super) fn admin_arguments(name: &Name) -> [OsString; 2] {
 }
 
 const LOG: &str = "waypointd";
+const READ: &str = "waypoint_config_generation";
 /// By role; a process exports at most one of them.
 const GENERATIONS: &[&str] = &["waypoint_data_path_generation", "waypoint_config_generation"];
