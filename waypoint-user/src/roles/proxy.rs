@@ -18,7 +18,7 @@ use crate::{
     proxy::{self, Doors, Duty, Engine, OwnNetwork, Surroundings, listen},
     sync,
     telemetry::{
-        admin::{self, AdminAddress, Content},
+        admin::{self, Addresses, Content},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -28,6 +28,7 @@ use crate::{
 
 use super::{
     Error,
+    explanations::explanations,
     parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
 };
 
@@ -47,7 +48,7 @@ pub struct Config {
     /// How certificates are kept.
     pub identity: identity::Settings,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
     /// Whether requests are logged on stdout.
     pub access_log: bool,
 }
@@ -72,6 +73,7 @@ pub async fn run(
         level,
         flows: Hub::new(),
         config: config_in_force(&feed),
+        questions: vec![explanations(&feed, None)],
     };
     // The admin endpoint is there before and after everything else, so that it can be watched.
     let admin = admin::serve(&config.admin, content, drained.clone())?;

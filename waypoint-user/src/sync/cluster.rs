@@ -13,6 +13,7 @@ mod counts;
 mod failure;
 mod follow;
 mod kinds;
+mod news;
 mod pace;
 mod plan;
 mod prune;
@@ -33,12 +34,8 @@ use crate::{
 };
 
 use self::{
-    failure::Failure,
-    follow::Follower,
-    kinds::KINDS,
-    selection::Selection,
-    store::Store,
-    watcher::{Change, listing::Listing},
+    access::connect_once, failure::Failure, follow::Follower, kinds::KINDS, news::Change,
+    selection::Selection, store::Store, watcher::listing::Listing,
 };
 use super::{Feed, Settings, outlet::Outlet, translate};
 
@@ -127,7 +124,7 @@ pub(super) async fn watch(
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Result<Feed, Error> {
-    let client = connect(&place.access).await?;
+    let client = connect_once(&place.access).await?;
     let counts = Arc::new(Counts::default());
     let mut follower = Follower::new(client, place, settings, Arc::clone(&counts));
     let first = shutdown.run_until_cancelled(follower.first()).await.flatten();

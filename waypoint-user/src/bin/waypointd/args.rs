@@ -5,20 +5,22 @@ use clap::{Parser, Subcommand};
 mod agent;
 mod authority;
 mod controller;
+mod endpoints;
 mod engine;
 mod log;
-mod manifests;
 mod mesh;
 mod node;
+mod probe;
 mod proxy;
 mod source;
 mod standalone;
 mod token;
+mod waypoints;
 
 pub(crate) use self::{
-    agent::Agent, authority::Authority, controller::Controller, engine::Engine, log::Log,
-    manifests::Manifests, mesh::Mesh, node::Node, proxy::Proxy, source::Source,
-    standalone::Standalone, token::Token,
+    agent::Agent, authority::Authority, controller::Controller, endpoints::Endpoints,
+    engine::Engine, log::Log, mesh::Mesh, node::Node, probe::Probe, proxy::Proxy, source::Source,
+    standalone::Standalone, token::Token, waypoints::Waypoints,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
@@ -31,17 +33,26 @@ pub(crate) struct Command {
 
 #[derive(Subcommand)]
 pub(crate) enum Role {
-    /// Everything in one process on one Linux host, from manifests in a directory.
+    /// Everything in one process on one Linux host.
     Standalone(Box<Standalone>),
     /// A node's agent: carries what its pods open to waypoints and other nodes, and delivers what
     /// arrives for them.
     Agent(Box<Agent>),
     /// A waypoint in a pod of its own: HBONE in; HBONE or plain TCP to the endpoints.
     Proxy(Box<Proxy>),
-    /// The control plane of a mesh: for now its certificate authority.
+    /// The control plane of a mesh: its certificate authority and, in a cluster, what runs its
+    /// waypoints, and status.
     Controller(Box<Controller>),
     /// Sign a token by which an agent or a waypoint asks for certificates, and print it.
     Token(Token),
+    /// Make what an agent needs that is not privileged itself: a bpffs, and network namespaces with
+    /// their settings. What is there already is left as it is.
+    Init(Node),
+    /// Ask a process whether it is ready or alive; for exec probes of Kubernetes.
+    Probe(Probe),
+    /// Do nothing until SIGTERM, in a pod whose work was done by a container before.
+    #[command(hide = true)]
+    Rest,
     /// Remove every trace of an agent from this host: links, pins, namespaces, rules.
     Cleanup(Node),
 }

@@ -19,6 +19,9 @@ pub(super) enum Failure {
     /// The server does not understand the question.
     #[error("{0}")]
     NotUnderstood(String),
+    /// What the server sent is nothing that we know.
+    #[error("the server's answer makes no sense: {0}")]
+    Malformed(String),
     /// Nothing came for too long.
     #[error("the server was silent for too long")]
     Silent,
@@ -38,9 +41,15 @@ impl Failure {
             Self::Expired => "expired",
             Self::NotServed => "not_served",
             Self::NotUnderstood(_) => "not_understood",
+            Self::Malformed(_) => "malformed",
             Self::Silent => "silent",
             Self::Failed(_) | Self::Unwanted => "failed",
         }
+    }
+
+    /// Whether the kind may be gone. Of one that is, servers answer all sorts of things.
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(self, Self::NotServed | Self::NotUnderstood(_) | Self::Malformed(_))
     }
 
     /// What a server's refusal means.
@@ -63,6 +72,7 @@ impl From<kube::Error> for Failure {
             kube::Error::HyperError(inner) => Self::Failed(innermost(inner)),
             kube::Error::Service(inner) => Self::Failed(innermost(inner.as_ref())),
             kube::Error::ReadEvents(inner) => Self::Failed(innermost(inner)),
+            kube::Error::SerdeError(inner) => Self::Malformed(inner.to_string()),
             _ => Self::Failed(innermost(&cause)),
         }
     }

@@ -33,13 +33,8 @@ use crate::{
 };
 
 use super::{
-    Place, Scope,
-    counts::Counts,
-    kinds::KINDS,
-    plan,
-    selection::Selection,
-    store::Store,
-    watcher::{News, Watcher},
+    Place, Scope, counts::Counts, kinds::KINDS, news::News, plan, selection::Selection,
+    store::Store, watcher::Watcher,
 };
 
 /// Follows one cluster.

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-use super::{raw::Document, selection::Selection, watcher::Change};
+use super::{news::Change, raw::Document, selection::Selection};
 
 /// Everything that was read.
 #[derive(Debug, Default)]

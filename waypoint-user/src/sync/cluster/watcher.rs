@@ -22,40 +22,12 @@ use super::{
     Pace,
     counts::Counts,
     failure::Failure,
+    news::{Change, News},
     raw::{Document, Raw},
     selection::Selection,
     served,
 };
 use listing::Listing;
-
-/// What is new of a selection.
-#[derive(Debug)]
-pub(super) struct News {
-    pub(super) selection: Arc<Selection>,
-    pub(super) change: Change,
-    pub(super) heard: Instant,
-}
-
-/// What changed.
-#[derive(Debug)]
-pub(super) enum Change {
-    /// A list begins: what is not in it is gone when it ends.
-    Listing,
-    /// A part of a list.
-    Listed(Vec<Document>),
-    /// The list ended.
-    Complete,
-    /// An object was made or changed.
-    Applied(Box<Document>),
-    /// An object is gone.
-    Deleted(Box<Document>),
-    /// The server has no such kind.
-    NotServed,
-    /// It cannot be read; what was read stays.
-    Failing { told: String, is_denied: bool },
-    /// It can be read again.
-    Recovered,
-}
 
 type Events = Pin<Box<dyn Stream<Item = Result<WatchEvent<Raw>, kube::Error>> + Send>>;
 
@@ -82,6 +54,8 @@ pub(super) struct Watcher {
     failures: u32,
     /// Whether somebody was told.
     is_told: bool,
+    /// Whether it may be that the server does not have the kind any more.
+    is_doubtful: bool,
     /// What was told of the kind last.
     presence: Presence,
 }
@@ -109,7 +83,8 @@ impl Watcher {
         counts: Arc<Counts>,
     ) -> Self {
         let (position, streams_lists) = (None, true);
-        let (failures, is_told, presence) = (0, false, Presence::Unknown);
+        let (failures, is_told) = (0, false);
+        let (is_doubtful, presence) = (false, Presence::Unknown);
         Self {
             client,
             selection,
@@ -120,6 +95,7 @@ impl Watcher {
             streams_lists,
             failures,
             is_told,
+            is_doubtful,
             presence,
         }
     }
@@ -150,16 +126,15 @@ impl Watcher {
 
     /// One list where it is needed, and one watch until it ends.
     async fn round(&mut self) -> Result<Round, Failure> {
-        let is_sure = self.failures == 0 || self.selection.kind.is_built_in();
         let position = match self.position.clone() {
-            Some(position) if is_sure => position,
-            // Of a kind that is gone, servers answer all sorts of things.
+            Some(position) if !self.is_doubtful => position,
             known => {
                 let look = served::version(&self.client, self.selection.kind);
                 let Some(api) = within(self.pace.answer, look).await? else {
                     return self.absent().await;
                 };
                 self.presence = Presence::Served;
+                self.is_doubtful = false;
                 match known {
                     Some(position) if position.api == api => position,
                     _ if self.streams_lists => {
@@ -350,6 +325,7 @@ impl Watcher {
             _ => {}
         }
         self.failures += 1;
+        self.is_doubtful |= failure.is_doubtful();
         let is_denied = matches!(failure, Failure::Denied(_));
         if is_denied || self.failures >= FAILURES_UNTOLD {
             self.is_told = true;

@@ -6,16 +6,20 @@ use clap::Args;
 use waypoint_common::redirect::UPSTREAM_MARK;
 use waypoint_user::{
     kernel,
-    roles::{host, standalone},
+    roles::{
+        host::{self, AfterHandover},
+        standalone,
+    },
+    sync::{self, Served, cluster::Scope},
 };
 
-use super::{Engine, Log, Manifests, Node, UPGRADE};
+use super::{Engine, Log, Node, Source, UPGRADE};
 
 #[derive(Args)]
 #[command(after_help = UPGRADE)]
 pub(crate) struct Standalone {
     #[command(flatten)]
-    manifests: Manifests,
+    source: Source,
     #[command(flatten)]
     node: Node,
     /// Forward Service addresses that no waypoint handles to ready endpoints, by one nftables
@@ -42,9 +46,12 @@ impl Standalone {
             service_vips: self.service_vips.then(|| self.node.table().to_owned()),
             cgroup: self.cgroup,
             access_log: self.engine.access_log(),
-            admin: self.engine.admin,
+            admin: self.engine.endpoints.addresses(),
+            cluster: None,
+            after_handover: AfterHandover::Exit,
         };
-        let sync = self.manifests.settings();
+        let everything = self.source.settings(Scope::Whole);
+        let sync = sync::Settings { waypoints: Served::Here, ..everything };
         standalone::Config { sync, host, upstream_mark: UPSTREAM_MARK }
     }
 }
