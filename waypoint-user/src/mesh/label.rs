@@ -24,6 +24,8 @@ pub const CANARY_WEIGHT: &str = "istio.io/use-waypoint-canary-weight";
 pub const INBOUND_BINDING: &str = "ambient.istio.io/waypoint-inbound-binding";
 /// Label on Gateway and GatewayClass: the traffic the waypoint takes.
 pub const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
+/// Label on Namespace and Gateway: the revision of the controller that serves them.
+pub const REVISION: &str = "istio.io/rev";
 /// Label on generated objects: which controller made them.
 pub const MANAGED: &str = "gateway.istio.io/managed";
 /// Label on pods that are instances of a Gateway.
