@@ -75,8 +75,14 @@ pub async fn run(
     let writing = control::run::start(config.cluster, sources, &registry, shutdown.clone()).await?;
     // The admin endpoint outlives the drain, so that it can be watched.
     let drained = CancellationToken::new();
-    let content =
-        Content { registry, readiness, level, flows: Hub::new(), config: config_in_force(&feed) };
+    let content = Content {
+        registry,
+        readiness,
+        level,
+        applied: None,
+        flows: Hub::new(),
+        config: config_in_force(&feed),
+    };
     let admin = admin::serve(&config.admin, content, drained.clone())?;
     let (address, ca_dir) = (authority.address, config.ca_dir.display());
     tracing::info!(%address, %ca_dir, trust_domain, admin = %admin.address, "serving");

@@ -263,6 +263,7 @@ impl Sights<'_> {
             registry: process.registry.clone(),
             readiness: process.readiness.clone(),
             level: process.level.clone(),
+            applied: None,
             flows: hub,
             config: config_in_force(feed),
         };
