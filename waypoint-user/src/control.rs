@@ -12,6 +12,7 @@ pub mod kind;
 pub mod leader;
 pub mod redirection;
 pub mod run;
+pub mod status;
 pub mod writer;
 
 use std::time::Duration;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     mesh::{object::ObjectName, report::Report, snapshot},
     sync::{
-        Feed,
+        Feed, State,
         cluster::{self, Access},
         objects::Objects,
     },
@@ -21,6 +21,7 @@ use crate::{
 use super::{
     events::{Events, Post},
     leader::{self, ClusterLease},
+    status::{STATUS_PORT, Status},
     writer::Writer,
 };
 
@@ -57,12 +58,15 @@ pub struct Sources {
     pub objects: watch::Receiver<Arc<Objects>>,
     /// What there is to say of them.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// Both, as they belong together.
+    pub states: watch::Receiver<State>,
 }
 
 impl Sources {
     /// What a feed publishes.
     pub fn of(feed: &Feed) -> Self {
-        Self { objects: feed.objects.clone(), reports: feed.reports.clone() }
+        let (objects, reports) = (feed.objects.clone(), feed.reports.clone());
+        Self { objects, reports, states: feed.states.clone() }
     }
 }
 
@@ -75,6 +79,8 @@ pub struct Tools {
     pub writer: Writer,
     /// Tells.
     pub events: Events,
+    /// Writes what was decided.
+    pub status: Status,
     /// What it is told.
     pub settings: Arc<Settings>,
     /// What the cluster is.
@@ -108,7 +114,9 @@ pub async fn run(
     let lease = ClusterLease::new(client.clone(), lease_name(&settings));
     let identity = settings.identity.clone();
     let writer = Writer::new(client.clone(), registry);
-    let tools = Tools { client, writer, events, settings: Arc::new(settings), sources };
+    let status = Status::new(client.clone(), STATUS_PORT, registry);
+    let settings = Arc::new(settings);
+    let tools = Tools { client, writer, events, status, settings, sources };
     let led = Arc::new(watch::Sender::new(false));
     export(led.subscribe(), registry);
     let posting = post_events(post, &shutdown);
@@ -118,8 +126,8 @@ pub async fn run(
 }
 
 /// The work of one term.
-async fn term(_: Tools, ends: CancellationToken) {
-    ends.cancelled().await;
+async fn term(tools: Tools, ends: CancellationToken) {
+    tools.status.run(tools.sources.states, ends).await;
 }
 
 /// Takes Events to the API server in the background.
