@@ -51,6 +51,7 @@ mod inside;
 mod instances;
 mod listeners;
 mod lock;
+pub mod lookup;
 mod maps;
 mod mirror;
 mod object;

@@ -29,7 +29,7 @@
 //! **Invariant:** a policy that only runs dry changes no verdict.
 //! **Invariant:** paths are matched as given; the caller normalises them first (`mesh::path`).
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use crate::mesh::{
     object::ObjectName,
@@ -46,8 +46,11 @@ use self::{
 
 mod attachment;
 mod facts;
+mod hidden;
 mod path_template;
 mod rules;
+
+pub use self::{attachment::Attached, hidden::never_matches};
 
 /// The policies that apply to a Service or a workload behind its waypoint.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +96,7 @@ impl Policies {
     /// The policies of connections addressed to a Service; none, unless a waypoint stands before
     /// it.
     pub fn for_service(snapshot: &Snapshot, service: &Service) -> Self {
-        Self::of(&attachment::of_service(snapshot, service))
+        Self::of_layer(&attachment::of_service(snapshot, service), Layer::Waypoint)
     }
 
     /// The policies of connections that a Service's second waypoint takes: the Service's own, and
@@ -101,13 +104,13 @@ impl Policies {
     pub fn for_canary(snapshot: &Snapshot, service: &Service) -> Self {
         let canary = service.canary.as_ref();
         let attached = canary.map(|one| attachment::through(snapshot, &one.waypoint, service));
-        Self::of(&attached.unwrap_or_default())
+        Self::of_layer(&attached.unwrap_or_default(), Layer::Waypoint)
     }
 
     /// The policies of connections addressed to a workload; none, unless a waypoint stands before
     /// it.
     pub fn for_workload(snapshot: &Snapshot, workload: &Workload) -> Self {
-        Self::of(&attachment::of_workload(snapshot, workload))
+        Self::of_layer(&attachment::of_workload(snapshot, workload), Layer::Waypoint)
     }
 
     /// The policies of whatever reaches a workload, to be judged at the workload's own node.
@@ -124,7 +127,27 @@ impl Policies {
     /// The names of the AuthorizationPolicies of [`Self::at_destination`].
     pub fn names_at_destination(snapshot: &Snapshot, workload: &Workload) -> Vec<ObjectName> {
         let attached = attachment::at_destination(snapshot, workload);
-        attached.iter().map(|policy| policy.name.clone()).collect()
+        attached.iter().map(|one| one.policy.name.clone()).collect()
+    }
+
+    /// What [`Self::for_service`] or [`Self::for_canary`] is made of, by the waypoint that takes
+    /// the connections, in the order in which it was found.
+    pub fn of_service(
+        snapshot: &Snapshot,
+        waypoint: &ObjectName,
+        service: &Service,
+    ) -> Vec<Attached> {
+        attachment::through(snapshot, waypoint, service)
+    }
+
+    /// What [`Self::for_workload`] is made of.
+    pub fn of_workload(snapshot: &Snapshot, workload: &Workload) -> Vec<Attached> {
+        attachment::of_workload(snapshot, workload)
+    }
+
+    /// What [`Self::at_destination`] is made of, without PeerAuthentication.
+    pub fn of_destination(snapshot: &Snapshot, workload: &Workload) -> Vec<Attached> {
+        attachment::at_destination(snapshot, workload)
     }
 
     /// Whether nothing is ever denied.
@@ -148,12 +171,9 @@ impl Policies {
         (!self.shadow.is_empty()).then(|| self.shadow.judge(&Facts::of(subject)))
     }
 
-    fn of(policies: &[attachment::Attached]) -> Self {
-        Self::of_layer(policies, Layer::Waypoint)
-    }
-
-    fn of_layer(policies: &[attachment::Attached], layer: Layer) -> Self {
-        let (shadow, enforced) = policies.iter().cloned().partition::<Vec<_>, _>(|one| one.dry_run);
+    fn of_layer(policies: &[Attached], layer: Layer) -> Self {
+        let policies = policies.iter().map(|one| Arc::clone(&one.policy));
+        let (shadow, enforced) = policies.partition::<Vec<_>, _>(|one| one.dry_run);
         Self {
             enforced: RuleSet::new(enforced, layer),
             shadow: RuleSet::new(shadow, layer),

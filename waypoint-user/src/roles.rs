@@ -6,6 +6,7 @@ pub mod agent;
 mod applied;
 pub mod controller;
 mod error;
+mod explanations;
 pub mod host;
 mod parts;
 pub mod probe;

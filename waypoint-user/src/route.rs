@@ -44,14 +44,10 @@ impl Table {
     /// Compiles the routes that apply to a port of a Service; `None` when none does, so that
     /// requests go to the Service itself.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
-        let mut routes = routes.to_vec();
-        routes.retain(|route| applies(route, service, port));
+        let routes = applying(routes, service, port);
         if routes.is_empty() {
             return None;
         }
-        routes.sort_by_cached_key(|route| {
-            (route.created.is_none(), route.created, route.name.to_string())
-        });
         let mut index = Index::default();
         for route in &routes {
             for (position, rule) in route.rules.iter().enumerate() {
@@ -143,6 +139,16 @@ impl fmt::Display for RuleId {
             None => write!(f, "{}.{}.{}", self.route.namespace, self.route.name, self.index),
         }
     }
+}
+
+/// The routes that apply to a port of a Service, in the order that decides between equal matches.
+pub fn applying(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Vec<Arc<HttpRoute>> {
+    let mut routes = routes.to_vec();
+    routes.retain(|route| applies(route, service, port));
+    routes.sort_by_cached_key(|route| {
+        (route.created.is_none(), route.created, route.name.to_string())
+    });
+    routes
 }
 
 fn applies(route: &HttpRoute, service: &ObjectName, port: u16) -> bool {

@@ -23,12 +23,12 @@ mod mode;
 mod outbound;
 
 pub use accounts::Accounts;
-pub use bind::{Mesh, is_managed_service};
+pub use bind::{Asked, Mesh, is_managed_service};
 pub use canary::{Asking, CanaryReason, CanaryRefusal, weighted};
 pub use capture::{Capture, captures_service, captures_workload};
 pub use choose::{Choice, Direct, Target, choose, for_service, for_workload};
 pub use enrol::{Pod, enrolment, instance_of};
-pub use inbound::{Addressed, Authority, Inbound, addressed, bound_to, inbound};
+pub use inbound::{Addressed, Authority, Inbound, addressed, bound_to, inbound, service_of_host};
 pub use locality::{Place, nearest};
 pub use mode::{FailModes, parse_fail_mode};
 pub use outbound::{Instance, Outbound, Reached, RefusedBy, outbound};

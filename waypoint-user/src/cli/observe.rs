@@ -2,16 +2,14 @@
 //!
 //! It asks the agent of one node by its admin endpoint, and prints what that tells.
 
-use std::{
-    io::{self, BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    os::unix::net::UnixStream,
-};
-
 use clap::{Args, ValueEnum};
 use serde_json::Value;
+use tokio::io::AsyncBufReadExt;
 
-use super::Error;
+use super::{
+    Console, Error, Outcome,
+    admin::{self, escaped},
+};
 
 /// What to observe.
 #[derive(Args, Debug)]
@@ -43,64 +41,27 @@ enum Output {
 }
 
 /// Prints connections until the agent ends or nobody reads any more.
-pub fn run(arguments: &Arguments, to: &mut impl Write) -> Result<(), Error> {
+pub async fn run(arguments: &Arguments, console: &mut Console<'_>) -> Result<Outcome, Error> {
     let refused = |cause| Error::Admin { address: arguments.admin.clone(), cause };
-    let stream = ask(&arguments.admin, &path(arguments)).map_err(refused)?;
-    for line in stream.lines() {
-        let line = line.map_err(refused)?;
-        let written = match arguments.output {
-            Output::Json => writeln!(to, "{line}"),
-            Output::Text => writeln!(to, "{}", text(&line)),
-        };
-        match written.and_then(|()| to.flush()) {
-            Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            outcome => outcome.map_err(refused)?,
+    let stream = admin::dial(&arguments.admin).await.map_err(refused)?;
+    let stream = admin::open(stream, &path(arguments)).await.map_err(refused)?;
+    let mut lines = stream.lines();
+    while let Some(line) = lines.next_line().await.map_err(refused)? {
+        match arguments.output {
+            Output::Json => console.out.line(line)?,
+            Output::Text => console.out.line(text(&line))?,
         }
     }
-    Ok(())
-}
-
-/// Sends the question, and reads the head of the answer.
-fn ask(admin: &str, path: &str) -> io::Result<impl BufRead + use<>> {
-    let question = format!("GET {path} HTTP/1.0\r\nHost: waypointd\r\n\r\n");
-    let stream: Box<dyn Read> = if let Some(socket) = admin.strip_prefix("unix:") {
-        let mut stream = UnixStream::connect(socket)?;
-        stream.write_all(question.as_bytes())?;
-        Box::new(stream)
-    } else {
-        let mut stream = TcpStream::connect(admin)?;
-        stream.write_all(question.as_bytes())?;
-        Box::new(stream)
-    };
-    let mut stream = BufReader::new(stream);
-    let head = head(&mut stream)?;
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    if status == "200" {
-        return Ok(stream);
-    }
-    let what = format!("it answered {status}; is it an agent of this version?");
-    Err(io::Error::other(what))
-}
-
-/// Reads up to the empty line; the rest belongs to the body.
-fn head(stream: &mut impl BufRead) -> io::Result<String> {
-    let mut head = Vec::new();
-    for byte in stream.bytes().take(HEAD_BYTES_MAX) {
-        head.push(byte?);
-        if head.ends_with(b"\r\n\r\n") {
-            break;
-        }
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
+    Ok(Outcome::Good)
 }
 
 /// The page, with what chooses.
 fn path(arguments: &Arguments) -> String {
     let Arguments { namespace, pod, service, .. } = arguments;
     let pairs = [("namespace", namespace), ("pod", pod), ("service", service)];
-    let chosen = pairs.into_iter().filter_map(|(key, value)| {
-        value.as_ref().map(|value| format!("{key}={}", value.replace('/', "%2F")))
-    });
+    let chosen = pairs
+        .into_iter()
+        .filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={}", escaped(value))));
     format!("/flows?{}", chosen.collect::<Vec<_>>().join("&"))
 }
 
@@ -149,9 +110,6 @@ fn lasted(micros: u64) -> String {
         _ => format!("{}.{}s", micros / 1_000_000, micros % 1_000_000 / 100_000),
     }
 }
-
-/// Longest head of an answer that is read.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -8,12 +8,24 @@ use std::fmt;
 #[derive(Clone, Debug, Default)]
 pub struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
+    gap: usize,
+    skipped: usize,
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
     /// Begins with the header.
     pub fn new(header: [&str; COLUMNS]) -> Self {
-        Self { rows: vec![header.map(str::to_owned)] }
+        Self { rows: vec![header.map(str::to_owned)], gap: GAP, skipped: 0 }
+    }
+
+    /// The same with so many spaces between columns.
+    pub fn with_gap(self, gap: usize) -> Self {
+        Self { gap, ..self }
+    }
+
+    /// The same without its first columns.
+    pub fn without_first(self, skipped: usize) -> Self {
+        Self { skipped, ..self }
     }
 
     /// Adds a row. What a terminal could take for a command is escaped: manifests are not ours.
@@ -37,13 +49,15 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
                 *width = cell.chars().count().max(*width);
             }
         }
+        let gap = " ".repeat(self.gap);
         for row in &self.rows {
-            let cells = widths.iter().zip(row).map(|(width, cell)| format!("{cell:<width$}"));
-            writeln!(f, "{}", cells.collect::<Vec<_>>().join(GAP).trim_end())?;
+            let cells = widths.iter().zip(row).skip(self.skipped);
+            let cells = cells.map(|(width, cell)| format!("{cell:<width$}"));
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join(&gap).trim_end())?;
         }
         Ok(())
     }
 }
 
-/// What is between columns.
-const GAP: &str = "   ";
+/// Spaces between columns.
+const GAP: usize = 3;

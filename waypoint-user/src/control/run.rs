@@ -9,6 +9,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    identity::ca::Contents,
     mesh::{object::ObjectName, report::Report, snapshot},
     sync::{
         Feed, State,
@@ -19,7 +20,9 @@ use crate::{
 };
 
 use super::{
+    authority,
     events::{Events, Post},
+    gateway,
     leader::{self, ClusterLease},
     status::{STATUS_PORT, Status},
     writer::Writer,
@@ -28,8 +31,10 @@ use super::{
 /// What the controller is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The namespace that it is installed in, where its Lease is.
+    /// The namespace that it is installed in, where its Lease is, and its Secret.
     pub namespace: String,
+    /// The service account of agents in that namespace.
+    pub agent_account: String,
     /// Who it is, among its replicas.
     pub identity: String,
     /// The image of waypoints.
@@ -60,13 +65,15 @@ pub struct Sources {
     pub reports: watch::Receiver<Arc<Report>>,
     /// Both, as they belong together.
     pub states: watch::Receiver<State>,
+    /// The certificate authority.
+    pub authority: watch::Receiver<Arc<Contents>>,
 }
 
 impl Sources {
-    /// What a feed publishes.
-    pub fn of(feed: &Feed) -> Self {
+    /// What a feed publishes, beside the authority.
+    pub fn of(feed: &Feed, authority: watch::Receiver<Arc<Contents>>) -> Self {
         let (objects, reports) = (feed.objects.clone(), feed.reports.clone());
-        Self { objects, reports, states: feed.states.clone() }
+        Self { objects, reports, states: feed.states.clone(), authority }
     }
 }
 
@@ -111,7 +118,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let (events, post) = Events::new(client.clone(), settings.identity.clone(), registry);
-    let lease = ClusterLease::new(client.clone(), lease_name(&settings));
+    let lease = ClusterLease::new(client.clone(), ObjectName::new(&settings.namespace, LEASE));
     let identity = settings.identity.clone();
     let writer = Writer::new(client.clone(), registry);
     let status = Status::new(client.clone(), STATUS_PORT, registry);
@@ -127,21 +134,16 @@ pub async fn run(
 
 /// The work of one term.
 async fn term(tools: Tools, ends: CancellationToken) {
-    tools.status.run(tools.sources.states, ends).await;
+    let Sources { objects, authority, states, .. } = tools.sources.clone();
+    let spread = authority::spread(tools.client.clone(), objects, authority);
+    let status = tools.status.clone().run(states, ends.clone());
+    let spread = ends.clone().run_until_cancelled_owned(spread);
+    tokio::join!(spread, status, gateway::run(tools, ends));
 }
 
 /// Takes Events to the API server in the background.
 fn post_events(post: Post, shutdown: &CancellationToken) -> JoinHandle<()> {
     task::spawn("events", post.run(shutdown.clone()))
-}
-
-/// The Lease of the leader; controllers of different revisions lead side by side.
-fn lease_name(settings: &Settings) -> ObjectName {
-    let name = match settings.revision.as_str() {
-        DEFAULT_REVISION => LEASE.to_owned(),
-        revision => format!("{LEASE}-{revision}"),
-    };
-    ObjectName::new(&settings.namespace, name)
 }
 
 /// Exports whether this process leads.

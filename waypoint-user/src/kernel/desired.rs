@@ -198,7 +198,7 @@ fn destination(action: u8, fail_closed: bool, waypoint: Option<&ObjectName>) -> 
 }
 
 /// A number for a waypoint that does not depend on the others (FNV-1a, 32 bits), never zero.
-fn number(waypoint: &ObjectName) -> u32 {
+pub(super) fn number(waypoint: &ObjectName) -> u32 {
     let hash = waypoint
         .to_string()
         .bytes()

@@ -29,6 +29,8 @@ pub const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
 /// Annotation on Gateway (Istio 1.18): the service account of its namespace for whose pods it
 /// stands without a label.
 pub const FOR_SERVICE_ACCOUNT: &str = "istio.io/for-service-account";
+/// Label on Namespace and Gateway: the revision of the controller that serves them.
+pub const REVISION: &str = "istio.io/rev";
 /// Label on generated objects: which controller made them.
 pub const MANAGED: &str = "gateway.istio.io/managed";
 /// Label on pods that are instances of a Gateway.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    label::Labels,
     node::Node,
     object::ObjectName,
     policy::{AuthorizationPolicy, PolicyTarget},
@@ -61,6 +62,8 @@ impl Default for Settings {
 pub struct Contents {
     /// What holds for the whole mesh.
     pub settings: Settings,
+    /// The labels of namespaces.
+    pub namespaces: BTreeMap<String, Labels>,
     /// Services by name.
     pub services: BTreeMap<ObjectName, Arc<Service>>,
     /// Workloads by name of their pod.
@@ -160,6 +163,11 @@ impl Snapshot {
     /// What holds for the whole mesh.
     pub fn settings(&self) -> &Settings {
         &self.contents.settings
+    }
+
+    /// The labels of namespaces; one that is not here has none.
+    pub fn namespaces(&self) -> &BTreeMap<String, Labels> {
+        &self.contents.namespaces
     }
 
     /// Services by name.

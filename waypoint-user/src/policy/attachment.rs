@@ -10,8 +10,14 @@ use crate::mesh::{
     service::Service, snapshot::Snapshot, workload::Workload,
 };
 
-/// A policy that applies.
-pub(super) type Attached = Arc<AuthorizationPolicy>;
+/// A policy that applies, and the target by which it does.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// The policy.
+    pub policy: Arc<AuthorizationPolicy>,
+    /// What it is attached to.
+    pub target: PolicyTarget,
+}
 
 /// The policies of connections addressed to a Service.
 pub(super) fn of_service(snapshot: &Snapshot, service: &Service) -> Vec<Attached> {
@@ -41,13 +47,15 @@ pub(super) fn at_destination(snapshot: &Snapshot, workload: &Workload) -> Vec<At
     let (home, root) = (&workload.name.namespace, &snapshot.settings().root_namespace);
     let own = snapshot.pod_policies_of(home);
     let shared = if root == home { &[] } else { snapshot.pod_policies_of(root) };
-    let applies = |policy: &&Attached| {
-        policy.targets.iter().any(|target| match target {
-            PolicyTarget::Pods(selector) => selector.matches(&workload.labels),
-            _ => false,
-        })
+    let applies = |target: &&PolicyTarget| match target {
+        PolicyTarget::Pods(selector) => selector.matches(&workload.labels),
+        _ => false,
     };
-    own.iter().chain(shared).filter(applies).cloned().collect()
+    let attached = own.iter().chain(shared).filter_map(|policy| {
+        let target = policy.targets.iter().find(applies)?.clone();
+        Some(Attached { policy: Arc::clone(policy), target })
+    });
+    attached.collect()
 }
 
 /// The policies of an object of its own and of its waypoint, each once.
@@ -68,9 +76,9 @@ fn behind(
     let mut attached: Vec<Attached> = Vec::new();
     for target in own.iter().chain(&shared) {
         for policy in snapshot.policies_of(target) {
-            let known = attached.iter().any(|known| known.name == policy.name);
+            let known = attached.iter().any(|known| known.policy.name == policy.name);
             if !known && may_target(snapshot, policy, target) {
-                attached.push(Arc::clone(policy));
+                attached.push(Attached { policy: Arc::clone(policy), target: target.clone() });
             }
         }
     }

@@ -41,6 +41,20 @@ impl<'a> Facts<'a> {
             && when.iter().all(|condition| self.match_condition(condition))
     }
 
+    /// Whether a rule could match for this peer, whatever it asks for: any source, and all
+    /// conditions on the source.
+    pub(super) fn may_match(&self, rule: &PolicyRule) -> bool {
+        (rule.from.is_empty() || rule.from.iter().any(|source| self.match_source(source)))
+            && rule.when.iter().all(|condition| match condition {
+                Condition::SourceIp(_)
+                | Condition::SourceNamespace(_)
+                | Condition::SourcePrincipal(_)
+                | Condition::SourceServiceAccount(_)
+                | Condition::SourceTrustDomain(_) => self.match_condition(condition),
+                _ => true,
+            })
+    }
+
     /// Whether a rule matches by what a connection can tell. Its alternatives, each of a source and
     /// an operation, are judged by themselves: one of which nothing is left matches nothing.
     pub(super) fn match_rest(&self, rule: &PolicyRule) -> bool {

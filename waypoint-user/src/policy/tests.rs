@@ -29,7 +29,10 @@ fn policy(action: Action, rules: Vec<PolicyRule>) -> AuthorizationPolicy {
 }
 
 fn policies(all: impl IntoIterator<Item = AuthorizationPolicy>) -> Policies {
-    Policies::of(&all.into_iter().map(Arc::new).collect::<Vec<_>>())
+    let target = PolicyTarget::GatewayClass("any".to_owned());
+    let attached = |policy| Attached { policy: Arc::new(policy), target: target.clone() };
+    let attached: Vec<_> = all.into_iter().map(attached).collect();
+    Policies::of_layer(&attached, Layer::Waypoint)
 }
 
 /// A peer that runs as `<namespace>/<account>`.

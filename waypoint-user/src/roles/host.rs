@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     control::redirection::{self, Captured},
     identity::Identities,
-    kernel::{self, DataPath, Ended, Sockets, flows, service_vips},
+    kernel::{self, DataPath, Ended, Sockets, flows, lookup::Lookup, service_vips},
     proxy::{self, Doors, Engine, Network, Surroundings},
     sync::{
         self, Feed,
@@ -43,6 +43,7 @@ use crate::{
 use super::{
     Error,
     applied::Applied,
+    explanations::explanations,
     parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
 };
 
@@ -215,7 +216,8 @@ async fn close(sights: Result<Option<Open>, Error>) -> Result<(), Error> {
 }
 
 /// What shows and completes the data path, and what only one process may have: Service addresses,
-/// watched connections, marks of captured pods, and the admin endpoint, which outlives the drain so that it can be watched.
+/// watched connections, marks of captured pods, and the admin endpoint, which outlives the drain so
+/// that it can be watched.
 struct Sights<'a> {
     settings: &'a Settings,
     feed: &'a Feed,
@@ -266,6 +268,7 @@ impl Sights<'_> {
             applied: None,
             flows: hub,
             config: config_in_force(feed),
+            questions: vec![explanations(feed, Some(Lookup::new(&settings.kernel)))],
         };
         let unwatched = process.drained.child_token();
         let admin = admin::serve(&settings.admin, content, unwatched.clone())?;

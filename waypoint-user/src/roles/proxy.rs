@@ -32,6 +32,7 @@ use crate::{
 
 use super::{
     Error,
+    explanations::explanations,
     parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
 };
 
@@ -78,6 +79,7 @@ pub async fn run(
         applied: Some(applied),
         flows: Hub::new(),
         config: config_in_force(&feed),
+        questions: vec![explanations(&feed, None)],
     };
     // The admin endpoint is there before and after everything else, so that it can be watched.
     let admin = admin::serve(&config.admin, content, drained.clone())?;

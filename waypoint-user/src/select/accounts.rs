@@ -32,6 +32,12 @@ impl Accounts {
         Self(accounts)
     }
 
+    /// None, for who looks at labels alone.
+    pub fn none() -> &'static Self {
+        static NONE: Accounts = Accounts(BTreeMap::new());
+        &NONE
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -13,6 +13,15 @@ use crate::mesh::{
 
 use super::{accounts::Accounts, enrol::MANAGED_WAYPOINT};
 
+/// A label that says which waypoint an object uses.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Asked {
+    /// The waypoint; `None` for the word that means none.
+    pub waypoint: Option<ObjectName>,
+    /// Whether the label is the object's own, and not its namespace's.
+    pub own: bool,
+}
+
 /// What bindings are resolved against.
 #[derive(Clone, Copy, Debug)]
 pub struct Mesh<'a> {
@@ -61,6 +70,16 @@ impl Mesh<'_> {
         labels.contains_key(USE_WAYPOINT) || self.labels_of(namespace).contains_key(USE_WAYPOINT)
     }
 
+    /// The label that decides for an object: its own, or where it has none its namespace's.
+    pub fn asked(&self, namespace: &str, labels: &Labels) -> Option<Asked> {
+        let own = labels.contains_key(USE_WAYPOINT);
+        let asking = if own { labels } else { self.labels_of(namespace) };
+        asking.contains_key(USE_WAYPOINT).then(|| {
+            let waypoint = asked_for(namespace, asking);
+            Asked { waypoint, own }
+        })
+    }
+
     /// The labels of a namespace.
     pub(super) fn labels_of(&self, namespace: &str) -> &Labels {
         static NONE: Labels = Labels::new();
@@ -69,10 +88,9 @@ impl Mesh<'_> {
 
     /// Follows the object's label, or where it has none its namespace's.
     fn resolve(&self, namespace: &str, labels: &Labels) -> Resolved<'_> {
-        let namespace_labels = self.labels_of(namespace);
-        let own = labels.contains_key(USE_WAYPOINT);
-        let asking = if own { labels } else { namespace_labels };
-        let Some(name) = asked_for(namespace, asking) else { return Resolved::NotAsked };
+        let Some(Asked { waypoint: Some(name), own }) = self.asked(namespace, labels) else {
+            return Resolved::NotAsked;
+        };
         match self.usable(&name, namespace) {
             Ok(waypoint) => Resolved::Usable { waypoint, own },
             Err(reason) => Resolved::Refused(name, reason),

@@ -216,7 +216,7 @@ fn address_of(workload: &Workload, family: IpAddr) -> Option<IpAddr> {
 }
 
 /// The Service of a host name `name.namespace.svc.domain`.
-fn service_of_host<'s>(snapshot: &'s Snapshot, host: &str) -> Option<&'s Arc<Service>> {
+pub fn service_of_host<'s>(snapshot: &'s Snapshot, host: &str) -> Option<&'s Arc<Service>> {
     let domain = &snapshot.settings().cluster_domain;
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let short = host.strip_suffix(domain.as_str())?.strip_suffix(".svc.")?;

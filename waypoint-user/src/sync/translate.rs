@@ -62,6 +62,7 @@ pub fn translate(
     closed::apply(&scene, &policies, &mut services, &mut workloads, &mut report);
     let snapshot = Snapshot::new(Contents {
         settings: settings.clone(),
+        namespaces: scene.namespaces,
         services: share(services),
         workloads: share(workloads),
         nodes: share(nodes),

@@ -25,6 +25,7 @@ mod address;
 mod connection;
 mod listener;
 mod pages;
+pub mod query;
 
 /// Where the endpoint listens, and where some of its pages are besides.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,18 @@ pub struct Content {
     pub flows: Hub,
     /// The configuration in force, as JSON.
     pub config: Box<dyn Fn() -> String + Send + Sync>,
+    /// What else the process can be asked.
+    pub questions: Vec<Question>,
+}
+
+/// Something that only one kind of process can be asked.
+pub struct Question {
+    /// The path of its page.
+    pub path: &'static str,
+    /// What the page shows, for the index.
+    pub about: &'static str,
+    /// Answers a query with JSON, or says what is wrong with it.
+    pub answer: Box<dyn Fn(&str) -> Result<String, String> + Send + Sync>,
 }
 
 impl fmt::Debug for Content {

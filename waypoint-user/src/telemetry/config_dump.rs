@@ -10,6 +10,7 @@ use crate::mesh::{
     binding::{Binding, Canary},
     node::Node,
     object::ObjectRef,
+    policy::{Action, AuthorizationPolicy, PolicyTarget},
     report::{Finding, Report},
     service::Service,
     snapshot::{CaptureMode, Settings, Snapshot},
@@ -26,7 +27,7 @@ pub fn show(snapshot: &Snapshot, report: &Report) -> String {
         "workloads": workloads(snapshot),
         "waypoints": waypoints(snapshot),
         "routes": snapshot.routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
-        "policies": snapshot.policies().keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "policies": policies(snapshot),
         "report": report.iter().map(|(object, found)| finding(object, found)).collect::<Vec<_>>(),
     });
     format!("{dump:#}\n")
@@ -117,6 +118,38 @@ fn waypoints(snapshot: &Snapshot) -> Vec<Value> {
         })
     };
     snapshot.waypoints().values().map(|waypoint| show(waypoint)).collect()
+}
+
+fn policies(snapshot: &Snapshot) -> Vec<Value> {
+    let root = &snapshot.settings().root_namespace;
+    let show = |policy: &AuthorizationPolicy| {
+        let scope = policy.targets.iter().map(|target| scope(target, policy, root));
+        json!({
+            "name": policy.name.to_string(),
+            "action": match policy.action {
+                Action::Allow => "ALLOW",
+                Action::Deny => "DENY",
+            },
+            "scope": scope.collect::<Vec<_>>(),
+            "dryRun": policy.dry_run,
+        })
+    };
+    snapshot.policies().values().map(|policy| show(policy)).collect()
+}
+
+/// What a policy is for; of those for pods, by ztunnel's words.
+fn scope(target: &PolicyTarget, policy: &AuthorizationPolicy, root: &str) -> String {
+    match target {
+        PolicyTarget::Service(name) => format!("Service {name}"),
+        PolicyTarget::Gateway(name) => format!("Gateway {name}"),
+        PolicyTarget::GatewayClass(name) => format!("GatewayClass {name}"),
+        PolicyTarget::Namespace(name) => format!("Namespace {name}"),
+        PolicyTarget::Pods(selector) if !selector.requirements.is_empty() => {
+            "WorkloadSelector".to_owned()
+        }
+        PolicyTarget::Pods(_) if policy.name.namespace == root => "Global".to_owned(),
+        PolicyTarget::Pods(_) => "Namespace".to_owned(),
+    }
 }
 
 fn finding(object: &ObjectRef, finding: &Finding) -> Value {

@@ -15,12 +15,12 @@ use crate::{
     select::{self, Choice, Direct},
 };
 
-use super::named;
+use super::{named, within::Within};
 
 /// For people.
-pub(super) fn table(snapshot: &Snapshot) -> Table<4> {
+pub(super) fn table(snapshot: &Snapshot, within: &Within) -> Table<4> {
     let mut table = Table::new(["DESTINATION", "WAYPOINT", "WITHOUT IT", "CAPTURED"]);
-    for row in rows(snapshot) {
+    for row in rows(snapshot, within) {
         let waypoint = match (row.waypoint, row.refused) {
             (Some(waypoint), _) => match row.canary {
                 Some(canary) => format!("{waypoint}, {}% {}", canary.weight, canary.waypoint),
@@ -38,7 +38,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table<4> {
 }
 
 /// For programs.
-pub(super) fn json(snapshot: &Snapshot) -> Vec<Value> {
+pub(super) fn json(snapshot: &Snapshot, within: &Within) -> Vec<Value> {
     let show = |row: Row<'_>| {
         json!({
             "destination": named(&row.object),
@@ -55,7 +55,7 @@ pub(super) fn json(snapshot: &Snapshot) -> Vec<Value> {
             "captured": row.captured,
         })
     };
-    rows(snapshot).map(show).collect()
+    rows(snapshot, within).map(show).collect()
 }
 
 /// One destination and its waypoint.
@@ -69,18 +69,20 @@ struct Row<'a> {
 }
 
 /// Services, then pods, by name.
-fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
-    let services = snapshot.services().values().map(|service| {
-        let object = ObjectRef::new("Service", service.name.clone());
-        let captured = if service.is_headless() { "as its pods" } else { "by its address" };
-        let row = row(object, &select::for_service(service), service.fail_closed, captured);
-        Row { canary: service.canary.as_ref(), ..row }
-    });
-    let workloads = snapshot.workloads().values().map(|workload| {
-        let object = ObjectRef::new("Pod", workload.name.clone());
-        let captured = enrolment(workload.enrolment);
-        row(object, &select::for_workload(workload), workload.fail_closed, captured)
-    });
+fn rows<'s>(snapshot: &'s Snapshot, within: &'s Within) -> impl Iterator<Item = Row<'s>> {
+    let services =
+        snapshot.services().values().filter(|one| within.has(&one.name)).map(|service| {
+            let object = ObjectRef::new("Service", service.name.clone());
+            let captured = if service.is_headless() { "as its pods" } else { "by its address" };
+            let row = row(object, &select::for_service(service), service.fail_closed, captured);
+            Row { canary: service.canary.as_ref(), ..row }
+        });
+    let workloads =
+        snapshot.workloads().values().filter(|one| within.has(&one.name)).map(|workload| {
+            let object = ObjectRef::new("Pod", workload.name.clone());
+            let captured = enrolment(workload.enrolment);
+            row(object, &select::for_workload(workload), workload.fail_closed, captured)
+        });
     services.chain(workloads)
 }
 

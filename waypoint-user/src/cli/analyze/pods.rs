@@ -15,10 +15,12 @@ use crate::{
     policy::Policies,
 };
 
+use super::within::Within;
+
 /// For people: the pods of which anything is asked.
-pub(super) fn table(snapshot: &Snapshot) -> Table<4> {
+pub(super) fn table(snapshot: &Snapshot, within: &Within) -> Table<4> {
     let mut table = Table::new(["POD", "ADMISSION", "MUTUAL TLS", "POLICIES"]);
-    for row in rows(snapshot) {
+    for row in rows(snapshot, within) {
         let policies = if row.policies.is_empty() { "-".into() } else { row.policies.join(", ") };
         let pod = row.workload.name.to_string();
         let workload = row.workload;
@@ -28,7 +30,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table<4> {
 }
 
 /// For programs.
-pub(super) fn json(snapshot: &Snapshot) -> Vec<Value> {
+pub(super) fn json(snapshot: &Snapshot, within: &Within) -> Vec<Value> {
     let show = |row: Row<'_>| {
         let Workload { admission, mutual_tls, .. } = row.workload;
         json!({
@@ -40,7 +42,7 @@ pub(super) fn json(snapshot: &Snapshot) -> Vec<Value> {
             "policies": row.policies,
         })
     };
-    rows(snapshot).map(show).collect()
+    rows(snapshot, within).map(show).collect()
 }
 
 /// A pod of which something is asked.
@@ -49,8 +51,10 @@ struct Row<'s> {
     policies: Vec<String>,
 }
 
-fn rows(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
-    let enrolled = |workload: &&Arc<Workload>| workload.enrolment == Enrolment::Enrolled;
+fn rows<'s>(snapshot: &'s Snapshot, within: &'s Within) -> impl Iterator<Item = Row<'s>> {
+    let enrolled = |workload: &&Arc<Workload>| {
+        workload.enrolment == Enrolment::Enrolled && within.has(&workload.name)
+    };
     snapshot.workloads().values().filter(enrolled).filter_map(|workload| {
         let policies = Policies::names_at_destination(snapshot, workload);
         let policies: Vec<_> = policies.iter().map(ToString::to_string).collect();

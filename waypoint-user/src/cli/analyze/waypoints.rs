@@ -10,10 +10,12 @@ use crate::{
     },
 };
 
+use super::within::Within;
+
 /// For people.
-pub(super) fn table(snapshot: &Snapshot) -> Table<6> {
+pub(super) fn table(snapshot: &Snapshot, within: &Within) -> Table<6> {
     let mut table = Table::new(["GATEWAY", "CLASS", "TAKES", "READY", "RUNS", "INSTANCES"]);
-    for waypoint in snapshot.waypoints().values() {
+    for waypoint in snapshot.waypoints().values().filter(|one| within.has(&one.name)) {
         table.row([
             waypoint.name.to_string(),
             waypoint.class.clone(),
@@ -27,7 +29,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table<6> {
 }
 
 /// For programs.
-pub(super) fn json(snapshot: &Snapshot) -> Vec<Value> {
+pub(super) fn json(snapshot: &Snapshot, within: &Within) -> Vec<Value> {
     let show = |waypoint: &Waypoint| {
         let pods = snapshot.instances_of(&waypoint.name);
         json!({
@@ -43,7 +45,8 @@ pub(super) fn json(snapshot: &Snapshot) -> Vec<Value> {
             })).collect::<Vec<_>>(),
         })
     };
-    snapshot.waypoints().values().map(|waypoint| show(waypoint)).collect()
+    let shown = snapshot.waypoints().values().filter(|one| within.has(&one.name));
+    shown.map(|waypoint| show(waypoint)).collect()
 }
 
 /// Where it runs.

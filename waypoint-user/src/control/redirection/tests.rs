@@ -5,7 +5,8 @@ use crate::sync::objects_in;
 fn objects(pods: &[(&str, &str, &str, &str, &str)]) -> Objects {
     let document = |(name, node, uid, metadata, phase): &(&str, &str, &str, &str, &str)| {
         format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop, uid: {uid}{metadata}}}\n\
+            "apiVersion: v1\nkind: Pod\n\
+             metadata: {{name: {name}, namespace: shop, uid: {uid}{metadata}}}\n\
              spec: {{nodeName: {node}}}\nstatus: {{phase: {phase}}}"
         )
     };
@@ -14,7 +15,7 @@ fn objects(pods: &[(&str, &str, &str, &str, &str)]) -> Objects {
 }
 
 fn captured(pods: &[(&str, &str)]) -> Captured {
-    pods.iter().map(|(name, uid)| (ObjectName::new("shop", name), Arc::from(*uid))).collect()
+    pods.iter().map(|(name, uid)| (ObjectName::new("shop", *name), Arc::from(*uid))).collect()
 }
 
 fn names(changes: &[Change]) -> Vec<(&str, bool)> {

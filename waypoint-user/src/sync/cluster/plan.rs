@@ -106,9 +106,11 @@ fn namespaces_of_pods(objects: &Objects, snapshot: &Snapshot) -> BTreeSet<String
         (name.name.clone(), labels)
     });
     let namespaces: BTreeMap<String, Labels> = labels.collect();
-    let accounts = Accounts::default();
-    let mesh =
-        Mesh { waypoints: snapshot.waypoints(), namespaces: &namespaces, accounts: &accounts };
+    let mesh = Mesh {
+        waypoints: snapshot.waypoints(),
+        namespaces: &namespaces,
+        accounts: Accounts::none(),
+    };
     let bound = namespaces
         .keys()
         .filter(|name| mesh.for_workload(name, &Labels::new(), false) != Binding::Direct);

@@ -11,9 +11,12 @@ use k8s_openapi::api::{
 };
 use serde_json::Value;
 
-use crate::sync::{
-    admit::DEFAULT_NAMESPACE, authorization::AuthorizationPolicy,
-    peer_authentication::PeerAuthentication,
+use crate::{
+    mesh::label::{USE_WAYPOINT, USE_WAYPOINT_NAMESPACE},
+    sync::{
+        admit::DEFAULT_NAMESPACE, authorization::AuthorizationPolicy,
+        peer_authentication::PeerAuthentication,
+    },
 };
 
 use super::{
@@ -40,6 +43,12 @@ pub(in crate::sync) fn metadata(document: &Value) -> Result<(), String> {
     for (key, value) in labels {
         match value {
             Value::String(value) if is_label_value(value) => {}
+            Value::String(value) if key == USE_WAYPOINT && value.contains('/') => {
+                return Err(format!(
+                    "metadata.labels: {key}: {value:?} is not a label's value; write only the \
+                     Gateway's name, and its namespace in {USE_WAYPOINT_NAMESPACE}"
+                ));
+            }
             other => return Err(format!("metadata.labels: {key}: {other} is not a label's value")),
         }
     }

@@ -7,7 +7,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 
-use super::{Content, connection::Answer};
+use super::{Content, Question, connection::Answer};
 use crate::telemetry::{
     applied::Applied,
     flows::{Filter, Hub},
@@ -18,15 +18,21 @@ use crate::telemetry::{
 /// Answers a request of an operator.
 pub(super) fn all<B>(request: &Request<B>, content: &Content) -> Answer {
     let read = is_read(request);
-    match request.uri().path() {
+    let path = request.uri().path();
+    if let Some(question) = content.questions.iter().find(|question| question.path == path && read)
+    {
+        return asked(question, request.uri().query().unwrap_or_default());
+    }
+    match path {
         "/logging" => logging(request, content),
-        "/" if read => page(StatusCode::OK, TEXT, INDEX.to_owned()),
+        "/" if read => page(StatusCode::OK, TEXT, index(content)),
+        "/version" if read => page(StatusCode::OK, JSON, VERSION.to_owned()),
         "/flows" if read => flows(request.uri().query().unwrap_or_default(), &content.flows),
         "/config_dump" if read => page(StatusCode::OK, JSON, (content.config)()),
-        "/" | "/config_dump" | "/flows" => only_get(),
+        "/" | "/config_dump" | "/flows" | "/version" => only_get(),
         METRICS_PAGE | METRICS_PAGE_OF_ENVOY => metrics(request, &content.registry),
         READY | LIVE | APPLIED => status(request, &content.readiness, content.applied.as_ref()),
-        _ => page(StatusCode::NOT_FOUND, TEXT, format!("no such page\n\n{INDEX}")),
+        _ => page(StatusCode::NOT_FOUND, TEXT, format!("no such page\n\n{}", index(content))),
     }
 }
 
@@ -63,6 +69,23 @@ fn is_read<B>(request: &Request<B>) -> bool {
 
 fn only_get() -> Answer {
     page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".to_owned())
+}
+
+/// What a question is answered with.
+fn asked(question: &Question, query: &str) -> Answer {
+    match (question.answer)(query) {
+        Ok(text) => page(StatusCode::OK, JSON, text),
+        Err(cause) => page(StatusCode::BAD_REQUEST, TEXT, format!("{cause}\n")),
+    }
+}
+
+/// All pages.
+fn index(content: &Content) -> String {
+    let mut text = INDEX.to_owned();
+    for Question { path, about, .. } in &content.questions {
+        let _ = writeln!(text, "GET  {path:<24} {about}");
+    }
+    text
 }
 
 /// Whether all gates are open, and otherwise which are not and why.
@@ -164,6 +187,8 @@ const METRICS: &str = "text/plain; version=0.0.4";
 const JSON: &str = "application/json";
 const JSON_LINES: &str = "application/jsonl";
 
+const VERSION: &str = concat!("{\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}\n");
+
 const INDEX: &str = "\
 waypointd
 
@@ -175,6 +200,7 @@ GET  /applied                 of a waypoint: routes that are in force, as JSON; 
                               for another version
 GET  /flows                   connections of pods as they happen, a JSON object a line;
                               ?namespace=, ?pod=, ?service= choose
+GET  /version                 the version of the program, as JSON
 GET  /logging                 the level of the log
 POST /logging?level=LEVEL     change it: warn, info, debug, or info,waypoint_user::proxy=debug
 ";

@@ -18,7 +18,18 @@ fn content(readiness: &Readiness, level: LogLevel) -> Content {
     let registry = Registry::new();
     registry.limit("anything").hit();
     let flows = Hub::new();
-    Content { registry, readiness: readiness.clone(), level, applied: None, flows, config }
+    let answer = |query: &str| query::value(query, "a").ok_or_else(|| "no a".to_owned());
+    let question = Question { path: "/echo", about: "a", answer: Box::new(answer) };
+    let questions = vec![question];
+    Content {
+        registry,
+        readiness: readiness.clone(),
+        level,
+        applied: None,
+        flows,
+        config,
+        questions,
+    }
 }
 
 async fn ask(address: &AdminAddress, request: &str) -> String {
@@ -61,6 +72,10 @@ async fn the_endpoint_shows_what_it_is_given() {
     }
     assert!(ask(address, "GET /config_dump").await.ends_with("{\"services\":1}"));
     assert!(ask(address, "GET /").await.contains("/healthz/ready"));
+    assert!(ask(address, "GET /").await.contains("/echo"));
+    assert!(ask(address, "GET /echo?a=b%2Fc").await.ends_with("\r\n\r\nb/c"));
+    assert!(ask(address, "GET /echo").await.starts_with("HTTP/1.1 400"));
+    assert!(ask(address, "GET /version").await.contains("{\"version\":\""));
     assert!(ask(address, "GET /nowhere").await.starts_with("HTTP/1.1 404"));
     assert!(ask(address, "POST /metrics").await.starts_with("HTTP/1.1 405"));
 

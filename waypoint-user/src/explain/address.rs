@@ -1,0 +1,203 @@
+//! What a client dials: a Service, a pod, or something that is not of the mesh.
+//!
+//! Names mean what a pod's resolver would make of them.
+
+use std::{net::IpAddr, net::SocketAddr, sync::Arc};
+
+use crate::{
+    mesh::{
+        binding::Binding,
+        label::Labels,
+        object::{ObjectName, ObjectRef},
+        report::Report,
+        service::{Service, ServicePort},
+        snapshot::Snapshot,
+        workload::Workload,
+    },
+    select::service_of_host,
+};
+
+use super::{Case, Question, Step, Unknown, counted};
+
+/// What is dialled.
+pub(super) enum Dialled<'s> {
+    /// A Service's virtual address.
+    Service { service: &'s Arc<Service>, address: SocketAddr },
+    /// A pod's own address, perhaps learnt from a headless Service.
+    Workload {
+        workload: &'s Arc<Workload>,
+        address: SocketAddr,
+        headless: Option<&'s Arc<Service>>,
+    },
+    /// Another name for something outside, as a Service of this name says.
+    Elsewhere(ObjectRef),
+    /// An address that nothing in the mesh has.
+    Nobody(SocketAddr),
+}
+
+impl<'s> Dialled<'s> {
+    /// The address, if it is known.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Service { address, .. } | Self::Workload { address, .. } => Some(*address),
+            Self::Nobody(address) => Some(*address),
+            Self::Elsewhere(_) => None,
+        }
+    }
+
+    /// The object whose label counts, and its labels.
+    pub(super) fn labelled(&self) -> Option<(ObjectRef, &'s Labels)> {
+        match self {
+            Self::Service { service, .. } => {
+                Some((ObjectRef::new("Service", service.name.clone()), &service.labels))
+            }
+            Self::Workload { workload, .. } => {
+                Some((ObjectRef::new("Pod", workload.name.clone()), &workload.labels))
+            }
+            Self::Elsewhere(_) | Self::Nobody(_) => None,
+        }
+    }
+
+    /// Which waypoint it is bound to.
+    pub(super) fn binding(&self) -> Option<&'s Binding> {
+        match self {
+            Self::Service { service, .. } => Some(&service.binding),
+            Self::Workload { workload, .. } => Some(&workload.binding),
+            Self::Elsewhere(_) | Self::Nobody(_) => None,
+        }
+    }
+
+    /// Whether it is a port that its Service does not have.
+    pub(super) fn is_undeclared(&self) -> bool {
+        match self {
+            Self::Service { service, address } => service.port(address.port()).is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// Finds what a question is about.
+pub(super) fn find<'s>(
+    snapshot: &'s Snapshot,
+    report: &Report,
+    client: &Workload,
+    question: &Question,
+) -> Result<Dialled<'s>, Unknown> {
+    let host = question.host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(at(snapshot, SocketAddr::new(ip.to_canonical(), question.port)));
+    }
+    let name =
+        service_name(snapshot, client, host).ok_or_else(|| Unknown::Name(host.to_owned()))?;
+    let domain = &snapshot.settings().cluster_domain;
+    let full = format!("{}.{}.svc.{domain}", name.name, name.namespace);
+    let Some(service) = service_of_host(snapshot, &full) else {
+        let object = ObjectRef::new("Service", name.clone());
+        let outside =
+            report.iter().any(|(of, finding)| *of == object && finding.reason == EXTERNAL_NAME);
+        let unknown = Unknown::Host { host: host.to_owned(), service: name };
+        return if outside { Ok(Dialled::Elsewhere(object)) } else { Err(unknown) };
+    };
+    by_name(snapshot, client, service, question.port)
+}
+
+/// What has an address.
+fn at(snapshot: &Snapshot, address: SocketAddr) -> Dialled<'_> {
+    if let Some(service) = snapshot.service_of_vip(address.ip()) {
+        return Dialled::Service { service, address };
+    }
+    match snapshot.workload_of_address(address.ip()) {
+        Some(workload) => Dialled::Workload { workload, address, headless: None },
+        None => Dialled::Nobody(address),
+    }
+}
+
+/// What a Service's name means: its virtual address, of the client's family if it can be, or where
+/// it is headless the address of a pod.
+fn by_name<'s>(
+    snapshot: &'s Snapshot,
+    client: &Workload,
+    service: &'s Arc<Service>,
+    port: u16,
+) -> Result<Dialled<'s>, Unknown> {
+    let of_client = |ip: &&IpAddr| client.addresses.iter().any(|own| own.is_ipv4() == ip.is_ipv4());
+    let vips = &service.vips;
+    if let Some(vip) = vips.iter().find(of_client).or(vips.first()) {
+        return Ok(Dialled::Service { service, address: SocketAddr::new(*vip, port) });
+    }
+    let mut endpoints = service.endpoints.iter().filter(|endpoint| endpoint.ready);
+    let found = endpoints.find_map(|endpoint| {
+        let workload = snapshot.workload_of_address(endpoint.address)?;
+        // What is behind a headless name is dialled by the pod's own port.
+        let port = endpoint.target_port(port).unwrap_or(port);
+        let address = SocketAddr::new(endpoint.address, port);
+        Some(Dialled::Workload { workload, address, headless: Some(service) })
+    });
+    found.ok_or_else(|| Unknown::Empty(service.name.clone()))
+}
+
+/// The Service that a name would be, to a client of its namespace.
+fn service_name(snapshot: &Snapshot, client: &Workload, host: &str) -> Option<ObjectName> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let domain = &snapshot.settings().cluster_domain;
+    let short = host.strip_suffix(domain.as_str()).and_then(|rest| rest.strip_suffix('.'));
+    let short = short.unwrap_or(&host);
+    let short = short.strip_suffix(".svc").unwrap_or(short);
+    match short.split('.').collect::<Vec<_>>().as_slice() {
+        [name] => Some(ObjectName::new(&client.name.namespace, *name)),
+        [name, namespace] => Some(ObjectName::new(*namespace, *name)),
+        _ => None,
+    }
+}
+
+/// Says what is dialled.
+pub(super) fn step(case: &Case<'_>) -> Step {
+    match &case.dialled {
+        Dialled::Service { service, address } => of_service(service, *address),
+        Dialled::Workload { workload, address, headless } => {
+            of_pod(&workload.name, *address, *headless)
+        }
+        Dialled::Elsewhere(object) => {
+            let says = format!("{object} is only another name, for something outside of the mesh");
+            Step::new(TOPIC, says).by(object, "spec.type: ExternalName")
+        }
+        Dialled::Nobody(address) => {
+            Step::new(TOPIC, format!("{address} belongs to no Service and no pod"))
+        }
+    }
+}
+
+fn of_pod(pod: &ObjectName, address: SocketAddr, headless: Option<&Arc<Service>>) -> Step {
+    let pod = ObjectRef::new("Pod", pod.clone());
+    let own = format!("{address} is {pod} itself");
+    let Some(service) = headless else {
+        return Step::new(TOPIC, own).by(pod, "status.podIPs");
+    };
+    let object = ObjectRef::new("Service", service.name.clone());
+    let pods = counted(service.endpoints.len(), "pod");
+    let says = format!("{object} is headless: its name means the addresses of its {pods}; {own}");
+    Step::new(TOPIC, says).by(object, "spec.clusterIP: None")
+}
+
+fn of_service(service: &Service, address: SocketAddr) -> Step {
+    let object = ObjectRef::new("Service", service.name.clone());
+    let Some(port) = service.port(address.port()) else {
+        let ports = service.ports.iter().map(|port| port.number.to_string());
+        let ports = ports.collect::<Vec<_>>().join(", ");
+        let says = format!("{object} has no TCP port {}; it has {ports}", address.port());
+        return Step::new(TOPIC, says).by(object, "spec.ports").amiss_if(true);
+    };
+    let says = format!("{address} is {} of {object}", named(port));
+    Step::new(TOPIC, says).by(object, "spec.clusterIPs")
+}
+
+fn named(port: &ServicePort) -> String {
+    match port.name.as_str() {
+        "" => format!("port {}", port.number),
+        name => format!("port {} ({name})", port.number),
+    }
+}
+
+const TOPIC: &str = "address";
+/// The reason that translation gives for leaving a Service out.
+const EXTERNAL_NAME: &str = "ExternalName";

@@ -1,0 +1,41 @@
+//! Which routes decide about requests, in the order that decides between equal matches.
+//!
+//! It matches no request.
+
+use crate::{
+    mesh::{object::ObjectRef, route::HttpRoute},
+    route::applying,
+};
+
+use super::{Case, Step, address::Dialled, counted};
+
+/// The routes of the Service's port; in vain where no waypoint takes the connection.
+pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
+    let Dialled::Service { service, address } = &case.dialled else { return Vec::new() };
+    let routes = case.snapshot.routes_of(&service.name);
+    let routes = applying(routes, &service.name, address.port());
+    let taken = case.taken_by();
+    if routes.is_empty() {
+        let says = format!("none: requests go to the endpoints of Service {}", service.name);
+        return taken.map(|_| Step::new(TOPIC, says)).into_iter().collect();
+    }
+    let step = |route: &HttpRoute| {
+        let rules = counted(route.rules.len(), "rule");
+        let says = match taken {
+            Some(waypoint) => format!("{rules} of {} at waypoint {waypoint}", route.name),
+            None => format!("{rules} of {} do nothing: it passes no waypoint", route.name),
+        };
+        let parent = route.parents.iter().find(|parent| parent.service == service.name);
+        let port = parent.and_then(|parent| parent.port);
+        let port = port.map(|port| format!(", port {port}")).unwrap_or_default();
+        Step::new(TOPIC, says)
+            .by(
+                ObjectRef::new("HTTPRoute", route.name.clone()),
+                format!("spec.parentRefs: Service {}{port}", service.name.name),
+            )
+            .amiss_if(taken.is_none())
+    };
+    routes.iter().map(|route| step(route)).collect()
+}
+
+const TOPIC: &str = "route";
