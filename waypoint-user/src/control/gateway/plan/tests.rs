@@ -33,6 +33,7 @@ impl Cluster {
     fn new(manifests: &str) -> Self {
         let settings = Settings {
             namespace: "waypoint-system".to_owned(),
+            agent_account: "waypoint-agent".to_owned(),
             identity: "test".to_owned(),
             waypoint_image: "image".to_owned(),
             ca_address: "ca:15012".to_owned(),

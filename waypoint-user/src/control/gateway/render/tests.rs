@@ -12,6 +12,7 @@ use super::*;
 fn settings() -> Settings {
     Settings {
         namespace: "waypoint-system".to_owned(),
+        agent_account: "waypoint-agent".to_owned(),
         identity: "test".to_owned(),
         waypoint_image: "waypoint.dev/waypoint:1.2.3".to_owned(),
         ca_address: "waypoint-controller.waypoint-system.svc:15012".to_owned(),
