@@ -1,4 +1,5 @@
-//! What the stories stand on: the lab, and the shop that runs in its pods.
+//! What the stories stand on: the lab, the shop that runs in its pods, and a real
+//! Kubernetes control plane.
 //!
 //! Nothing here is part of the product; it sees the product as an operator does, by its binaries,
 //! its files and its sockets.
@@ -8,6 +9,7 @@
 pub mod bench;
 pub mod demo;
 pub mod envoy;
+pub mod kube;
 pub mod lab;
 pub mod shop;
 pub mod story;

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //!  Snapshot ─▶ desired ─▶ mirror ──────▶ wp_dst, if_pod, pod_if, admit, admit_src
+//!      /proc ─▶ whereabouts ─▶ where pods are
 //!              desired ─▶ enrolment ──▶ from_pod, to_pod on the host side of each pod's veth
 //!  agent_netns ─▶ listeners ──────────▶ lsn
 //!  stats, events ─▶ counters, events ─▶ telemetry
@@ -22,9 +23,10 @@ use std::path::PathBuf;
 
 pub use self::{
     cleanup::cleanup,
-    data_path::{DataPath, Ended, Origins},
+    data_path::{Captured, DataPath, Ended, Origins},
     error::Error,
     handover::Successor,
+    init::init,
     inside::Sockets,
     listeners::Listeners,
     progress::Progress,
@@ -44,6 +46,7 @@ mod events;
 mod exempt;
 pub mod flows;
 mod handover;
+mod init;
 mod inside;
 mod instances;
 mod listeners;
@@ -57,6 +60,7 @@ mod probe;
 mod programs;
 mod progress;
 mod slots;
+mod whereabouts;
 
 pub mod agent_netns;
 pub mod links;

@@ -9,6 +9,7 @@ mod error;
 mod explanations;
 pub mod host;
 mod parts;
+pub mod probe;
 pub mod proxy;
 pub mod standalone;
 pub mod token;

@@ -13,25 +13,25 @@ pub mod authorization;
 pub mod cluster;
 pub mod directory;
 mod document;
+mod feed;
 mod files;
 mod finding;
 mod journal;
+mod last_good;
 pub mod objects;
 mod outlet;
 pub mod peer_authentication;
 mod translate;
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::mesh::{report::Report, snapshot};
 
+pub use feed::Feed;
 pub use files::objects_in;
 pub use translate::translate;
-
-use self::objects::Objects;
 
 /// Where the mesh is read from, and what holds for all of it.
 #[derive(Clone, Debug)]
@@ -90,22 +90,6 @@ pub enum Served {
     /// Processes of their own: a Gateway is ready when it has `status.addresses`, or is served by
     /// the agents of its clients' nodes.
     ByStatus,
-}
-
-/// What a source publishes, and the task that follows it.
-#[derive(Debug)]
-pub struct Feed {
-    /// The Snapshot in force; the first is there from the start.
-    pub snapshots: watch::Receiver<Arc<snapshot::Snapshot>>,
-    /// The Report made together with it.
-    pub reports: watch::Receiver<Arc<Report>>,
-    /// The objects that both were made of.
-    pub objects: watch::Receiver<Arc<Objects>>,
-    /// How often the source was read; it grows after what was read is published, also when that
-    /// changed nothing.
-    pub generation: watch::Receiver<u64>,
-    /// Ends after shutdown was asked for.
-    pub follower: tokio::task::JoinHandle<()>,
 }
 
 /// Why a source cannot be read at all.

@@ -13,6 +13,7 @@ mod bpffs;
 mod ci;
 mod ebpf;
 mod fuzz;
+mod image;
 mod leaks;
 mod play;
 mod product;
@@ -40,6 +41,8 @@ enum Command {
     },
     /// Build the release binaries into target/waypoint
     Build,
+    /// Pack waypointd into an OCI image, target/waypoint/waypoint-image.tar
+    Image(image::Request),
     /// Prepare everything, then run the tests ring by ring
     Test(rings::Request),
     /// Bring up a topology to play in, with a cheat sheet
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup => setup::run().map(|_| ExitCode::SUCCESS),
         Command::BuildEbpf { stats } => ebpf::run(stats).map(|()| ExitCode::SUCCESS),
         Command::Build => product::release().map(|()| ExitCode::SUCCESS),
+        Command::Image(request) => image::run(&request).map(|()| ExitCode::SUCCESS),
         Command::Test(request) => rings::run(&request),
         Command::Lab(passed) => play::lab(&passed),
         Command::Demo(passed) => play::demo(&passed),

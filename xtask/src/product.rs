@@ -41,5 +41,6 @@ pub(crate) fn tests() -> Result<()> {
 pub(crate) const PACKAGES: &[&str] =
     &["-p", "waypoint-common", "-p", "waypoint-user", "-p", "waypoint-tests"];
 
-const PLACE: &str = "target/waypoint";
+/// The folder of what is for release, below the workspace.
+pub(crate) const PLACE: &str = "target/waypoint";
 const PROGRAMS: &[&str] = &["waypointd", "waypointctl"];

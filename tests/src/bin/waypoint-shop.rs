@@ -18,6 +18,8 @@ enum Command {
     Pingpong(Pingpong),
     /// Measure what it takes to open and close connections, one after the other.
     Connects(Connects),
+    /// Do nothing until killed, as the first process of a pod.
+    Pause,
 }
 
 #[derive(Args)]
@@ -74,6 +76,9 @@ struct Connects {
 
 fn main() -> Result<()> {
     match Command::parse() {
+        Command::Pause => loop {
+            std::thread::park();
+        },
         Command::Serve(serve) => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?

@@ -57,6 +57,12 @@ pub fn product(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The build directory that the running executable is in.
+pub fn target() -> Result<PathBuf> {
+    let profile = beside_this_executable()?;
+    Ok(profile.parent().context("the executable is in no build directory")?.to_owned())
+}
+
 /// The profile's directory; test executables are in its `deps`.
 fn beside_this_executable() -> Result<PathBuf> {
     let executable = std::env::current_exe()?;

@@ -42,16 +42,7 @@ impl Netns {
 
     /// Runs a closure on a thread inside; sockets it makes stay inside.
     pub fn within<T: Send>(&self, run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let namespace = File::open(self.path())
-            .with_context(|| format!("open network namespace {}", self.name))?;
-        let inside = thread::scope(|scope| {
-            let worker = scope.spawn(|| {
-                setns(namespace, CloneFlags::CLONE_NEWNET)?;
-                run()
-            });
-            worker.join()
-        });
-        inside.map_err(|_| anyhow!("a thread inside {} panicked", self.name))?
+        within(&self.path(), run)
     }
 
     /// Runs lines of `ip` inside.
@@ -85,6 +76,20 @@ impl Drop for Netns {
         // What cannot be removed now is removed by the next lab that starts.
         let _gone = command::run("ip", &["netns", "del", &self.name]);
     }
+}
+
+/// Runs a closure on a thread inside the namespace that a file stands for.
+pub fn within<T: Send>(path: &Path, run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let namespace =
+        File::open(path).with_context(|| format!("open network namespace {}", path.display()))?;
+    let inside = thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            setns(namespace, CloneFlags::CLONE_NEWNET)?;
+            run()
+        });
+        worker.join()
+    });
+    inside.map_err(|_| anyhow!("a thread inside {} panicked", path.display()))?
 }
 
 /// Names of the namespaces that begin with a prefix.

@@ -113,7 +113,7 @@ impl Drop for Process {
 }
 
 /// The last lines of a file, for messages.
-pub(super) fn tail(path: &Path, lines: usize) -> String {
+pub(crate) fn tail(path: &Path, lines: usize) -> String {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let skip = text.lines().count().saturating_sub(lines);

@@ -80,7 +80,7 @@ pub async fn connect(config: Arc<ClientConfig>, stream: TcpStream) -> Result<Dia
     TlsConnector::from(config).connect(unused, stream).await.context("tls handshake")
 }
 
-pub(super) fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 

@@ -66,7 +66,7 @@ impl Source {
             }
             None => {
                 let access = self.connection.access();
-                let place = cluster::Place { access, scope: Scope::Whole };
+                let place = cluster::Place::new(access, Scope::Whole);
                 let root = self.connection.system_namespace.clone();
                 (sync::Source::Cluster(place), Served::ByStatus, root)
             }

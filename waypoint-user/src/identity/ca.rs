@@ -15,11 +15,11 @@ use std::{
 use futures_util::future::{self, BoxFuture};
 use rcgen::{KeyPair, SubjectPublicKeyInfo};
 use rustls::pki_types::CertificateDer;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use self::profile::Names;
 use super::{
-    certificate::{Malformed, Validity},
+    certificate::{self, Malformed, Validity},
     credentials::Credentials,
     issuer::{FreshKey, Issued, Issuer, Refusal, SigningRequest},
     revocation::Revocations,
@@ -33,6 +33,15 @@ mod profile;
 mod request;
 
 pub use self::material::{Contents, Error as MaterialError, Material, ROOT_CERT};
+
+/// What an authority is made of, followed wherever it is kept.
+#[derive(Debug)]
+pub struct Following {
+    /// What is in force.
+    pub contents: watch::Receiver<Arc<Contents>>,
+    /// Ends after shutdown.
+    pub follower: JoinHandle<()>,
+}
 
 /// What signs.
 pub struct Authority {
@@ -72,6 +81,11 @@ impl Authority {
     /// The roots that peers may chain to.
     pub fn roots(&self) -> &[CertificateDer<'static>] {
         &self.roots
+    }
+
+    /// The same, as one PEM text.
+    pub fn roots_pem(&self) -> String {
+        self.roots.iter().map(certificate::to_pem).collect()
     }
 
     /// Credentials of an identity at once, for tests; nobody renews them.

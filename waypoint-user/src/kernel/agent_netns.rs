@@ -26,7 +26,7 @@ use pair::Pair;
 
 mod addressing;
 mod pair;
-mod sysctls;
+pub(super) mod sysctls;
 
 /// The namespace, and how the host knows it.
 #[derive(Debug)]
@@ -59,6 +59,11 @@ impl AgentNetns {
             tracing::info!(%netns, ?repairs, "agent namespace set up");
         }
         Ok(agent)
+    }
+
+    /// Does the same on this thread, for a process that ends then, and says what it did.
+    pub(super) fn make(settings: &Settings) -> Result<Vec<String>, Error> {
+        establish(Plan::of(settings)?, None).map(|(_, repairs)| repairs)
     }
 
     /// Does so again, and says what had to be repaired. The numbers of the link and of the
@@ -148,7 +153,7 @@ fn establish(plan: Plan, held: Option<Netns>) -> Result<(AgentNetns, Vec<String>
     let Pair { outer, inner } =
         pair::ensure(&mut host, &mut inside, &netns, &plan.link, &mut repairs)?;
     // Before a link comes up: IPv6 gives it an address and talks on it at that moment.
-    sysctls::write(&sysctls::of_outer_link(&plan.link), &mut repairs)?;
+    sysctls::wish(&sysctls::of_outer_link(&plan.link), &mut repairs);
     netns.run(|| sysctls::write(&sysctls::of_inner_link(), &mut repairs))??;
     pair::bring_up(&mut host, &outer, &mut repairs)?;
     pair::bring_up(&mut inside, &inner, &mut repairs)?;

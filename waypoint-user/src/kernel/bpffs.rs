@@ -14,9 +14,9 @@ use nix::{
 
 use super::Error;
 
-/// Makes sure that a directory exists in a bpffs.
-pub(super) fn ensure(directory: &Path) -> Result<(), Error> {
-    let there = nearest(directory);
+/// Makes sure that a directory exists in a bpffs, and says where one was mounted.
+pub(super) fn ensure(directory: &Path) -> Result<Option<PathBuf>, Error> {
+    let (there, mut mounted) = (nearest(directory), None);
     if !is_bpffs(&there).map_err(Error::file(&there))? {
         let point = if directory.starts_with(STANDARD) {
             PathBuf::from(STANDARD)
@@ -27,8 +27,10 @@ pub(super) fn ensure(directory: &Path) -> Result<(), Error> {
         mount(Some("bpf"), &point, Some("bpf"), MsFlags::empty(), None::<&str>)
             .map_err(|errno| Error::Mount { path: point.clone(), source: errno.into() })?;
         tracing::info!(path = %point.display(), "mounted a bpffs");
+        mounted = Some(point);
     }
-    fs::create_dir_all(directory).map_err(Error::file(directory))
+    fs::create_dir_all(directory).map_err(Error::file(directory))?;
+    Ok(mounted)
 }
 
 /// The nearest directory that exists, from this one upwards.

@@ -1,6 +1,7 @@
 //! The data path as a whole: set up, run, and hand out what the engine needs.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError, RwLock, atomic::AtomicU64, atomic::Ordering},
 };
@@ -26,7 +27,7 @@ use super::{
     programs::Programs,
 };
 use crate::{
-    mesh::{request::Origin, snapshot::Snapshot},
+    mesh::{object::ObjectName, request::Origin, snapshot::Snapshot},
     telemetry::{
         metrics::{Limit, Registry},
         readiness::Gate,
@@ -58,8 +59,12 @@ pub struct DataPath {
     sockets: Sockets,
     origins: Arc<RwLock<std::collections::HashMap<u16, Origin>>>,
     progress: Progress,
+    captured: watch::Sender<Option<Arc<Captured>>>,
     counts: Counts,
 }
+
+/// Pods whose connections are captured, with their uids.
+pub type Captured = BTreeMap<ObjectName, Arc<str>>;
 
 /// What is counted in this process.
 #[derive(Clone, Debug)]
@@ -67,6 +72,7 @@ struct Counts {
     reattached: Arc<AtomicU64>,
     repaired: Arc<AtomicU64>,
     full: Limit,
+    unseen: Limit,
     bypassing: bypassing::Totals,
     events: events::Read,
     handovers: handover::Count,
@@ -123,6 +129,7 @@ impl DataPath {
             sockets,
             origins: Arc::default(),
             progress: Progress::default(),
+            captured: watch::Sender::new(None),
             counts,
         };
         data_path.attach_to_agent().await?;
@@ -169,6 +176,11 @@ impl DataPath {
     /// Which Snapshot is in force.
     pub fn progress(&self) -> Progress {
         self.progress.clone()
+    }
+
+    /// The pods whose connections are captured; nothing before that was found out.
+    pub fn captured(&self) -> watch::Receiver<Option<Arc<Captured>>> {
+        self.captured.subscribe()
     }
 
     /// Captures connections until shutdown, or until another process does: follows Snapshots and
@@ -237,6 +249,7 @@ impl Counts {
             reattached: Arc::default(),
             repaired: Arc::default(),
             full: registry.limit("kernel_map_entries"),
+            unseen: registry.limit("processes_looked_at"),
             bypassing: bypassing::Totals::export(registry),
             events: events::Read::export(registry),
             handovers: handover::Count::export(registry),

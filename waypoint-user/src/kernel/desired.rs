@@ -26,6 +26,7 @@ use crate::{
     select::{self, Capture},
 };
 
+use super::whereabouts::{Sought, Whereabouts};
 use admission::Admissions;
 
 mod admission;
@@ -39,6 +40,9 @@ pub(super) struct Desired {
     pub(super) pods: BTreeMap<ObjectName, Pod>,
     /// Who may connect to them.
     pub(super) admissions: Admissions,
+    /// Pods of this node that the agent enters, but nobody says where they are: enrolled ones, and
+    /// those of waypoints.
+    pub(super) sought: Vec<Sought>,
 }
 
 /// A pod whose tunnels are captured.
@@ -47,8 +51,10 @@ pub(super) struct Pod {
     /// Whether connections that it opens are captured too. What a waypoint opens has passed its
     /// waypoint; but where everything is to travel by mutual TLS, so is that.
     pub(super) client: bool,
-    /// Its network namespace.
-    pub(super) netns: NetnsRef,
+    /// Its network namespace, when it is known.
+    pub(super) netns: Option<NetnsRef>,
+    /// Its uid.
+    pub(super) uid: Arc<str>,
     /// Its addresses.
     pub(super) addresses: Vec<IpAddr>,
 }
@@ -66,13 +72,22 @@ impl Desired {
         let here = |workload: &&Arc<Workload>| node.is_none_or(|node| workload.node == node);
         let workloads = snapshot.workloads().values().filter(here);
         let (mut pods, mut admissions) = (BTreeMap::new(), Admissions::default());
+        let mut wanted = Vec::new();
         for workload in workloads {
+            wanted.extend(sought(workload));
             if let Some(pod) = pod(snapshot, workload) {
                 pods.insert(workload.name.clone(), pod);
                 admissions.add(workload);
             }
         }
-        Self { destinations, pods, admissions }
+        Self { destinations, pods, admissions, sought: wanted }
+    }
+
+    /// Takes over where pods are that nobody says it of.
+    pub(super) fn settle(&mut self, whereabouts: &Whereabouts) {
+        for pod in self.pods.values_mut().filter(|pod| pod.netns.is_none()) {
+            pod.netns = whereabouts.of(&pod.uid);
+        }
     }
 }
 
@@ -151,10 +166,24 @@ fn pod(snapshot: &Snapshot, workload: &Workload) -> Option<Pod> {
     let captured = workload.enrolment == Enrolment::Enrolled
         && !workload.host_network
         && !workload.addresses.is_empty();
-    let netns = workload.netns.clone().filter(|_| captured)?;
+    let can_be_found = workload.netns.is_some() || Whereabouts::can_find(&workload.uid);
+    if !captured || !can_be_found {
+        return None;
+    }
     let mesh = snapshot.settings().capture == CaptureMode::Mesh;
     let client = mesh || workload.instance_of.is_none();
-    Some(Pod { client, netns, addresses: workload.addresses.clone() })
+    let (netns, uid) = (workload.netns.clone(), Arc::clone(&workload.uid));
+    Some(Pod { client, netns, uid, addresses: workload.addresses.clone() })
+}
+
+/// What a pod is looked for by, if the agent enters its network and nobody says where that is.
+fn sought(workload: &Workload) -> Option<Sought> {
+    let entered = matches!(workload.enrolment, Enrolment::Enrolled | Enrolment::Waypoint);
+    let has_own = !workload.host_network && !workload.addresses.is_empty();
+    let is_wanted =
+        entered && has_own && workload.netns.is_none() && Whereabouts::can_find(&workload.uid);
+    let (uid, addresses) = (Arc::clone(&workload.uid), workload.addresses.clone());
+    is_wanted.then_some(Sought { uid, addresses })
 }
 
 fn destination(action: u8, fail_closed: bool, waypoint: Option<&ObjectName>) -> Destination {

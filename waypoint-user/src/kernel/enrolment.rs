@@ -244,6 +244,12 @@ impl Enrolment {
         self.attached.iter().map(origin).collect()
     }
 
+    /// The pods that are enrolled and have the programs, with their uids.
+    pub(super) fn captured(&self) -> BTreeMap<ObjectName, Arc<str>> {
+        let enrolled = self.attached.iter().filter(|(_, attached)| attached.enrolled);
+        enrolled.map(|(name, attached)| (name.clone(), Arc::clone(&attached.pod.uid))).collect()
+    }
+
     /// The namespaces of pods, by name.
     pub(super) fn namespaces(&self) -> HashMap<ObjectName, Arc<Netns>> {
         let open = |(name, attached): (&ObjectName, &Attached)| {
@@ -258,7 +264,8 @@ impl Enrolment {
     }
 
     async fn enrol(&mut self, name: &ObjectName, pod: &Pod) -> Result<(), String> {
-        let interface = pods::locate(&pod.netns, &pod.addresses).await;
+        let Some(netns) = &pod.netns else { return self.keep(name, pod).await };
+        let interface = pods::locate(netns, &pod.addresses).await;
         let interface = match interface {
             Ok(interface) => interface,
             Err(cause) => {
@@ -286,6 +293,15 @@ impl Enrolment {
         Ok(())
     }
 
+    /// Keeps a pod of which no process is found: the last may have ended before the next begins,
+    /// and its link with all else stays.
+    async fn keep(&mut self, name: &ObjectName, pod: &Pod) -> Result<(), String> {
+        let attached = self.attached.get(name).filter(|attached| attached.pod.uid == pod.uid);
+        let interface = attached.ok_or(NOT_FOUND)?.interface.clone();
+        let kept = self.attach(&interface).await;
+        kept.inspect_err(|_| self.detach(name)).map_err(|cause| cause.to_string())
+    }
+
     /// The number that the pod had in an earlier process, else a free one.
     fn slot_for(&mut self, attached: &Attached) -> Option<u16> {
         let (ifindex, record) = (attached.interface.ifindex, attached.record());
@@ -304,14 +320,19 @@ impl Enrolment {
 impl Pod {
     /// Whether this is still the pod's namespace, and no leftover of it.
     fn is_in(&self, netns: &Netns) -> bool {
-        Netns::open(&self.netns.path()).is_ok_and(|now| now.inode() == netns.inode())
+        self.open().is_some_and(|now| now.inode() == netns.inode())
+    }
+
+    /// Its namespace, while it is known and has a file.
+    fn open(&self) -> Option<Netns> {
+        Netns::open(&self.netns.as_ref()?.path()).ok()
     }
 }
 
 impl Attached {
     /// The namespace that the interface leads into.
     fn open_netns(&self) -> Option<Arc<Netns>> {
-        let netns = Netns::open(&self.pod.netns.path()).ok()?;
+        let netns = self.pod.open()?;
         (netns.inode() == self.interface.netns_inode).then(|| Arc::new(netns))
     }
 
@@ -355,4 +376,7 @@ fn head(bytes: [u8; 12]) -> [u32; 3] {
 }
 
 const TAKES_TUNNELS: u32 = pod_flag::ANTI_SPOOF | pod_flag::INBOUND;
+const NOT_FOUND: &str = "none of its processes is seen on this node, so its network namespace is \
+    not found; the agent needs the node's process ids (hostPID) and CAP_SYS_PTRACE, or annotation \
+    waypoint.dev/netns";
 const PROGRAMS: [&str; 2] = [program::FROM_POD, program::TO_POD];

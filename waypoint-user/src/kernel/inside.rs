@@ -22,7 +22,10 @@ use nix::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::netns::Netns;
-use crate::mesh::{object::ObjectName, workload::NetnsRef};
+use crate::mesh::{
+    object::ObjectName,
+    workload::{NetnsRef, Workload},
+};
 
 /// Opens sockets in the namespaces of this node; clones share what is known of them.
 #[derive(Clone, Debug)]
@@ -32,18 +35,24 @@ pub struct Sockets(Arc<Namespaces>);
 struct Namespaces {
     agent: RwLock<Arc<Netns>>,
     pods: RwLock<HashMap<ObjectName, Arc<Netns>>>,
+    found: RwLock<HashMap<Arc<str>, NetnsRef>>,
 }
 
 impl Sockets {
     /// No pods yet.
     pub(super) fn new(agent: Netns) -> Self {
         let (agent, pods) = (RwLock::new(Arc::new(agent)), RwLock::default());
-        Self(Arc::new(Namespaces { agent, pods }))
+        Self(Arc::new(Namespaces { agent, pods, found: RwLock::default() }))
     }
 
     /// Takes note of the pods' namespaces; those of others are let go.
     pub(super) fn know(&self, pods: HashMap<ObjectName, Arc<Netns>>) {
         *self.0.pods.write().unwrap_or_else(PoisonError::into_inner) = pods;
+    }
+
+    /// Takes note of where pods are, by their uids, that do not say it themselves.
+    pub(super) fn found(&self, pods: HashMap<Arc<str>, NetnsRef>) {
+        *self.0.found.write().unwrap_or_else(PoisonError::into_inner) = pods;
     }
 
     /// Takes note that the agent's namespace is another one now.
@@ -56,10 +65,7 @@ impl Sockets {
         let pods = self.0.pods.read().unwrap_or_else(PoisonError::into_inner);
         let netns = pods.get(pod).map(Arc::clone);
         drop(pods);
-        let netns = netns.ok_or_else(|| {
-            let what = format!("no network namespace of pod {pod} is known on this node");
-            io::Error::new(io::ErrorKind::NotFound, what)
-        })?;
+        let netns = netns.ok_or_else(|| unknown(pod))?;
         within(&netns, || tcp(v4))
     }
 
@@ -79,12 +85,22 @@ impl Sockets {
         })
     }
 
-    /// An AF_UNIX stream socket in a namespace of this node, which decides who has an abstract
-    /// name.
-    pub fn unix_in(&self, netns: &NetnsRef) -> io::Result<Socket> {
+    /// An AF_UNIX stream socket in the namespace of a pod of this node, enrolled or not: it decides
+    /// who has an abstract name.
+    pub fn unix_in(&self, pod: &Workload) -> io::Result<Socket> {
+        let known = pod.netns.clone().or_else(|| {
+            let found = self.0.found.read().unwrap_or_else(PoisonError::into_inner);
+            found.get(&pod.uid).cloned()
+        });
+        let netns = known.ok_or_else(|| unknown(&pod.name))?;
         let netns = Netns::open(&netns.path()).map_err(io::Error::other)?;
         within(&netns, || Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None))
     }
+}
+
+fn unknown(pod: &ObjectName) -> io::Error {
+    let what = format!("no network namespace of pod {pod} is known on this node");
+    io::Error::new(io::ErrorKind::NotFound, what)
 }
 
 /// Does something in a namespace and comes back. It must neither wait nor panic.

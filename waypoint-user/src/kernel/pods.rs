@@ -93,6 +93,12 @@ pub async fn locate(netns: &NetnsRef, addresses: &[IpAddr]) -> Result<PodInterfa
     blocking::run(move || search.run()).await.ok_or_else(interrupted)?
 }
 
+/// Whether a link of the namespace has one of the addresses. It blocks.
+pub(super) fn has_one(netns: &Netns, addresses: &[IpAddr]) -> Result<bool, netlink::Error> {
+    let mut inside = netns.run(RouteSocket::open)??;
+    Ok(link_with(&mut inside, addresses)?.is_some())
+}
+
 struct Search {
     netns: NetnsRef,
     addresses: Vec<IpAddr>,

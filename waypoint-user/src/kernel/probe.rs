@@ -40,18 +40,25 @@ pub(super) struct Probe {
 impl Probe {
     /// Makes the probe's namespace and its veth, unless they are there.
     pub(super) async fn ensure(settings: &Settings) -> Result<Self, Error> {
-        let (path, link) = (path(settings), link(settings));
-        let outcome = blocking::run(move || {
-            let netns = match Netns::open(&path) {
-                Ok(netns) => netns,
-                Err(_) => Netns::create(&path)?,
-            };
-            let ifindex = veth::ensure(&netns, &link)?;
-            let (name, netns_inode) = (link, netns.inode());
-            let interface = PodInterface { ifindex, name, netns_inode, head: [0; 12] };
-            Ok(Self { netns, interface })
-        });
+        let settings = settings.clone();
+        let outcome = blocking::run(move || Self::make(&settings).map(|(probe, _)| probe));
         outcome.await.unwrap_or(Err(Error::Interrupted))
+    }
+
+    /// Does the same on this thread, and says what it did.
+    pub(super) fn make(settings: &Settings) -> Result<(Self, Vec<String>), Error> {
+        let (path, link, mut made) = (path(settings), link(settings), Vec::new());
+        let netns = match Netns::open(&path) {
+            Ok(netns) => netns,
+            Err(_) => {
+                made.push(format!("network namespace {}", path.display()));
+                Netns::create(&path)?
+            }
+        };
+        let ifindex = veth::ensure(&netns, &link, &mut made)?;
+        let (name, netns_inode) = (link, netns.inode());
+        let interface = PodInterface { ifindex, name, netns_inode, head: [0; 12] };
+        Ok((Self { netns, interface }, made))
     }
 
     /// Where `from_pod` belongs.
@@ -63,7 +70,8 @@ impl Probe {
     pub(super) fn pod(&self) -> Attached {
         let netns = NetnsRef::Path(self.netns.path().to_owned());
         let addresses = families().map(|family| family.source).collect();
-        Attached::new(Pod { client: true, netns, addresses }, self.interface.clone(), PROBE_SLOT)
+        let pod = Pod { client: true, netns: Some(netns), uid: "probe".into(), addresses };
+        Attached::new(pod, self.interface.clone(), PROBE_SLOT)
     }
 
     /// Dials the captured destination of each family and waits to be closed.

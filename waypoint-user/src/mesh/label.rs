@@ -38,6 +38,10 @@ pub const DRY_RUN: &str = "istio.io/dry-run";
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// Annotation on Pod: where its network namespace is, without a container runtime to ask.
 pub const NETNS: &str = "waypoint.dev/netns";
+/// Annotation on Pod that agents write: its connections are captured.
+pub const REDIRECTION: &str = "ambient.istio.io/redirection";
+/// The value of [`REDIRECTION`].
+pub const REDIRECTION_ENABLED: &str = "enabled";
 /// Annotation on Gateway, Service and Namespace: `open` or `closed`.
 pub const FAIL_MODE: &str = "waypoint.dev/fail-mode";
 /// Annotation on Gateway: `node` runs the waypoint in the agent of the client's node.

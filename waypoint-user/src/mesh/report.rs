@@ -27,6 +27,11 @@ impl Report {
         self.findings.iter().flat_map(|(object, all)| all.iter().map(move |one| (object, one)))
     }
 
+    /// The findings about one object.
+    pub fn of(&self, object: &ObjectRef) -> impl Iterator<Item = &Finding> {
+        self.findings.get(object).into_iter().flatten()
+    }
+
     /// Findings of this report that an earlier one had not.
     pub fn since<'a>(
         &'a self,

@@ -10,7 +10,7 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::mesh::{object::ObjectName, workload::NetnsRef};
+use crate::mesh::{object::ObjectName, workload::Workload};
 
 /// The listeners of one worker, by what comes in at them.
 #[derive(Debug, Default)]
@@ -44,9 +44,9 @@ pub trait Network: Send + Sync {
     /// A TCP socket for connections to IPv4 or IPv6 addresses.
     fn tcp(&self, vantage: &Vantage, v4: bool) -> io::Result<Socket>;
 
-    /// A connection to the listener of an abstract name in a network namespace of this node. It
+    /// A connection to the listener of an abstract name in the network of a pod of this node. It
     /// never waits.
-    fn unix(&self, netns: &NetnsRef, name: &[u8]) -> io::Result<UnixStream>;
+    fn unix(&self, pod: &Workload, name: &[u8]) -> io::Result<UnixStream>;
 }
 
 /// The process's own network, and no other.
@@ -66,8 +66,8 @@ impl Network for OwnNetwork {
         Ok(socket)
     }
 
-    fn unix(&self, netns: &NetnsRef, _: &[u8]) -> io::Result<UnixStream> {
-        let what = format!("this process does not enter the network namespace {netns}");
+    fn unix(&self, pod: &Workload, _: &[u8]) -> io::Result<UnixStream> {
+        let what = format!("this process does not enter the network of pod {}", pod.name);
         Err(io::Error::new(io::ErrorKind::Unsupported, what))
     }
 }

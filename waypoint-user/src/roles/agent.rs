@@ -50,7 +50,8 @@ pub async fn run(
     level: LogLevel,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let process = Process::new(level, shutdown);
+    let mut config = config;
+    let process = Process::new(level, shutdown, &mut config.host.admin)?;
     let drained = process.drained.clone();
     let feed = sync::watch(config.sync, process.shutdown.clone()).await?;
     let identities = Identities::start(config.identity, issuer, &process.registry, drained.clone());

@@ -9,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    control,
     identity::{
         ca::directory as ca_directory,
         service::{
@@ -18,7 +19,7 @@ use crate::{
     },
     sync,
     telemetry::{
-        admin::{self, AdminAddress, Content},
+        admin::{self, Addresses, Content},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -42,7 +43,9 @@ pub struct Config {
     /// The longest life of a certificate.
     pub lifetime_max: Duration,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
+    /// What is written to the cluster, if the mesh comes from one.
+    pub cluster: Option<control::run::Place>,
 }
 
 /// Runs until shutdown is asked for and everything has ended.
@@ -68,6 +71,8 @@ pub async fn run(
     let authority = service::serve(settings, contents, access, &registry, shutdown.clone()).await?;
     let gate = readiness.gate("certificate authority");
     gate.open();
+    let sources = control::run::Sources::of(&feed);
+    let writing = control::run::start(config.cluster, sources, &registry, shutdown.clone()).await?;
     // The admin endpoint outlives the drain, so that it can be watched.
     let drained = CancellationToken::new();
     let content = Content {
@@ -84,6 +89,10 @@ pub async fn run(
     let ended = authority.ended.await;
     drop(gate);
     shutdown.cancel();
+    // The Lease is given back before the end.
+    if let Some(writing) = writing {
+        let _ = writing.await;
+    }
     drained.cancel();
     for ended in [feed.follower, files.follower, admin.ended] {
         // A task that panicked was logged when it did.

@@ -37,6 +37,9 @@ pub enum Error {
     /// The authority cannot be served.
     #[error(transparent)]
     Service(#[from] service::Error),
+    /// The cluster cannot be written to.
+    #[error(transparent)]
+    Cluster(#[from] sync::cluster::Error),
     /// The authority's task broke.
     #[error("the certificate authority broke; look at the log above")]
     Broken,

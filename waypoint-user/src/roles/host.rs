@@ -13,17 +13,25 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+    time::sleep,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    control::redirection::{self, Captured},
     identity::Identities,
     kernel::{self, DataPath, Ended, Sockets, flows, lookup::Lookup, service_vips},
     proxy::{self, Doors, Engine, Network, Surroundings},
-    sync::Feed,
+    sync::{
+        self, Feed,
+        cluster::{self, Access},
+    },
     telemetry::{
         access::AccessLog,
-        admin::{self, AdminAddress, Content, Serving},
+        admin::{self, Addresses, AdminAddress, Content, Serving},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -47,13 +55,27 @@ pub struct Settings {
     /// How connections are handled.
     pub proxy: proxy::Settings,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
     /// The nftables table that forwards Service addresses, if this process keeps one.
     pub service_vips: Option<String>,
     /// The cgroup whose connections are watched, if any are.
     pub cgroup: Option<PathBuf>,
     /// Whether requests and connections are logged on stdout.
     pub access_log: bool,
+    /// The cluster whose pods are marked as captured, if that is where the mesh comes from.
+    pub cluster: Option<Access>,
+    /// What happens after another process has taken over.
+    pub after_handover: AfterHandover,
+}
+
+/// What a process does that another has taken over from, when it has drained.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum AfterHandover {
+    /// It ends.
+    #[default]
+    Exit,
+    /// It does nothing until it is asked to end: what started it would start it again.
+    Wait,
 }
 
 /// The process itself, and when its parts end.
@@ -61,17 +83,43 @@ pub(super) struct Process {
     pub(super) registry: Registry,
     pub(super) readiness: Readiness,
     pub(super) level: LogLevel,
-    /// Asks everything to end.
+    /// Cancelled by who wants the process to end.
+    asked: CancellationToken,
+    /// Asks everything to end: at that, or after a hand-over.
     pub(super) shutdown: CancellationToken,
     /// Ends what outlives the drain.
     pub(super) drained: CancellationToken,
+    /// Closed until the process alone holds the data path, and after it was taken over.
+    gate: Gate,
+    /// Ends the status endpoint with the process.
+    _status: Option<DropGuard>,
 }
 
 impl Process {
-    /// One of which no part has started.
-    pub(super) fn new(level: LogLevel, shutdown: CancellationToken) -> Self {
+    /// One of which no part has started. A unix socket of the status endpoint is its own, so that
+    /// it is there from now on; whatever else shows the process may still be another's.
+    pub(super) fn new(
+        level: LogLevel,
+        asked: CancellationToken,
+        addresses: &mut Addresses,
+    ) -> Result<Self, Error> {
         let (registry, readiness) = (Registry::new(), Readiness::new());
-        Self { registry, readiness, level, shutdown, drained: CancellationToken::new() }
+        let gate = readiness.gate("process");
+        let own = addresses.status.take_if(|status| matches!(status, AdminAddress::Unix(_)));
+        let serve = |address| {
+            let stop = CancellationToken::new();
+            admin::serve_status(&address, readiness.clone(), stop.clone())?;
+            Ok::<_, Error>(stop.drop_guard())
+        };
+        let status = own.map(serve).transpose()?;
+        let (shutdown, drained) = (asked.child_token(), CancellationToken::new());
+        Ok(Self { registry, readiness, level, asked, shutdown, drained, gate, _status: status })
+    }
+
+    /// Does nothing until somebody wants the process to end.
+    async fn rest(&self) {
+        self.gate.close("another process has taken over; this one waits for its end");
+        self.asked.cancelled().await;
     }
 }
 
@@ -105,7 +153,8 @@ where
     let engine = Engine::start(settings.proxy.clone(), surroundings)?;
     let gate = process.readiness.gate("data path");
     let applied = Applied::new(&feed, &data_path);
-    let sights = Sights::of(&settings, &feed, data_path.flows(), &process);
+    let from_kernel = FromKernel { flows: data_path.flows(), captured: data_path.captured() };
+    let sights = Sights { settings: &settings, feed: &feed, from_kernel, process: &process };
     // In this order: without a predecessor, what shows the data path is there before it runs.
     let (sights, captured) = tokio::join!(
         sights.open(applied, data_path.alone()),
@@ -119,6 +168,9 @@ where
             process.shutdown.cancel();
             drain(engine, &access_log).await;
             process.drained.cancel();
+            if settings.after_handover == AfterHandover::Wait {
+                process.rest().await;
+            }
             Ok(())
         }
         captured => {
@@ -164,24 +216,21 @@ async fn close(sights: Result<Option<Open>, Error>) -> Result<(), Error> {
 }
 
 /// What shows and completes the data path, and what only one process may have: Service addresses,
-/// watched connections, and the admin endpoint, which outlives the drain so that it can be watched.
+/// watched connections, marks of captured pods, and the admin endpoint, which outlives the drain so that it can be watched.
 struct Sights<'a> {
     settings: &'a Settings,
     feed: &'a Feed,
-    flows: flows::Source,
+    from_kernel: FromKernel,
     process: &'a Process,
 }
 
-impl<'a> Sights<'a> {
-    fn of(
-        settings: &'a Settings,
-        feed: &'a Feed,
-        flows: flows::Source,
-        process: &'a Process,
-    ) -> Self {
-        Self { settings, feed, flows, process }
-    }
+/// What the kernel's half tells.
+struct FromKernel {
+    flows: flows::Source,
+    captured: watch::Receiver<Option<Arc<Captured>>>,
+}
 
+impl Sights<'_> {
     /// Opens all of it when no other process has it any more; nothing at shutdown before. If it
     /// cannot be opened, everything else must end.
     async fn open(self, applied: Applied, alone: CancellationToken) -> Result<Option<Open>, Error> {
@@ -189,12 +238,14 @@ impl<'a> Sights<'a> {
         if shutdown.run_until_cancelled(alone.cancelled()).await.is_none() {
             return Ok(None);
         }
-        self.open_now(applied).map(Some).inspect_err(|_| shutdown.cancel())
+        self.open_now(applied).await.map(Some).inspect_err(|_| shutdown.cancel())
     }
 
-    fn open_now(self, mut applied: Applied) -> Result<Open, Error> {
-        let Self { settings, feed, flows, process } = self;
+    async fn open_now(self, mut applied: Applied) -> Result<Open, Error> {
+        let Self { settings, feed, from_kernel, process } = self;
+        let FromKernel { flows, captured } = from_kernel;
         let stop = process.shutdown.child_token();
+        let marks = mark(settings, feed, captured, stop.clone()).await?;
         let vips = settings.service_vips.clone().map(|table| {
             let progress = applied.service_vips();
             let gate = process.readiness.gate("service addresses");
@@ -220,14 +271,31 @@ impl<'a> Sights<'a> {
         let unwatched = process.drained.child_token();
         let admin = admin::serve(&settings.admin, content, unwatched.clone())?;
         tracing::info!(admin = %admin.address, "starting");
-        Ok(Open { stop, vips, watched: watched.transpose()?, admin, unwatched })
+        process.gate.open();
+        Ok(Open { stop, vips, marks, watched: watched.transpose()?, admin, unwatched })
     }
+}
+
+/// Marks captured pods in the cluster, if there is one.
+async fn mark(
+    settings: &Settings,
+    feed: &Feed,
+    captured: watch::Receiver<Option<Arc<Captured>>>,
+    stop: CancellationToken,
+) -> Result<Option<JoinHandle<()>>, Error> {
+    let (Some(access), Some(node)) = (&settings.cluster, settings.kernel.node.clone()) else {
+        return Ok(None);
+    };
+    let client = cluster::connect(access).await.map_err(sync::Error::from)?;
+    let sources = redirection::Sources { node, captured, objects: feed.objects.clone() };
+    Ok(Some(task::spawn("redirection", redirection::follow(client, sources, stop))))
 }
 
 /// All of it, open.
 struct Open {
     stop: CancellationToken,
     vips: Option<JoinHandle<()>>,
+    marks: Option<JoinHandle<()>>,
     watched: Option<oneshot::Receiver<()>>,
     admin: Serving,
     unwatched: CancellationToken,
@@ -239,7 +307,7 @@ impl Open {
         self.stop.cancel();
         self.unwatched.cancel();
         // A task that panicked was logged when it did.
-        for ended in self.vips.into_iter().chain([self.admin.ended]) {
+        for ended in self.vips.into_iter().chain(self.marks).chain([self.admin.ended]) {
             let _ = ended.await;
         }
         if let Some(ended) = self.watched {

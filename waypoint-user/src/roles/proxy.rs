@@ -16,9 +16,9 @@ use crate::{
     identity::{self, Identities, Issuer},
     mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
     proxy::{self, Doors, Duty, Engine, OwnNetwork, Surroundings, listen},
-    sync::{self, Feed},
+    sync,
     telemetry::{
-        admin::{self, AdminAddress, Content},
+        admin::{self, Addresses, Content},
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
@@ -48,7 +48,7 @@ pub struct Config {
     /// How certificates are kept.
     pub identity: identity::Settings,
     /// Where operators look.
-    pub admin: AdminAddress,
+    pub admin: Addresses,
     /// Whether requests are logged on stdout.
     pub access_log: bool,
 }
@@ -63,7 +63,7 @@ pub async fn run(
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let drained = CancellationToken::new();
     let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
-    export_generation(&feed, &registry);
+    feed.export(&registry);
     let doors = listen::waypoint_doors(config.ports, config.proxy.workers)?;
     let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
     let gate = readiness.gate("identity");
@@ -162,15 +162,6 @@ async fn first_certificate(identities: &Identities, identity: &SpiffeId, gate: &
         tokio::time::sleep(CERTIFICATE_CHECK).await;
     }
     gate.open();
-}
-
-/// Exports how often the manifests were read; what was read is in force for the next request.
-fn export_generation(feed: &Feed, registry: &Registry) {
-    let help = "Readings of the manifests that are in force.";
-    let generation = feed.generation.clone();
-    registry.gauge_source("waypoint_config_generation", help, "source", move || {
-        vec![("manifests".to_owned(), *generation.borrow())]
-    });
 }
 
 /// How long to wait between looks for the first certificate; asking for it has a pace of its own.

@@ -34,7 +34,8 @@ pub async fn run(
     level: LogLevel,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let process = Process::new(level, shutdown);
+    let mut config = config;
+    let process = Process::new(level, shutdown, &mut config.host.admin)?;
     let feed = sync::watch(config.sync, process.shutdown.clone()).await?;
     let mark = config.upstream_mark;
     let network = move |_| Arc::new(OwnNetwork { mark }) as Arc<dyn Network>;

@@ -69,7 +69,7 @@ pub(super) fn watch(
     scan.read_all().map_err(|cause| absent(&place, cause))?;
     let (outlet, feed) = Outlet::new(reading(&scan, &settings));
     let follower = task::spawn("manifests", follower.run(settings, scan, outlet, shutdown));
-    Ok(feed.followed_by(follower))
+    Ok(feed.followed_by(follower, None))
 }
 
 /// What the files that were read mean.

@@ -15,6 +15,7 @@ use super::{
     admit::{Admission, admit},
     document,
     finding::{error, warning},
+    last_good,
     objects::{Object, Objects},
 };
 
@@ -124,15 +125,9 @@ impl File {
                 }
             },
             Admission::Ignored(object, finding) => self.findings.push((object, finding)),
-            Admission::Refused { object, mut finding, instead } => {
-                let good = last.remove(&object).filter(Object::is_read);
-                finding.message.push_str(match (&good, &instead) {
-                    (Some(_), _) => "; its last good version stays in force",
-                    (None, Some(Object::PeerAuthentication(_))) => "; it counts as STRICT",
-                    (None, Some(_)) => "; it denies everything to its targets",
-                    (None, None) => "; it is left out",
-                });
-                if let Some(contents) = good.or(instead) {
+            Admission::Refused { object, finding, instead } => {
+                let (kept, finding) = last_good::keep(finding, instead, last.remove(&object));
+                if let Some(contents) = kept {
                     self.objects.entry(object.clone()).or_insert(contents);
                 }
                 self.findings.push((object, finding));

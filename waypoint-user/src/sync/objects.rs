@@ -118,4 +118,21 @@ impl Objects {
             Object::ReferenceGrant(object) => drop(self.reference_grants.insert(name, object)),
         }
     }
+
+    /// Removes the object of this name that is of the same kind as another.
+    pub fn remove(&mut self, name: &ObjectName, like: &Object) {
+        match like {
+            Object::Namespace(_) => drop(self.namespaces.remove(name)),
+            Object::Node(_) => drop(self.nodes.remove(name)),
+            Object::Pod(_) => drop(self.pods.remove(name)),
+            Object::Service(_) => drop(self.services.remove(name)),
+            Object::EndpointSlice(_) => drop(self.endpoint_slices.remove(name)),
+            Object::GatewayClass(_) => drop(self.gateway_classes.remove(name)),
+            Object::Gateway(_) => drop(self.gateways.remove(name)),
+            Object::HttpRoute(_) => drop(self.http_routes.remove(name)),
+            Object::Policy(_) => drop(self.policies.remove(name)),
+            Object::PeerAuthentication(_) => drop(self.peer_authentications.remove(name)),
+            Object::ReferenceGrant(_) => drop(self.reference_grants.remove(name)),
+        }
+    }
 }

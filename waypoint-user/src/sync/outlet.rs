@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::mesh::{report::Report, snapshot::Snapshot};
 
-use super::{Feed, journal, objects::Objects};
+use super::{Feed, cluster::Counts, journal, objects::Objects};
 
 /// What a source has read, and what it means.
 #[derive(Debug)]
@@ -39,10 +39,10 @@ pub(super) struct Unfollowed {
 }
 
 impl Unfollowed {
-    /// The feed, with the task that follows the source.
-    pub(super) fn followed_by(self, follower: JoinHandle<()>) -> Feed {
+    /// The feed, with the task that follows the source, and what that counts.
+    pub(super) fn followed_by(self, follower: JoinHandle<()>, counts: Option<Arc<Counts>>) -> Feed {
         let Self { snapshots, reports, objects, generation } = self;
-        Feed { snapshots, reports, objects, generation, follower }
+        Feed { snapshots, reports, objects, generation, follower, counts }
     }
 }
 
@@ -82,6 +82,11 @@ impl Outlet {
             }
             differs
         });
+        self.touch();
+    }
+
+    /// Tells that the source was read and nothing changed.
+    pub(super) fn touch(&self) {
         self.generation.send_modify(|generation| *generation += 1);
     }
 }

@@ -2,57 +2,38 @@
 //!
 //! It shows and changes nothing about traffic. It listens where the operator says, which is a
 //! loopback address or a unix socket unless told otherwise, because it asks nobody who they are.
+//! Who must not see everything has addresses of their own, if the operator says so: one of the
+//! metrics, for Prometheus, and one of the status, for the kubelet.
 //!
 //! **Invariant:** a unix socket is removed when serving ends, and one that a dead process left is
 //! replaced; one that somebody still serves is not.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
+use http::Request;
+use hyper::body::Incoming;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::{listener::Listener, pages::answer};
+pub use self::address::{AdminAddress, InvalidAddress};
+use self::{connection::Answer, listener::Listener};
 use super::{flows::Hub, logging::LogLevel, metrics::Registry, readiness::Readiness, task};
 
+mod address;
 mod connection;
 mod listener;
 mod pages;
 pub mod query;
 
-/// Where the endpoint listens.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum AdminAddress {
-    /// A TCP address.
-    Tcp(SocketAddr),
-    /// The path of a unix socket.
-    Unix(PathBuf),
-}
-
-impl Default for AdminAddress {
-    fn default() -> Self {
-        Self::Tcp(SocketAddr::from(([127, 0, 0, 1], 15_000)))
-    }
-}
-
-impl FromStr for AdminAddress {
-    type Err = InvalidAddress;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
-        match text.strip_prefix("unix:") {
-            Some("") => Err(InvalidAddress(text.to_owned())),
-            Some(path) => Ok(Self::Unix(PathBuf::from(path))),
-            None => text.parse().map(Self::Tcp).map_err(|_| InvalidAddress(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for AdminAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
+/// Where the endpoint listens, and where some of its pages are besides.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// All pages.
+    pub admin: AdminAddress,
+    /// The metrics alone.
+    pub metrics: Option<AdminAddress>,
+    /// Readiness and liveness alone.
+    pub status: Option<AdminAddress>,
 }
 
 /// What the endpoint shows.
@@ -92,49 +73,101 @@ impl fmt::Debug for Content {
 pub struct Serving {
     /// Where, with the port that was chosen if none was given.
     pub address: AdminAddress,
-    /// Ends after shutdown, when the socket is gone.
+    /// Ends after shutdown, when the sockets are gone.
     pub ended: JoinHandle<()>,
 }
 
-/// Listens at an address and serves until shutdown.
+/// Listens at all the addresses and serves until shutdown.
 pub fn serve(
-    address: &AdminAddress,
+    addresses: &Addresses,
     content: Content,
     shutdown: CancellationToken,
 ) -> Result<Serving, Error> {
-    let bind = |cause| Error::Bind { address: address.clone(), cause };
-    let listener = Listener::bind(address).map_err(bind)?;
-    let address = listener.address().map_err(bind)?;
+    let mut others = Vec::new();
+    if let Some(address) = &addresses.metrics {
+        let registry = content.registry.clone();
+        others.push(serve_metrics(address, registry, shutdown.clone())?);
+    }
+    if let Some(address) = &addresses.status {
+        let readiness = content.readiness.clone();
+        others.push(serve_status(address, readiness, shutdown.clone())?);
+    }
+    let content = Arc::new(content);
+    let answer = move |request: &_| pages::all(request, &content);
+    let Serving { address, ended } = open(ADMIN, &addresses.admin, answer, shutdown)?;
     if let AdminAddress::Tcp(tcp) = &address
         && !tcp.ip().is_loopback()
     {
         tracing::warn!(%address, "the admin endpoint can be reached from other machines");
     }
-    let content = Arc::new(content);
-    let ended = task::spawn("admin", async move {
-        let answer = move |request: &_| answer(request, &content);
-        connection::accept(listener, answer, shutdown).await;
+    let ended = task::spawn("admin endpoints", async move {
+        for ended in others.into_iter().map(|one| one.ended).chain([ended]) {
+            // A task that panicked was logged when it did.
+            let _ = ended.await;
+        }
     });
     Ok(Serving { address, ended })
 }
 
-/// A text that is no admin address.
-#[derive(Debug, thiserror::Error, Eq, PartialEq)]
-#[error("{0:?} is no admin address; write 127.0.0.1:15000 or unix:/run/waypoint/admin.sock")]
-pub struct InvalidAddress(String);
+/// Serves the metrics alone.
+pub fn serve_metrics(
+    address: &AdminAddress,
+    registry: Registry,
+    shutdown: CancellationToken,
+) -> Result<Serving, Error> {
+    open(
+        "metrics endpoint",
+        address,
+        move |request: &_| pages::metrics(request, &registry),
+        shutdown,
+    )
+}
+
+/// Serves readiness and liveness alone.
+pub fn serve_status(
+    address: &AdminAddress,
+    readiness: Readiness,
+    shutdown: CancellationToken,
+) -> Result<Serving, Error> {
+    open(
+        "status endpoint",
+        address,
+        move |request: &_| pages::status(request, &readiness),
+        shutdown,
+    )
+}
+
+/// Listens at one address and answers until shutdown.
+fn open(
+    what: &'static str,
+    address: &AdminAddress,
+    answer: impl Fn(&Request<Incoming>) -> Answer + Send + Sync + 'static,
+    shutdown: CancellationToken,
+) -> Result<Serving, Error> {
+    let bind = |cause| Error::Bind { what, address: address.clone(), cause };
+    let listener = Listener::bind(address).map_err(bind)?;
+    let address = listener.address().map_err(bind)?;
+    tracing::debug!(%address, what, "listening");
+    let ended = task::spawn(what, connection::accept(listener, answer, shutdown));
+    Ok(Serving { address, ended })
+}
 
 /// Why the endpoint is not served.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("the admin endpoint cannot listen on {address}: {cause}")]
+    #[error("the {what} cannot listen on {address}: {cause}")]
     Bind {
+        /// Which.
+        what: &'static str,
         /// The address.
         address: AdminAddress,
         /// Why not.
         cause: io::Error,
     },
 }
+
+const ADMIN: &str = "admin endpoint";
 
 #[cfg(test)]
 mod tests;

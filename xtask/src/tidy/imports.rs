@@ -159,7 +159,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["bin", "cli"]),
     ("clap_complete", &["bin", "cli"]),
     ("clap_mangen", &["cli"]),
-    ("fastrand", &["identity", "hbone", "proxy"]),
+    ("fastrand", &["sync", "identity", "hbone", "proxy"]),
     (
         "futures_util",
         &["sync", "identity", "hbone", "kernel", "control", "proxy", "telemetry", "cli"],

@@ -5,20 +5,23 @@ use clap::{Parser, Subcommand};
 mod agent;
 mod authority;
 mod controller;
+mod endpoints;
 mod engine;
 mod log;
 mod manifests;
 mod mesh;
 mod node;
+mod probe;
 mod proxy;
 mod source;
 mod standalone;
 mod token;
+mod waypoints;
 
 pub(crate) use self::{
-    agent::Agent, authority::Authority, controller::Controller, engine::Engine, log::Log,
-    manifests::Manifests, mesh::Mesh, node::Node, proxy::Proxy, source::Source,
-    standalone::Standalone, token::Token,
+    agent::Agent, authority::Authority, controller::Controller, endpoints::Endpoints,
+    engine::Engine, log::Log, manifests::Manifests, mesh::Mesh, node::Node, probe::Probe,
+    proxy::Proxy, source::Source, standalone::Standalone, token::Token, waypoints::Waypoints,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
@@ -42,6 +45,14 @@ pub(crate) enum Role {
     Controller(Box<Controller>),
     /// Sign a token by which an agent or a waypoint asks for certificates, and print it.
     Token(Token),
+    /// Make what an agent needs that is not privileged itself: a bpffs, and network namespaces with
+    /// their settings. What is there already is left as it is.
+    Init(Node),
+    /// Ask a process whether it is ready or alive; for exec probes of Kubernetes.
+    Probe(Probe),
+    /// Do nothing until SIGTERM, in a pod whose work was done by a container before.
+    #[command(hide = true)]
+    Rest,
     /// Remove every trace of an agent from this host: links, pins, namespaces, rules.
     Cleanup(Node),
 }

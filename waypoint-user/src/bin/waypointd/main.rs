@@ -3,7 +3,7 @@
 
 mod args;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use tokio::{
     runtime::Builder,
@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use waypoint_user::{
     kernel,
-    roles::{agent, controller, proxy, standalone, token},
+    roles::{agent, controller, probe, proxy, standalone, token},
     telemetry::task,
 };
 
@@ -51,6 +51,23 @@ fn main() -> Result<()> {
             println!("{}", token::sign(&arguments.ca_dir, &caller, arguments.lifetime())?);
             Ok(())
         }
+        Role::Init(node) => {
+            match kernel::init(&node.settings())?.as_slice() {
+                [] => println!("everything is there"),
+                made => made.iter().for_each(|what| println!("made {what}")),
+            }
+            Ok(())
+        }
+        Role::Probe(arguments) => {
+            let answer = probe::ask(&arguments.status, arguments.page())?;
+            print!("{}", answer.text);
+            ensure!(answer.good, "the answer is no");
+            Ok(())
+        }
+        Role::Rest => run(1, async |shutdown| {
+            shutdown.cancelled().await;
+            Ok(())
+        }),
         Role::Cleanup(node) => {
             let mut removed = kernel::cleanup(&node.settings())?;
             if kernel::service_vips::remove(node.table())? {

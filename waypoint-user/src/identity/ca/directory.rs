@@ -12,10 +12,13 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::{sync::watch, task::JoinHandle, time};
+use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
-use super::material::{self, ALL, Contents, Material, TOKEN_KEY};
+use super::{
+    Following,
+    material::{self, ALL, Contents, Material, TOKEN_KEY},
+};
 use crate::{
     identity::{
         files::{self, Followed},
@@ -23,15 +26,6 @@ use crate::{
     },
     telemetry::{metrics::Registry, task},
 };
-
-/// A directory that is followed.
-#[derive(Debug)]
-pub struct Following {
-    /// What is in it.
-    pub contents: watch::Receiver<Arc<Contents>>,
-    /// Ends after shutdown.
-    pub follower: JoinHandle<()>,
-}
 
 /// Reads a directory, makes what is not there yet, and follows it until shutdown.
 pub fn follow(

@@ -9,7 +9,7 @@ use super::{super::netlink::Error, pair::INNER_LINK};
 
 /// A file below `/proc/sys/net` and what is to be in it.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Sysctl {
+pub(in super::super) struct Sysctl {
     path: PathBuf,
     value: &'static str,
 }
@@ -26,9 +26,9 @@ pub(super) fn of_inner_link() -> Vec<Sysctl> {
     INNER.iter().map(of_link).collect()
 }
 
-/// Those of the pair's end in the host's namespace: it takes part in no IPv6, so that it has no
+/// Those of a pair's end in the host's namespace: it takes part in no IPv6, so that it has no
 /// address and is never heard.
-pub(super) fn of_outer_link(link: &str) -> Vec<Sysctl> {
+pub(in super::super) fn of_outer_link(link: &str) -> Vec<Sysctl> {
     vec![sysctl(&format!("ipv6/conf/{link}/disable_ipv6"), "1")]
 }
 
@@ -42,14 +42,33 @@ pub(super) fn write(sysctls: &[Sysctl], repairs: &mut Vec<String>) -> Result<(),
     let with_ipv6 = has_ipv6();
     let applies =
         |sysctl: &&Sysctl| with_ipv6 || !sysctl.path.starts_with(format!("{BASE}/{IPV6}"));
-    for Sysctl { path, value } in sysctls.iter().filter(applies) {
-        let broken = |source: io::Error| Error::Sysctl { path: path.clone(), source };
-        if fs::read_to_string(path).map_err(broken)?.trim() != *value {
-            fs::write(path, value).map_err(broken)?;
-            repairs.push(format!("{} = {value}", path.display()));
-        }
+    for sysctl in sysctls.iter().filter(applies) {
+        sysctl.write(repairs)?;
     }
     Ok(())
+}
+
+/// Writes those that differ, if that may be done at all: nothing breaks without them.
+pub(in super::super) fn wish(sysctls: &[Sysctl], repairs: &mut Vec<String>) {
+    for sysctl in sysctls.iter().filter(|sysctl| sysctl.path.exists()) {
+        if let Err(cause) = sysctl.write(repairs) {
+            tracing::info!(%cause, wanted = sysctl.value, "left as it is");
+        }
+    }
+}
+
+impl Sysctl {
+    /// Writes it if it differs: where that cannot be done, it may have been done before.
+    fn write(&self, repairs: &mut Vec<String>) -> Result<(), Error> {
+        let Self { path, value } = self;
+        let broken = |source: io::Error| Error::Sysctl { path: path.clone(), source };
+        if fs::read_to_string(path).map_err(broken)?.trim() == *value {
+            return Ok(());
+        }
+        fs::write(path, value).map_err(broken)?;
+        repairs.push(format!("{} = {value}", path.display()));
+        Ok(())
+    }
 }
 
 fn sysctl(file: &str, value: &'static str) -> Sysctl {

@@ -24,6 +24,7 @@ use super::{
         maps::{self, Configuration},
         probe::Probe,
         programs, sockets,
+        whereabouts::Whereabouts,
     },
     DataPath, Ended, Mirrors,
 };
@@ -71,6 +72,7 @@ pub(super) async fn run(
                 change?;
                 running.follow(&snapshot, true).await;
             }
+            () = running.whereabouts.due() => running.follow(&snapshot, false).await,
             _ = clock.tick() => running.tick(&snapshot).await,
         }
     }
@@ -89,6 +91,7 @@ enum Rest {
 struct Running {
     data_path: DataPath,
     gate: Gate,
+    whereabouts: Whereabouts,
     enrolment: Enrolment,
     mirrors: Mirrors,
     probe: Probe,
@@ -108,7 +111,9 @@ impl Running {
         let probe = Probe::ensure(&data_path.settings).await?;
         let counted = maps::bypassing(&data_path.pins)?;
         let bypassing = bypassing::Reader::new(counted, data_path.counts.bypassing.clone());
-        Ok(Self { data_path, gate, enrolment, mirrors, probe, bypassing, complaint: None })
+        let whereabouts = Whereabouts::new(data_path.counts.unseen.clone());
+        let complaint = None;
+        Ok(Self { data_path, gate, whereabouts, enrolment, mirrors, probe, bypassing, complaint })
     }
 
     /// Lets the kubelet connect to pods.
@@ -123,7 +128,10 @@ impl Running {
 
     /// Makes the kernel follow a Snapshot, and the host's links as they are now.
     async fn follow(&mut self, snapshot: &Arc<Snapshot>, links_changed: bool) {
-        let desired = Desired::of(snapshot, self.data_path.settings.node.as_deref());
+        let mut desired = Desired::of(snapshot, self.data_path.settings.node.as_deref());
+        self.whereabouts.follow(std::mem::take(&mut desired.sought), links_changed).await;
+        self.data_path.sockets.found(self.whereabouts.all());
+        desired.settle(&self.whereabouts);
         self.enrolment.reconcile(&desired.pods, links_changed).await;
         let outcome = self.attach_probe().await;
         let outcome = outcome.and(self.mirror_pods());
@@ -216,7 +224,10 @@ impl Running {
     }
 
     /// What is done every second.
-    async fn tick(&mut self, snapshot: &Snapshot) {
+    async fn tick(&mut self, snapshot: &Arc<Snapshot>) {
+        if self.whereabouts.has_lost() {
+            self.follow(snapshot, false).await;
+        }
         self.enrolment.verify().await;
         self.let_go().await;
         self.bypassing.follow(snapshot);
@@ -237,7 +248,23 @@ impl Running {
         *origins = self.enrolment.origins();
         drop(origins);
         self.data_path.sockets.know(self.enrolment.namespaces());
-        self.mirrors.apply_pods(&self.enrolment.tables(Some(&self.probe.pod())))
+        let outcome = self.mirrors.apply_pods(&self.enrolment.tables(Some(&self.probe.pod())));
+        if outcome.is_ok() {
+            self.tell();
+        }
+        outcome
+    }
+
+    /// Tells which pods' connections are captured, if that has changed.
+    fn tell(&self) {
+        let captured = self.enrolment.captured();
+        self.data_path.captured.send_if_modified(|known| {
+            let differs = known.as_deref() != Some(&captured);
+            if differs {
+                *known = Some(Arc::new(captured));
+            }
+            differs
+        });
     }
 
     /// Detaches from pods that are not enrolled any more and whose last captured connection ended.

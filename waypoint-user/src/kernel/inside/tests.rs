@@ -18,6 +18,19 @@ fn a_pod_of_which_nothing_is_known_is_named() {
 #[test]
 fn a_file_that_is_no_namespace_is_named() {
     let netns = NetnsRef::Path(PathBuf::from("/etc/hostname"));
-    let error = sockets().unix_in(&netns).unwrap_err();
+    let pod = Workload { netns: Some(netns), ..Workload::new(ObjectName::new("shop", "web")) };
+    let error = sockets().unix_in(&pod).unwrap_err();
+    assert!(error.to_string().contains("/etc/hostname"), "{error}");
+}
+
+#[test]
+fn a_pod_that_does_not_say_where_it_is_is_where_it_was_found() {
+    let (sockets, pod) = (sockets(), Workload::new(ObjectName::new("shop", "web")));
+    let error = sockets.unix_in(&pod).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("shop/web"), "{error}");
+    let netns = NetnsRef::Path(PathBuf::from("/etc/hostname"));
+    sockets.found(HashMap::from([(Arc::clone(&pod.uid), netns)]));
+    let error = sockets.unix_in(&pod).unwrap_err();
     assert!(error.to_string().contains("/etc/hostname"), "{error}");
 }

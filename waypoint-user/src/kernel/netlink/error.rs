@@ -59,7 +59,10 @@ pub enum Error {
         source: io::Error,
     },
     /// A setting below `/proc/sys` cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error(
+        "{}: {source}; where /proc/sys cannot be written, `waypointd init` does it before",
+        path.display()
+    )]
     Sysctl {
         /// Its file.
         path: PathBuf,

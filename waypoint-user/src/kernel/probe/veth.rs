@@ -3,11 +3,7 @@
 //!
 //! The inner end asks for no neighbour: whatever it sends is for the other end.
 
-use std::{
-    fs,
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::net::IpAddr;
 
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
@@ -18,6 +14,7 @@ use netlink_packet_route::{
 
 use super::{
     super::{
+        agent_netns::sysctls,
         netlink::{Error, Link, RouteSocket, veth_pair},
         netns::Netns,
     },
@@ -25,7 +22,7 @@ use super::{
 };
 
 /// Makes the veth with everything on it, unless it is there. Returns the number of the host's end.
-pub(super) fn ensure(netns: &Netns, link: &str) -> Result<u32, Error> {
+pub(super) fn ensure(netns: &Netns, link: &str, made: &mut Vec<String>) -> Result<u32, Error> {
     let mut host = RouteSocket::open()?;
     let mut inside = netns.run(RouteSocket::open)??;
     if let (Some(outer), Some(inner)) = (host.link_named(link)?, inside.link_named(INNER)?)
@@ -41,10 +38,12 @@ pub(super) fn ensure(netns: &Netns, link: &str) -> Result<u32, Error> {
         RouteNetlinkMessage::NewLink(veth_pair(link, INNER, netns)),
         "making the probe's veth",
     )?;
+    made.push(format!("veth pair {link} - {INNER}"));
     let gone = || Error::LinkGone(link.to_owned());
     let outer = host.link_named(link)?.ok_or_else(gone)?;
     let inner = inside.link_named(INNER)?.ok_or_else(gone)?;
-    quiet(link)?;
+    // Before it comes up and makes itself an address.
+    sysctls::wish(&sysctls::of_outer_link(link), &mut Vec::new());
     bring_up(&mut host, &outer, LinkFlags::Up)?;
     bring_up(&mut inside, &inner, LinkFlags::Up | LinkFlags::Noarp)?;
     for family in families() {
@@ -64,15 +63,6 @@ pub(super) fn remove(netns: &Netns, link: &str) -> Result<bool, Error> {
         }
         _ => Ok(false),
     }
-}
-
-/// Keeps the host's end out of IPv6, before it comes up and makes itself an address.
-fn quiet(link: &str) -> Result<(), Error> {
-    let path = PathBuf::from(format!("/proc/sys/net/ipv6/conf/{link}/disable_ipv6"));
-    if !Path::exists(&path) {
-        return Ok(());
-    }
-    fs::write(&path, "1").map_err(|source| Error::Sysctl { path, source })
 }
 
 fn bring_up(socket: &mut RouteSocket, link: &Link, flags: LinkFlags) -> Result<(), Error> {

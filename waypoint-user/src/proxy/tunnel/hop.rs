@@ -13,10 +13,7 @@ use tokio::{net::UnixStream, time::timeout};
 
 use crate::{
     hbone::{self, Baggage, Connect, Forwarded, Io, Key},
-    mesh::{
-        spiffe::SpiffeId,
-        workload::{NetnsRef, Workload},
-    },
+    mesh::{spiffe::SpiffeId, workload::Workload},
     proxy::{
         Duty, LOCAL_DOOR, LocalHop,
         connection::Connection,
@@ -60,8 +57,8 @@ pub(super) async fn to_waypoint(
     pod: &Arc<Workload>,
     to: Target<'_>,
 ) -> Result<Reached, Failure> {
-    if let Some((there, netns)) = local(&connection.worker, to.endpoint) {
-        match by_socket(connection, pod, (there, netns), &to).await {
+    if let Some(there) = local(&connection.worker, to.endpoint) {
+        match by_socket(connection, pod, there, &to).await {
             Ok(stream) => {
                 let security = Security::None;
                 return Ok(reached(flow, (stream, "unix", security), pod, &to));
@@ -144,19 +141,18 @@ fn reached(
     Reached { stream: Stream::Tunnel(stream), in_flight: Some(to.endpoint.begin()) }
 }
 
-/// The waypoint's pod and its network, if it is on this node and is to be reached there.
-fn local<'a>(worker: &Worker, endpoint: &'a Endpoint) -> Option<(&'a Arc<Workload>, &'a NetnsRef)> {
+/// The waypoint's pod, if it is on this node and is to be reached in its network.
+fn local<'a>(worker: &Worker, endpoint: &'a Endpoint) -> Option<&'a Arc<Workload>> {
     let Duty::Node(node) = &worker.settings.duty else { return None };
     let there = endpoint.workload.as_ref()?;
-    let netns = there.netns.as_ref()?;
-    (node.local_hop == LocalHop::Unix && there.node == node.name).then_some((there, netns))
+    (node.local_hop == LocalHop::Unix && there.node == node.name).then_some(there)
 }
 
 /// Opens a stream through a socket in the waypoint's network.
 async fn by_socket(
     connection: &Rc<Connection>,
     pod: &Arc<Workload>,
-    (there, netns): (&Arc<Workload>, &NetnsRef),
+    there: &Arc<Workload>,
     to: &Target<'_>,
 ) -> Result<hbone::Stream, hbone::Error> {
     let worker = &connection.worker;
@@ -168,8 +164,8 @@ async fn by_socket(
         to: SocketAddr::new(to.endpoint.address.ip(), 0),
         workload: Arc::clone(&there.uid),
     };
-    let (network, netns) = (Arc::clone(&worker.network), netns.clone());
-    let dial = async move { knock(&*network, &netns) };
+    let (network, there) = (Arc::clone(&worker.network), Arc::clone(there));
+    let dial = async move { knock(&*network, &there) };
     let head = head(connection, pod, to, Some(&pod.identity));
     in_time(worker, worker.tunnels.open(&key, &head, dial)).await
 }
@@ -185,9 +181,9 @@ async fn in_time(
 }
 
 /// Connects to the socket of a waypoint.
-fn knock(network: &dyn Network, netns: &NetnsRef) -> Result<Box<dyn Io>, hbone::Error> {
+fn knock(network: &dyn Network, there: &Workload) -> Result<Box<dyn Io>, hbone::Error> {
     let failed = |cause: std::io::Error| hbone::Error::Connect(socket::reason(&cause));
-    let stream = network.unix(netns, LOCAL_DOOR).map_err(failed)?;
+    let stream = network.unix(there, LOCAL_DOOR).map_err(failed)?;
     stream.set_nonblocking(true).map_err(failed)?;
     Ok(Box::new(UnixStream::from_std(stream).map_err(failed)?))
 }

@@ -11,7 +11,7 @@ use socket2::{SockAddr, Socket};
 
 use crate::{
     kernel::Sockets,
-    mesh::workload::NetnsRef,
+    mesh::workload::Workload,
     proxy::{Network, OwnNetwork, Vantage},
 };
 
@@ -43,8 +43,8 @@ impl Network for NodeNetwork {
         }
     }
 
-    fn unix(&self, netns: &NetnsRef, name: &[u8]) -> io::Result<UnixStream> {
-        let socket = self.sockets.unix_in(netns)?;
+    fn unix(&self, pod: &Workload, name: &[u8]) -> io::Result<UnixStream> {
+        let socket = self.sockets.unix_in(pod)?;
         let abstract_name = [b"\0", name].concat();
         socket.connect(&SockAddr::unix(OsStr::from_bytes(&abstract_name))?)?;
         Ok(socket.into())

@@ -21,20 +21,34 @@ pub struct Access {
 
 /// A client of the API server.
 pub async fn connect(access: &Access) -> Result<Client, Error> {
+    client(config(access).await?)
+}
+
+/// The same for whoever tries again at a pace of its own.
+pub(super) async fn connect_once(access: &Access) -> Result<Client, Error> {
+    let mut config = config(access).await?;
+    config.default_retry = false;
+    client(config)
+}
+
+fn client(config: Config) -> Result<Client, Error> {
+    Client::try_from(config).map_err(|cause| Error::Access(cause.to_string()))
+}
+
+async fn config(access: &Access) -> Result<Config, Error> {
     let options =
         KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
     let failed = |cause: &dyn std::fmt::Display| Error::Access(cause.to_string());
-    let config = match &access.kubeconfig {
+    match &access.kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path).map_err(|cause| failed(&cause))?;
-            Config::from_custom_kubeconfig(file, &options).await.map_err(|cause| failed(&cause))?
+            Config::from_custom_kubeconfig(file, &options).await.map_err(|cause| failed(&cause))
         }
         None if access.context.is_some() => {
-            Config::from_kubeconfig(&options).await.map_err(|cause| failed(&cause))?
+            Config::from_kubeconfig(&options).await.map_err(|cause| failed(&cause))
         }
-        None => Config::infer().await.map_err(|cause| failed(&cause))?,
-    };
-    Client::try_from(config).map_err(|cause| failed(&cause))
+        None => Config::infer().await.map_err(|cause| failed(&cause)),
+    }
 }
 
 /// Why a cluster cannot be read.
@@ -46,7 +60,10 @@ pub enum Error {
          --manifests"
     )]
     Access(String),
-    /// The cluster is not read yet.
-    #[error("clusters are not read yet; use --manifests")]
-    Unread,
+    /// The API server cannot be read.
+    #[error("the cluster cannot be read: {0}")]
+    Unreadable(String),
+    /// The process is to end.
+    #[error("asked to stop before the cluster was read")]
+    Stopped,
 }

@@ -179,8 +179,10 @@ fn netns(
     report: &mut Report,
 ) -> Option<NetnsRef> {
     let Some(text) = meta::annotations(&pod.metadata).get(NETNS) else {
-        if enrolment == Enrolment::Enrolled {
-            let message = format!("no annotation {NETNS}: its connections are not captured here");
+        // A stored pod is found by its uid, by the agent of its node.
+        if enrolment == Enrolment::Enrolled && pod.metadata.uid.is_none() {
+            let message =
+                format!("no annotation {NETNS}, and no uid: its connections are not captured here");
             report.add(object.clone(), notice("NetnsUnknown", message));
         }
         return None;

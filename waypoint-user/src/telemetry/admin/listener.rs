@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    net::{self, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -31,7 +32,7 @@ impl Listener {
     pub(super) fn bind(address: &AdminAddress) -> io::Result<Self> {
         match address {
             AdminAddress::Tcp(address) => {
-                let listener = std::net::TcpListener::bind(address)?;
+                let listener = tcp(*address)?;
                 listener.set_nonblocking(true)?;
                 TcpListener::from_std(listener).map(Self::Tcp)
             }
@@ -60,6 +61,21 @@ impl Listener {
             Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
         }
     }
+}
+
+/// Listens on a TCP address; `[::]` is every address of both families, and every one of IPv4 on a
+/// host without IPv6.
+fn tcp(address: SocketAddr) -> io::Result<net::TcpListener> {
+    match net::TcpListener::bind(address) {
+        Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED && !has_ipv6() => {
+            net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port()))
+        }
+        outcome => outcome,
+    }
+}
+
+fn has_ipv6() -> bool {
+    net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok()
 }
 
 /// Removes a unix socket's file when dropped.

@@ -8,30 +8,61 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 
 use super::{Content, Question, connection::Answer};
-use crate::telemetry::flows::{Filter, Hub};
+use crate::telemetry::{
+    flows::{Filter, Hub},
+    metrics::Registry,
+    readiness::Readiness,
+};
 
-/// Answers a request.
-pub(super) fn answer<B>(request: &Request<B>, content: &Content) -> Answer {
-    let read = matches!(*request.method(), Method::GET | Method::HEAD);
+/// Answers a request of an operator.
+pub(super) fn all<B>(request: &Request<B>, content: &Content) -> Answer {
+    let read = is_read(request);
     let path = request.uri().path();
-    if let Some(question) = content.questions.iter().find(|question| question.path == path && read)
-    {
+    let mut questions = content.questions.iter().filter(|_| read);
+    if let Some(question) = questions.find(|question| question.path == path) {
         return asked(question, request.uri().query().unwrap_or_default());
     }
     match path {
         "/logging" => logging(request, content),
         "/" if read => page(StatusCode::OK, TEXT, index(content)),
         "/version" if read => page(StatusCode::OK, JSON, VERSION.to_owned()),
-        "/metrics" | "/stats/prometheus" if read => {
-            page(StatusCode::OK, METRICS, content.registry.encode())
-        }
-        "/healthz/ready" if read => ready(content),
         "/flows" if read => flows(request.uri().query().unwrap_or_default(), &content.flows),
         "/config_dump" if read => page(StatusCode::OK, JSON, (content.config)()),
-        "/" | "/metrics" | "/stats/prometheus" | "/healthz/ready" | "/config_dump" | "/flows"
-        | "/version" => page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".to_owned()),
+        "/" | "/config_dump" | "/flows" | "/version" => only_get(),
+        METRICS_PAGE | METRICS_PAGE_OF_ENVOY => metrics(request, &content.registry),
+        READY | LIVE => status(request, &content.readiness),
         _ => page(StatusCode::NOT_FOUND, TEXT, format!("no such page\n\n{}", index(content))),
     }
+}
+
+/// Answers a request of whoever collects metrics.
+pub(super) fn metrics<B>(request: &Request<B>, registry: &Registry) -> Answer {
+    match request.uri().path() {
+        METRICS_PAGE | METRICS_PAGE_OF_ENVOY if is_read(request) => {
+            page(StatusCode::OK, METRICS, registry.encode())
+        }
+        METRICS_PAGE | METRICS_PAGE_OF_ENVOY => only_get(),
+        _ => page(StatusCode::NOT_FOUND, TEXT, "only /metrics is here\n".to_owned()),
+    }
+}
+
+/// Answers a request of whoever watches the process.
+pub(super) fn status<B>(request: &Request<B>, readiness: &Readiness) -> Answer {
+    match request.uri().path() {
+        READY if is_read(request) => ready(readiness),
+        // Whoever answers lives.
+        LIVE if is_read(request) => page(StatusCode::OK, TEXT, "live\n".to_owned()),
+        READY | LIVE => only_get(),
+        _ => page(StatusCode::NOT_FOUND, TEXT, format!("only {READY} and {LIVE} are here\n")),
+    }
+}
+
+fn is_read<B>(request: &Request<B>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+fn only_get() -> Answer {
+    page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".to_owned())
 }
 
 /// What a question is answered with.
@@ -52,8 +83,8 @@ fn index(content: &Content) -> String {
 }
 
 /// Whether all gates are open, and otherwise which are not and why.
-fn ready(content: &Content) -> Answer {
-    let closed = content.readiness.closed();
+fn ready(readiness: &Readiness) -> Answer {
+    let closed = readiness.closed();
     if closed.is_empty() {
         return page(StatusCode::OK, TEXT, "ready\n".to_owned());
     }
@@ -109,6 +140,12 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Answer 
     response
 }
 
+const METRICS_PAGE: &str = "/metrics";
+/// Where Istio's proxies have theirs.
+const METRICS_PAGE_OF_ENVOY: &str = "/stats/prometheus";
+const READY: &str = "/healthz/ready";
+const LIVE: &str = "/healthz/live";
+
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4";
 const JSON: &str = "application/json";
@@ -121,6 +158,7 @@ waypointd
 
 GET  /metrics                 metrics in Prometheus' text format (also /stats/prometheus)
 GET  /healthz/ready           200 when ready, else 503 and what is missing
+GET  /healthz/live            200 as long as the process answers
 GET  /config_dump             the configuration in force, as JSON
 GET  /flows                   connections of pods as they happen, a JSON object a line;
                               ?namespace=, ?pod=, ?service= choose

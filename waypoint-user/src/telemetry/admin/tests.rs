@@ -9,6 +9,10 @@ use tokio::{
 use super::*;
 use crate::telemetry::logging::tests::detached;
 
+fn at(admin: &AdminAddress) -> Addresses {
+    Addresses { admin: admin.clone(), ..Addresses::default() }
+}
+
 fn content(readiness: &Readiness, level: LogLevel) -> Content {
     let config = Box::new(|| "{\"services\":1}".to_owned());
     let registry = Registry::new();
@@ -45,7 +49,7 @@ async fn the_endpoint_shows_what_it_is_given() {
     let (_filter, level) = detached("info");
     let local = AdminAddress::Tcp("127.0.0.1:0".parse().unwrap());
     let shutdown = CancellationToken::new();
-    let serving = serve(&local, content(&readiness, level.clone()), shutdown.clone()).unwrap();
+    let serving = serve(&at(&local), content(&readiness, level.clone()), shutdown.clone()).unwrap();
     let address = &serving.address;
 
     let closed = ask(address, "GET /healthz/ready").await;
@@ -77,6 +81,63 @@ async fn the_endpoint_shows_what_it_is_given() {
 }
 
 #[tokio::test]
+async fn metrics_and_status_have_addresses_of_their_own_that_show_nothing_else() {
+    let directory = std::env::temp_dir();
+    let path = |page| directory.join(format!("waypoint-{page}-{}.sock", std::process::id()));
+    let unix = |page| AdminAddress::Unix(path(page));
+    let (admin, metrics, status) = (unix("all"), unix("metrics"), unix("status"));
+    let addresses = Addresses {
+        admin: admin.clone(),
+        metrics: Some(metrics.clone()),
+        status: Some(status.clone()),
+    };
+    let readiness = Readiness::new();
+    let gate = readiness.gate("data path");
+    let (_filter, level) = detached("info");
+    let shutdown = CancellationToken::new();
+    let serving = serve(&addresses, content(&readiness, level), shutdown.clone()).unwrap();
+
+    let code = async |address: &AdminAddress, request: &str| -> u16 {
+        ask(address, request).await.split(' ').nth(1).unwrap().parse().unwrap()
+    };
+    for page in ["/metrics", "/stats/prometheus"] {
+        let metrics_of = ask(&metrics, &format!("GET {page}")).await;
+        assert!(metrics_of.contains("limit=\"anything\""), "{metrics_of}");
+        assert_eq!(code(&status, &format!("GET {page}")).await, 404);
+        assert_eq!(code(&metrics, &format!("POST {page}")).await, 405);
+    }
+    for page in ["/", "/config_dump", "/flows", "/logging"] {
+        for address in [&metrics, &status] {
+            assert_eq!(code(address, &format!("GET {page}")).await, 404, "{page}");
+        }
+    }
+    assert_eq!(code(&metrics, "GET /healthz/ready").await, 404);
+    for address in [&admin, &status] {
+        assert_eq!(code(address, "GET /healthz/ready").await, 503);
+        assert_eq!(code(address, "GET /healthz/live").await, 200);
+        assert_eq!(code(address, "POST /healthz/live").await, 405);
+    }
+    gate.open();
+    assert_eq!(code(&status, "GET /healthz/ready").await, 200);
+
+    shutdown.cancel();
+    timeout(Duration::from_secs(10), serving.ended).await.unwrap().unwrap();
+    assert!(["all", "metrics", "status"].iter().all(|page| !path(page).exists()));
+}
+
+#[tokio::test]
+async fn an_address_of_both_families_takes_both() {
+    let every = "[::]:0".parse().unwrap();
+    let shutdown = CancellationToken::new();
+    let serving = serve_status(&every, Readiness::new(), shutdown.clone()).unwrap();
+    let AdminAddress::Tcp(bound) = serving.address else { panic!("{}", serving.address) };
+    let v4 = AdminAddress::Tcp(([127, 0, 0, 1], bound.port()).into());
+    assert!(ask(&v4, "GET /healthz/ready").await.starts_with("HTTP/1.1 200"));
+    shutdown.cancel();
+    timeout(Duration::from_secs(10), serving.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_unix_socket_is_replaced_when_stale_and_removed_at_the_end() {
     let path = std::env::temp_dir().join(format!("waypoint-admin-{}.sock", std::process::id()));
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
@@ -84,10 +145,11 @@ async fn a_unix_socket_is_replaced_when_stale_and_removed_at_the_end() {
     let (_filter, level) = detached("info");
     let shutdown = CancellationToken::new();
     let readiness = Readiness::new();
-    let serving = serve(&address, content(&readiness, level.clone()), shutdown.clone()).unwrap();
+    let serving =
+        serve(&at(&address), content(&readiness, level.clone()), shutdown.clone()).unwrap();
     assert!(ask(&address, "GET /healthz/ready").await.starts_with("HTTP/1.1 200"));
 
-    let second = serve(&address, content(&readiness, level), shutdown.clone());
+    let second = serve(&at(&address), content(&readiness, level), shutdown.clone());
     assert!(second.unwrap_err().to_string().contains("in use"));
 
     shutdown.cancel();

@@ -8,7 +8,10 @@ use waypoint_user::{
     kernel,
     mesh::snapshot::CaptureMode,
     proxy::{self, Duty, LocalHop},
-    roles::{agent, host},
+    roles::{
+        agent,
+        host::{self, AfterHandover},
+    },
     sync::cluster::Scope,
 };
 
@@ -45,6 +48,9 @@ pub(crate) struct Agent {
     /// metrics and by `waypointctl observe`.
     #[arg(long, value_name = "DIR")]
     cgroup: Option<PathBuf>,
+    /// What this process does when another has taken over and it has drained.
+    #[arg(long, value_enum, default_value_t = Afterwards::Exit)]
+    after_handover: Afterwards,
     /// How a waypoint of this node is reached; there to be measured.
     #[arg(long, value_enum, default_value_t = Hop::Unix, hide = true)]
     local_hop: Hop,
@@ -59,6 +65,15 @@ enum Capture {
     Mesh,
 }
 
+/// What a process does that was taken over from.
+#[derive(Clone, Copy, ValueEnum)]
+enum Afterwards {
+    /// End.
+    Exit,
+    /// Wait for SIGTERM, where a process that ends is started again, as in a Kubernetes pod.
+    Wait,
+}
+
 /// How a waypoint of the same node is reached.
 #[derive(Clone, Copy, ValueEnum)]
 enum Hop {
@@ -71,6 +86,7 @@ enum Hop {
 impl Agent {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> agent::Config {
+        let cluster = self.source.access();
         let mut sync = self.source.settings(Scope::Node(self.node.clone()));
         sync.mesh.capture = match self.capture {
             Capture::Waypoint => CaptureMode::Waypoint,
@@ -96,7 +112,12 @@ impl Agent {
             service_vips: self.service_vips.then(|| self.host.table().to_owned()),
             cgroup: self.cgroup,
             access_log: self.engine.access_log(),
-            admin: self.engine.admin,
+            admin: self.engine.endpoints.addresses(),
+            cluster,
+            after_handover: match self.after_handover {
+                Afterwards::Exit => AfterHandover::Exit,
+                Afterwards::Wait => AfterHandover::Wait,
+            },
         };
         agent::Config {
             sync,

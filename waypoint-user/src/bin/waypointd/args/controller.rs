@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, builder::RangedU64ValueParser};
-use waypoint_user::{roles::controller, sync::cluster::Scope, telemetry::admin::AdminAddress};
+use waypoint_user::{control::run, roles::controller, sync::cluster::Scope};
 
-use super::{Log, Source};
+use super::{Endpoints, Log, Source, Waypoints};
 
 #[derive(Args)]
 #[command(after_long_help = ROTATION)]
@@ -29,9 +29,10 @@ pub(crate) struct Controller {
     #[arg(long, value_name = "SECONDS", hide = true, value_parser = seconds(),
         conflicts_with = "certificate_hours")]
     certificate_seconds: Option<u64>,
-    /// Admin address: ADDR:PORT, or unix:PATH.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
-    admin: AdminAddress,
+    #[command(flatten)]
+    endpoints: Endpoints,
+    #[command(flatten)]
+    waypoints: Waypoints,
     #[command(flatten)]
     pub(crate) log: Log,
 }
@@ -40,13 +41,17 @@ impl Controller {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> controller::Config {
         let lifetime = self.certificate_seconds.unwrap_or(self.certificate_hours * 3600);
+        let access = self.source.access();
+        let sync = self.source.settings(Scope::Whole);
+        let settings = self.waypoints.settings(sync.mesh.clone());
         controller::Config {
-            sync: self.source.settings(Scope::Whole),
+            cluster: access.map(|access| run::Place { access, settings }),
+            sync,
             ca_dir: self.ca_dir,
             ca_listen: self.ca_listen,
             ca_names: self.ca_name,
             lifetime_max: Duration::from_secs(lifetime),
-            admin: self.admin,
+            admin: self.endpoints.addresses(),
         }
     }
 }

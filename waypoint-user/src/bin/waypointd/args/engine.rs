@@ -3,13 +3,14 @@
 use std::{thread, time::Duration};
 
 use clap::Args;
-use waypoint_user::{proxy, telemetry::admin::AdminAddress};
+use waypoint_user::proxy;
+
+use super::Endpoints;
 
 #[derive(Args)]
 pub(crate) struct Engine {
-    /// Admin address: ADDR:PORT, or unix:PATH.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
-    pub(crate) admin: AdminAddress,
+    #[command(flatten)]
+    pub(crate) endpoints: Endpoints,
     /// Data threads; 0 means one for each core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     workers: usize,

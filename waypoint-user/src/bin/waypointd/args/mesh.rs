@@ -8,6 +8,9 @@ pub(crate) struct Mesh {
     /// Trust domain of workload identities.
     #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
     trust_domain: String,
+    /// Domain of the cluster's host names.
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    cluster_domain: String,
     /// Namespace whose policies may apply to every waypoint.
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
     root_namespace: String,
@@ -18,6 +21,7 @@ impl Mesh {
     pub(crate) fn settings(self) -> snapshot::Settings {
         snapshot::Settings {
             trust_domain: self.trust_domain,
+            cluster_domain: self.cluster_domain,
             root_namespace: self.root_namespace,
             ..snapshot::Settings::default()
         }

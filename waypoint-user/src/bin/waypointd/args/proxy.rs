@@ -44,7 +44,7 @@ impl Proxy {
             ports: listen::Ports { hbone: self.listen_port, proxied: self.listen_proxy_protocol },
             identity: self.authority.identity(),
             access_log: self.engine.access_log(),
-            admin: self.engine.admin,
+            admin: self.engine.endpoints.addresses(),
         }
     }
 }

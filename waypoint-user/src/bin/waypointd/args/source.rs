@@ -40,7 +40,7 @@ impl Source {
             (None, Some(path)) => sync::Source::Directory(directory::Place::new(path)),
             (access, _) => {
                 let access = access.unwrap_or_default();
-                sync::Source::Cluster(cluster::Place { access, scope })
+                sync::Source::Cluster(cluster::Place::new(access, scope))
             }
         };
         sync::Settings { source, mesh: self.mesh.settings(), waypoints: Served::ByStatus }

@@ -6,7 +6,10 @@ use clap::Args;
 use waypoint_common::redirect::UPSTREAM_MARK;
 use waypoint_user::{
     kernel,
-    roles::{host, standalone},
+    roles::{
+        host::{self, AfterHandover},
+        standalone,
+    },
 };
 
 use super::{Engine, Log, Manifests, Node, UPGRADE};
@@ -42,7 +45,9 @@ impl Standalone {
             service_vips: self.service_vips.then(|| self.node.table().to_owned()),
             cgroup: self.cgroup,
             access_log: self.engine.access_log(),
-            admin: self.engine.admin,
+            admin: self.engine.endpoints.addresses(),
+            cluster: None,
+            after_handover: AfterHandover::Exit,
         };
         let sync = self.manifests.settings();
         standalone::Config { sync, host, upstream_mark: UPSTREAM_MARK }

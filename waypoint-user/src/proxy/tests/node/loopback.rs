@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::abstract_name;
 use crate::{
-    mesh::{object::ObjectName, workload::NetnsRef},
+    mesh::{object::ObjectName, workload::Workload},
     proxy::{Network, Vantage},
 };
 
@@ -35,7 +35,8 @@ impl Network for Loopback {
         Ok(socket)
     }
 
-    fn unix(&self, netns: &NetnsRef, _name: &[u8]) -> io::Result<UnixStream> {
+    fn unix(&self, pod: &Workload, _name: &[u8]) -> io::Result<UnixStream> {
+        let netns = pod.netns.as_ref().ok_or(io::ErrorKind::NotFound)?;
         UnixStream::connect_addr(&abstract_name(netns))
     }
 }

@@ -1,0 +1,53 @@
+//! What a controller makes waypoints of, in a cluster.
+
+use clap::Args;
+use waypoint_user::{control::run, mesh::snapshot};
+
+#[derive(Args)]
+#[command(next_help_heading = "In a cluster")]
+pub(crate) struct Waypoints {
+    /// Namespace that the controller is installed in, where its leader's Lease is.
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        env = "POD_NAMESPACE",
+        default_value = "waypoint-system",
+        hide_env_values = true
+    )]
+    namespace: String,
+    /// Name of this replica among the others, by which it holds the Lease; by default one of its
+    /// own.
+    #[arg(long, value_name = "NAME", env = "POD_NAME", hide_env_values = true)]
+    identity: Option<String>,
+    /// Image of the pods of waypoints.
+    #[arg(long, value_name = "IMAGE", default_value = IMAGE)]
+    waypoint_image: String,
+    /// Where the pods of waypoints ask for certificates; by default the Service
+    /// waypoint-controller of --namespace, port 15012.
+    #[arg(long, value_name = "HOST:PORT")]
+    ca_address: Option<String>,
+    /// Revision of the Gateways that are served: those whose label istio.io/rev, or whose
+    /// namespace's, is this. Objects without it are of revision `default`.
+    #[arg(long, value_name = "REVISION", default_value = run::DEFAULT_REVISION)]
+    revision: String,
+}
+
+impl Waypoints {
+    /// What the arguments say.
+    pub(crate) fn settings(self, mesh: snapshot::Settings) -> run::Settings {
+        let ca_address = self
+            .ca_address
+            .unwrap_or_else(|| format!("waypoint-controller.{}.svc:15012", self.namespace));
+        run::Settings {
+            ca_address,
+            identity: self.identity.unwrap_or_else(|| format!("process-{}", std::process::id())),
+            namespace: self.namespace,
+            waypoint_image: self.waypoint_image,
+            revision: self.revision,
+            mesh,
+        }
+    }
+}
+
+/// The image of this version.
+const IMAGE: &str = concat!("waypoint.dev/waypoint:", env!("CARGO_PKG_VERSION"));

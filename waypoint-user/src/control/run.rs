@@ -1,0 +1,150 @@
+//! The controller's work, for a term of its leadership.
+//!
+//! It decides nothing: each part of it has its own desk.
+
+use std::sync::Arc;
+
+use kube::Client;
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    mesh::{object::ObjectName, report::Report, snapshot},
+    sync::{
+        Feed,
+        cluster::{self, Access},
+        objects::Objects,
+    },
+    telemetry::{metrics::Registry, task},
+};
+
+use super::{
+    events::{Events, Post},
+    leader::{self, ClusterLease},
+    writer::Writer,
+};
+
+/// What the controller is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace that it is installed in, where its Lease is.
+    pub namespace: String,
+    /// Who it is, among its replicas.
+    pub identity: String,
+    /// The image of waypoints.
+    pub waypoint_image: String,
+    /// Where waypoints ask for certificates, HOST:PORT.
+    pub ca_address: String,
+    /// The revision whose Gateways it serves.
+    pub revision: String,
+    /// What holds for the whole mesh.
+    pub mesh: snapshot::Settings,
+}
+
+/// A cluster to write to.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// How its API server is reached.
+    pub access: Access,
+    /// What is written.
+    pub settings: Settings,
+}
+
+/// What the cluster is, as it is read.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The objects.
+    pub objects: watch::Receiver<Arc<Objects>>,
+    /// What there is to say of them.
+    pub reports: watch::Receiver<Arc<Report>>,
+}
+
+impl Sources {
+    /// What a feed publishes.
+    pub fn of(feed: &Feed) -> Self {
+        Self { objects: feed.objects.clone(), reports: feed.reports.clone() }
+    }
+}
+
+/// What every part of the work is done with; clones share it.
+#[derive(Clone)]
+pub struct Tools {
+    /// Reads what the feed has not.
+    pub client: Client,
+    /// Writes.
+    pub writer: Writer,
+    /// Tells.
+    pub events: Events,
+    /// What it is told.
+    pub settings: Arc<Settings>,
+    /// What the cluster is.
+    pub sources: Sources,
+}
+
+/// Starts [`run`], if there is a cluster.
+pub async fn start(
+    place: Option<Place>,
+    sources: Sources,
+    registry: &Registry,
+    shutdown: CancellationToken,
+) -> Result<Option<JoinHandle<()>>, cluster::Error> {
+    let Some(Place { access, settings }) = place else { return Ok(None) };
+    let client = cluster::connect(&access).await?;
+    let registry = registry.clone();
+    let running = async move { run(client, settings, sources, &registry, shutdown).await };
+    Ok(Some(task::spawn("controller", running)))
+}
+
+/// Takes part in the election of a leader, and does the controller's work while elected, until
+/// shutdown.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    sources: Sources,
+    registry: &Registry,
+    shutdown: CancellationToken,
+) {
+    let (events, post) = Events::new(client.clone(), settings.identity.clone(), registry);
+    let lease = ClusterLease::new(client.clone(), lease_name(&settings));
+    let identity = settings.identity.clone();
+    let writer = Writer::new(client.clone(), registry);
+    let tools = Tools { client, writer, events, settings: Arc::new(settings), sources };
+    let led = Arc::new(watch::Sender::new(false));
+    export(led.subscribe(), registry);
+    let posting = post_events(post, &shutdown);
+    leader::lead(lease, identity, led, shutdown, |ends| term(tools.clone(), ends)).await;
+    // A task that panicked was logged when it did.
+    let _ = posting.await;
+}
+
+/// The work of one term.
+async fn term(_: Tools, ends: CancellationToken) {
+    ends.cancelled().await;
+}
+
+/// Takes Events to the API server in the background.
+fn post_events(post: Post, shutdown: &CancellationToken) -> JoinHandle<()> {
+    task::spawn("events", post.run(shutdown.clone()))
+}
+
+/// The Lease of the leader; controllers of different revisions lead side by side.
+fn lease_name(settings: &Settings) -> ObjectName {
+    let name = match settings.revision.as_str() {
+        DEFAULT_REVISION => LEASE.to_owned(),
+        revision => format!("{LEASE}-{revision}"),
+    };
+    ObjectName::new(&settings.namespace, name)
+}
+
+/// Exports whether this process leads.
+fn export(led: watch::Receiver<bool>, registry: &Registry) {
+    let help = "Whether this controller is the one that writes to the cluster.";
+    registry.gauge_source("waypoint_controller_leader", help, "lease", move || {
+        vec![(LEASE.to_owned(), u64::from(*led.borrow()))]
+    });
+}
+
+/// The name of the leader's Lease.
+const LEASE: &str = "waypoint-controller";
+/// The revision of objects that name none.
+pub const DEFAULT_REVISION: &str = "default";

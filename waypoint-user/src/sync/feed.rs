@@ -1,0 +1,48 @@
+//! What a source publishes, and how that is exported.
+//!
+//! It publishes nothing itself; `outlet` does.
+
+use std::sync::Arc;
+
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    mesh::{report::Report, snapshot::Snapshot},
+    telemetry::metrics::Registry,
+};
+
+use super::{cluster::Counts, objects::Objects};
+
+/// What a source publishes, and the task that follows it.
+#[derive(Debug)]
+pub struct Feed {
+    /// The Snapshot in force; the first is there from the start.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The Report made together with it.
+    pub reports: watch::Receiver<Arc<Report>>,
+    /// The objects that both were made of.
+    pub objects: watch::Receiver<Arc<Objects>>,
+    /// How often the source was read; it grows after what was read is published, also when that
+    /// changed nothing.
+    pub generation: watch::Receiver<u64>,
+    /// Ends after shutdown was asked for.
+    pub follower: JoinHandle<()>,
+    /// What reading a cluster costs; none where the source is no cluster.
+    pub(super) counts: Option<Arc<Counts>>,
+}
+
+impl Feed {
+    /// Exports how often the source was read and what reading it costs. What was read is in force
+    /// for the next request.
+    pub fn export(&self, registry: &Registry) {
+        let source = if self.counts.is_some() { "cluster" } else { "manifests" };
+        let generation = self.generation.clone();
+        let help = "Readings of the source that are in force.";
+        registry.gauge_source("waypoint_config_generation", help, "source", move || {
+            vec![(source.to_owned(), *generation.borrow())]
+        });
+        if let Some(counts) = &self.counts {
+            counts.export(registry);
+        }
+    }
+}
