@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod ctl;
 pub mod demo;
 pub mod envoy;
 pub mod kube;
