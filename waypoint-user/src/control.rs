@@ -6,10 +6,14 @@
 //! **Invariant:** nothing is written that is so already ([`writer`], [`desk`]).
 
 pub mod authority;
+pub mod classes;
 pub mod desk;
 pub mod events;
+pub mod gateway;
 pub mod kind;
 pub mod leader;
+pub mod merge;
+pub mod mirror;
 pub mod redirection;
 pub mod run;
 pub mod writer;

@@ -14,6 +14,7 @@ mod ci;
 mod ebpf;
 mod fuzz;
 mod image;
+mod kube;
 mod leaks;
 mod play;
 mod product;
@@ -43,6 +44,8 @@ enum Command {
     Build,
     /// Pack waypointd into an OCI image, target/waypoint/waypoint-image.tar
     Image(image::Request),
+    /// Build the Kubernetes control plane that the tests start, once
+    Kube,
     /// Prepare everything, then run the tests ring by ring
     Test(rings::Request),
     /// Bring up a topology to play in, with a cheat sheet
@@ -78,6 +81,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::BuildEbpf { stats } => ebpf::run(stats).map(|()| ExitCode::SUCCESS),
         Command::Build => product::release().map(|()| ExitCode::SUCCESS),
         Command::Image(request) => image::run(&request).map(|()| ExitCode::SUCCESS),
+        Command::Kube => kube::ensure().map(|_| ExitCode::SUCCESS),
         Command::Test(request) => rings::run(&request),
         Command::Lab(passed) => play::lab(&passed),
         Command::Demo(passed) => play::demo(&passed),

@@ -1,7 +1,9 @@
 //! Running the tests, ring by ring, and saying in one line how it went.
 //!
 //! It does not know what is tested: rings are told apart by where a test lives. Unit tests live
-//! beside the code; `tests/tests/golden*.rs` are golden; the other files there need the lab.
+//! beside the code; `tests/tests/golden*.rs` are golden, `tests/tests/cluster*.rs` need a
+//! Kubernetes control plane; the other files there need the lab, and some of them are told once
+//! more with the control plane as the lab's source of objects.
 //!
 //! **Invariant:** a test that did not run is counted and its reason printed; a ring that breaks
 //! before it can count its tests counts as one failure.
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::kube::{self, Kube};
 use crate::shell::{cargo, is_root, root, say};
 use crate::{bpffs::Borrowed, leaks, product};
 
@@ -39,20 +42,28 @@ enum Ring {
     Golden,
     /// Real processes in real network namespaces; needs root
     Lab,
+    /// A real Kubernetes control plane; what runs on nodes of the lab needs root
+    Cluster,
 }
 
 /// Prepares everything, runs the rings that are asked for, and prints the outcome.
 pub(crate) fn run(request: &Request) -> Result<ExitCode> {
     let mut tally = Tally::default();
     let mut times = Vec::new();
+    let mut kube = None;
     let started = Instant::now();
     product::for_the_lab()?;
     product::tests()?;
     times.push(("build", started.elapsed()));
+    if request.ring.is_none_or(|only| only == Ring::Cluster) {
+        let started = Instant::now();
+        kube = Some(kube::ensure()?);
+        times.push(("kube", started.elapsed()));
+    }
     for ring in Ring::value_variants() {
         if request.ring.is_none_or(|only| only == *ring) {
             let started = Instant::now();
-            run_ring(*ring, request, &mut tally)?;
+            run_ring(*ring, request, kube.as_ref(), &mut tally)?;
             times.push((ring.name(), started.elapsed()));
         }
     }
@@ -71,39 +82,71 @@ impl Ring {
             Self::Unit => "unit",
             Self::Golden => "golden",
             Self::Lab => "lab",
+            Self::Cluster => "cluster",
         }
     }
 
     /// The cargo commands that run it.
-    fn commands(self) -> Result<Vec<Command>> {
+    fn batches(self) -> Result<Vec<Batch>> {
         Ok(match self {
             Self::Unit => vec![
-                cargo(&["test", "-p", "xtask"]),
-                product_test(&["--lib"]),
-                cargo(&["test", "-p", "waypoint-common", "-p", "waypoint-user", "--doc"]),
+                Batch::of(cargo(&["test", "-p", "xtask"])),
+                Batch::of(product_test(&["--lib"])),
+                Batch::of(cargo(&[
+                    "test",
+                    "-p",
+                    "waypoint-common",
+                    "-p",
+                    "waypoint-user",
+                    "--doc",
+                ])),
             ],
-            Self::Golden | Self::Lab => {
+            Self::Golden | Self::Lab | Self::Cluster => {
                 let mut targets = targets()?;
-                targets.retain(|name| name.starts_with("golden") == (self == Self::Golden));
-                let picked: Vec<&str> = targets.iter().flat_map(|name| ["--test", name]).collect();
-                if picked.is_empty() { Vec::new() } else { vec![product_test(&picked)] }
+                targets.retain(|name| Self::of_target(name) == self);
+                let mut batch = Batch::of(product_test(&picked(&targets)));
+                batch.needs_root = (self == Self::Lab).then_some(WHY_ROOT);
+                if targets.is_empty() { Vec::new() } else { vec![batch] }
             }
         })
     }
+
+    /// The ring that a target of the tests belongs to.
+    fn of_target(name: &str) -> Self {
+        match name {
+            _ if name.starts_with("golden") => Self::Golden,
+            _ if name.starts_with("cluster") => Self::Cluster,
+            _ => Self::Lab,
+        }
+    }
 }
 
-fn run_ring(ring: Ring, request: &Request, tally: &mut Tally) -> Result<()> {
-    say(&format!("test: ring {}", ring.name()));
-    if ring == Ring::Lab && !is_root() {
-        return skip(ring, "needs root, for network namespaces and BPF", tally);
+/// Tests that run together.
+struct Batch {
+    command: Command,
+    /// What they need root for, if they do.
+    needs_root: Option<&'static str>,
+}
+
+impl Batch {
+    fn of(command: Command) -> Self {
+        Self { command, needs_root: None }
     }
+}
+
+fn run_ring(ring: Ring, request: &Request, kube: Option<&Kube>, tally: &mut Tally) -> Result<()> {
+    say(&format!("test: ring {}", ring.name()));
     let _bpffs = Borrowed::look();
     let before = leaks::on_this_host();
-    for mut command in ring.commands()? {
+    for Batch { mut command, needs_root } in ring.batches()? {
         command.args(["--no-fail-fast", "--"]).args(request.filter.as_deref());
-        watch(command.arg("--show-output"), tally)?;
+        command.envs(kube.into_iter().flat_map(Kube::variables));
+        match needs_root {
+            Some(reason) if !is_root() => skip(&mut command, reason, tally)?,
+            _ => watch(command.arg("--show-output"), tally)?,
+        }
     }
-    if ring == Ring::Lab {
+    if matches!(ring, Ring::Lab | Ring::Cluster) && is_root() {
         for left in leaks::on_this_host().difference(&before) {
             tally.fail(&format!("left on this host: {left}"));
         }
@@ -111,14 +154,12 @@ fn run_ring(ring: Ring, request: &Request, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Counts the tests of a ring that cannot run here, without running them.
-fn skip(ring: Ring, reason: &str, tally: &mut Tally) -> Result<()> {
-    for mut command in ring.commands()? {
-        let list = command.args(["--", "--list"]).stderr(Stdio::inherit()).output()?;
-        let names = String::from_utf8_lossy(&list.stdout).into_owned();
-        for name in names.lines().filter_map(|line| line.strip_suffix(": test")) {
-            tally.skip(name, reason);
-        }
+/// Counts tests that cannot run here, without running them.
+fn skip(command: &mut Command, reason: &str, tally: &mut Tally) -> Result<()> {
+    let list = command.arg("--list").stderr(Stdio::inherit()).output()?;
+    let names = String::from_utf8_lossy(&list.stdout).into_owned();
+    for name in names.lines().filter_map(|line| line.strip_suffix(": test")) {
+        tally.skip(name, reason);
     }
     Ok(())
 }
@@ -159,6 +200,10 @@ fn product_test(targets: &[&str]) -> Command {
     command
 }
 
+fn picked(targets: &[String]) -> Vec<&str> {
+    targets.iter().flat_map(|name| ["--test", name]).collect()
+}
+
 /// The test targets, which all live in one folder.
 fn targets() -> Result<Vec<String>> {
     let folder = root().join("tests/tests");
@@ -172,3 +217,5 @@ fn targets() -> Result<Vec<String>> {
     names.sort();
     Ok(names)
 }
+
+const WHY_ROOT: &str = "needs root, for network namespaces and BPF";

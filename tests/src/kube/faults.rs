@@ -47,9 +47,9 @@ impl ControlPlane {
         self.signal(Signal::SIGCONT)
     }
 
-    /// Forgets every version of every object but the present one. A list of an older version is
-    /// then answered with 410; a watch from an older version, once the API server has been started
-    /// again, which until then has changes of its own in memory.
+    /// Forgets every version of every object but the present one. The API server has the recent
+    /// ones in memory besides; once it has been started again, a list of an older version, and a
+    /// watch from there, are answered with 410.
     pub fn compact(&self) -> Result<()> {
         self.etcd.compact()
     }

@@ -54,7 +54,8 @@ impl ControlPlane {
         arguments: &[&str],
         input: &str,
     ) -> Result<String> {
-        let mut words: Vec<OsString> = Vec::new();
+        // It may wait for what never comes, for example the end of a pod that no kubelet ends.
+        let mut words: Vec<OsString> = vec!["timeout".into(), PATIENCE_SECONDS.into()];
         if let Some(netns) = &self.place.netns {
             words.extend(["nsenter".into(), format!("--net={}", netns.display()).into()]);
         }
@@ -69,3 +70,4 @@ impl ControlPlane {
 
 const APPLY: &[&str] =
     &["apply", "--server-side", "--force-conflicts", "--field-manager=tests", "--filename=-"];
+const PATIENCE_SECONDS: &str = "90";

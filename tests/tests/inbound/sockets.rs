@@ -13,7 +13,7 @@ use std::{
 use socket2::{SockAddr, Socket};
 use waypoint_user::{
     kernel::{Sockets, netns::Netns},
-    mesh::workload::NetnsRef,
+    mesh::workload::{NetnsRef, Workload},
 };
 
 use crate::{
@@ -74,9 +74,10 @@ fn an_abstract_name_is_looked_for_in_the_given_namespace() {
     let listener = named(&waypoint.name).run(|| UnixListener::bind_addr(&address)).unwrap();
     let listener = listener.unwrap();
     let connect = |netns: NetnsRef| {
-        let name = [&[0], NAME].concat();
-        let path = std::ffi::OsStr::new(std::str::from_utf8(&name).unwrap()).to_owned();
-        agent.sockets.unix_in(&netns)?.connect(&SockAddr::unix(path)?)
+        let abstract_name = [&[0], NAME].concat();
+        let path = std::ffi::OsStr::new(std::str::from_utf8(&abstract_name).unwrap()).to_owned();
+        let pod = Workload { netns: Some(netns), ..Workload::new(name("waypoint")) };
+        agent.sockets.unix_in(&pod)?.connect(&SockAddr::unix(path)?)
     };
     connect(waypoint.netns()).unwrap();
     listener.accept().unwrap();

@@ -135,5 +135,8 @@ pub const AUTOSCALER: Kind =
 /// See [`GATEWAY_CLASS`].
 pub const DISRUPTION_BUDGET: Kind =
     Kind::of("policy", "PodDisruptionBudget", "poddisruptionbudgets");
+/// See [`GATEWAY_CLASS`].
+pub const CLUSTER_ROLE_BINDING: Kind =
+    Kind::of("rbac.authorization.k8s.io", "ClusterRoleBinding", "clusterrolebindings");
 
 const GATEWAY_API: &str = "gateway.networking.k8s.io";

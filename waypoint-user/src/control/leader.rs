@@ -106,10 +106,15 @@ impl<L: Leases> Candidate<L> {
             loop {
                 tokio::time::sleep(PACE).await;
                 let asked = Instant::now();
-                match tokio::time::timeout_at(renewed + RENEWAL_DEADLINE, self.step()).await {
+                let deadline = renewed + RENEWAL_DEADLINE;
+                match tokio::time::timeout_at(deadline, self.step()).await {
                     Ok(Ok(true)) => renewed = asked,
-                    Ok(Err(cause)) => tracing::warn!(%cause, "the leader's lease is not renewed"),
                     Ok(Ok(false)) | Err(_) => return,
+                    Ok(Err(cause)) => tracing::warn!(%cause, "the leader's lease is not renewed"),
+                }
+                // A refusal comes at once, also after the deadline.
+                if Instant::now() >= renewed + RENEWAL_DEADLINE {
+                    return;
                 }
             }
         };

@@ -18,6 +18,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
+    core::Status,
 };
 use serde_json::json;
 use tokio::{sync::watch, time::timeout};
@@ -153,8 +154,8 @@ fn has_ended(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// Writes one mark, if the pod is still there: the uid makes it fail when another has its name. It goes through the
-/// pod's status, for which less has to be allowed.
+/// Writes one mark, if the pod is still there: the uid makes it fail when another has its name. It
+/// goes through the pod's status, for which less has to be allowed.
 async fn patch(client: Client, change: Change) -> (Change, Result<bool, String>) {
     let value = change.marked.then_some(REDIRECTION_ENABLED);
     let content = json!({"metadata": {"uid": change.uid, "annotations": {REDIRECTION: value}}});
@@ -163,13 +164,18 @@ async fn patch(client: Client, change: Change) -> (Change, Result<bool, String>)
     let written = timeout(PATIENCE, api.patch_status(&change.name.name, &params, &content)).await;
     let outcome = match written {
         Ok(Ok(_)) => Ok(true),
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() || status.is_conflict() => {
-            Ok(false)
-        }
+        Ok(Err(kube::Error::Api(status))) if is_gone(&status) => Ok(false),
         Ok(Err(cause)) => Err(cause.to_string()),
         Err(_) => Err("the API server does not answer".to_owned()),
     };
     (change, outcome)
+}
+
+/// Whether the pod is not there any more, or another has its name.
+fn is_gone(status: &Status) -> bool {
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice());
+    let mut causes = causes.unwrap_or_default().iter();
+    status.is_not_found() || causes.any(|cause| cause.field == "metadata.uid")
 }
 
 /// Marks that are written at a time.

@@ -9,6 +9,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    identity::ca::Contents,
     mesh::{object::ObjectName, report::Report, snapshot},
     sync::{
         Feed,
@@ -19,7 +20,9 @@ use crate::{
 };
 
 use super::{
+    authority,
     events::{Events, Post},
+    gateway,
     leader::{self, ClusterLease},
     writer::Writer,
 };
@@ -27,8 +30,10 @@ use super::{
 /// What the controller is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The namespace that it is installed in, where its Lease is.
+    /// The namespace that it is installed in, where its Lease is, and its Secret.
     pub namespace: String,
+    /// The service account of agents in that namespace.
+    pub agent_account: String,
     /// Who it is, among its replicas.
     pub identity: String,
     /// The image of waypoints.
@@ -57,12 +62,14 @@ pub struct Sources {
     pub objects: watch::Receiver<Arc<Objects>>,
     /// What there is to say of them.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// The certificate authority.
+    pub authority: watch::Receiver<Arc<Contents>>,
 }
 
 impl Sources {
-    /// What a feed publishes.
-    pub fn of(feed: &Feed) -> Self {
-        Self { objects: feed.objects.clone(), reports: feed.reports.clone() }
+    /// What a feed publishes, beside the authority.
+    pub fn of(feed: &Feed, authority: watch::Receiver<Arc<Contents>>) -> Self {
+        Self { objects: feed.objects.clone(), reports: feed.reports.clone(), authority }
     }
 }
 
@@ -105,7 +112,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let (events, post) = Events::new(client.clone(), settings.identity.clone(), registry);
-    let lease = ClusterLease::new(client.clone(), lease_name(&settings));
+    let lease = ClusterLease::new(client.clone(), ObjectName::new(&settings.namespace, LEASE));
     let identity = settings.identity.clone();
     let writer = Writer::new(client.clone(), registry);
     let tools = Tools { client, writer, events, settings: Arc::new(settings), sources };
@@ -118,22 +125,15 @@ pub async fn run(
 }
 
 /// The work of one term.
-async fn term(_: Tools, ends: CancellationToken) {
-    ends.cancelled().await;
+async fn term(tools: Tools, ends: CancellationToken) {
+    let Sources { objects, authority, .. } = tools.sources.clone();
+    let spread = authority::spread(tools.client.clone(), objects, authority);
+    tokio::join!(ends.clone().run_until_cancelled_owned(spread), gateway::run(tools, ends));
 }
 
 /// Takes Events to the API server in the background.
 fn post_events(post: Post, shutdown: &CancellationToken) -> JoinHandle<()> {
     task::spawn("events", post.run(shutdown.clone()))
-}
-
-/// The Lease of the leader; controllers of different revisions lead side by side.
-fn lease_name(settings: &Settings) -> ObjectName {
-    let name = match settings.revision.as_str() {
-        DEFAULT_REVISION => LEASE.to_owned(),
-        revision => format!("{LEASE}-{revision}"),
-    };
-    ObjectName::new(&settings.namespace, name)
 }
 
 /// Exports whether this process leads.

@@ -297,7 +297,11 @@ impl Enrolment {
     /// and its link with all else stays.
     async fn keep(&mut self, name: &ObjectName, pod: &Pod) -> Result<(), String> {
         let attached = self.attached.get(name).filter(|attached| attached.pod.uid == pod.uid);
-        let interface = attached.ok_or(NOT_FOUND)?.interface.clone();
+        let Some(interface) = attached.map(|attached| attached.interface.clone()) else {
+            // If another pod had the name, it is gone.
+            self.detach(name);
+            return Err(NOT_FOUND.to_owned());
+        };
         let kept = self.attach(&interface).await;
         kept.inspect_err(|_| self.detach(name)).map_err(|cause| cause.to_string())
     }

@@ -1,4 +1,4 @@
-//! The control plane of a mesh: for now its certificate authority.
+//! The control plane of a mesh: its certificate authority, and what is written to its cluster.
 //!
 //! It decides nothing; who may have which certificate is `identity`'s.
 //!
@@ -12,10 +12,7 @@ use crate::{
     control,
     identity::{
         ca::directory as ca_directory,
-        service::{
-            self, Authenticate, Authorise,
-            access::{ByPlacement, FileTokens},
-        },
+        service::{self, Authorise, access::ByPlacement},
     },
     sync,
     telemetry::{
@@ -29,13 +26,16 @@ use crate::{
 
 use super::{Error, explanations::explanations, parts::config_in_force};
 
+mod keys;
+
 /// What a controller needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the mesh comes from.
     pub sync: sync::Settings,
-    /// Where the authority's keys and certificates are.
-    pub ca_dir: PathBuf,
+    /// The directory of the authority's keys and certificates; without one they are in a Secret of
+    /// the cluster.
+    pub ca_dir: Option<PathBuf>,
     /// Where the authority listens.
     pub ca_listen: SocketAddr,
     /// Names of the authority, besides those that Istio's has.
@@ -56,22 +56,22 @@ pub async fn run(
 ) -> Result<(), Error> {
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let trust_domain = config.sync.mesh.trust_domain.clone();
-    let feed = sync::watch(config.sync, shutdown.clone()).await?;
-    let files = ca_directory::follow(&config.ca_dir, &trust_domain, shutdown.clone())?;
-    let authenticate: Arc<dyn Authenticate> = Arc::new(FileTokens::new(files.contents.clone()));
+    let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
+    let keys = keys::open(&config, &trust_domain, shutdown.clone()).await?;
     let authorise: Arc<dyn Authorise> = Arc::new(ByPlacement::new(feed.snapshots.clone()));
     let settings = service::Settings {
         listen: config.ca_listen,
-        names: config.ca_names,
+        names: keys::names(&config),
         lifetime_max: config.lifetime_max,
     };
-    let contents = files.contents.clone();
+    let contents = keys.following.contents;
     ca_directory::register(contents.clone(), &registry);
-    let access = (authenticate, authorise);
-    let authority = service::serve(settings, contents, access, &registry, shutdown.clone()).await?;
+    let access = (keys.authenticate, authorise);
+    let authority =
+        service::serve(settings, contents.clone(), access, &registry, shutdown.clone()).await?;
     let gate = readiness.gate("certificate authority");
     gate.open();
-    let sources = control::run::Sources::of(&feed);
+    let sources = control::run::Sources::of(&feed, contents);
     let writing = control::run::start(config.cluster, sources, &registry, shutdown.clone()).await?;
     // The admin endpoint outlives the drain, so that it can be watched.
     let drained = CancellationToken::new();
@@ -84,8 +84,8 @@ pub async fn run(
         questions: vec![explanations(&feed, None)],
     };
     let admin = admin::serve(&config.admin, content, drained.clone())?;
-    let (address, ca_dir) = (authority.address, config.ca_dir.display());
-    tracing::info!(%address, %ca_dir, trust_domain, admin = %admin.address, "serving");
+    let (address, admin_address) = (authority.address, &admin.address);
+    tracing::info!(%address, keys = %keys.place, trust_domain, admin = %admin_address, "serving");
     let ended = authority.ended.await;
     drop(gate);
     shutdown.cancel();
@@ -94,7 +94,7 @@ pub async fn run(
         let _ = writing.await;
     }
     drained.cancel();
-    for ended in [feed.follower, files.follower, admin.ended] {
+    for ended in [feed.follower, keys.following.follower, admin.ended] {
         // A task that panicked was logged when it did.
         let _ = ended.await;
     }

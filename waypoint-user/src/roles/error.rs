@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    control::authority,
     identity::{ca::directory as ca_directory, service},
     kernel,
     proxy::{self, listen},
@@ -34,6 +35,12 @@ pub enum Error {
     /// The authority's files cannot be used.
     #[error(transparent)]
     Files(#[from] ca_directory::Error),
+    /// The authority's Secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] authority::Error),
+    /// Nobody says where the authority's keys are.
+    #[error("no place for the authority's keys; name one with --ca-dir")]
+    NoKeys,
     /// The authority cannot be served.
     #[error(transparent)]
     Service(#[from] service::Error),

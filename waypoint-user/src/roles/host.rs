@@ -216,7 +216,8 @@ async fn close(sights: Result<Option<Open>, Error>) -> Result<(), Error> {
 }
 
 /// What shows and completes the data path, and what only one process may have: Service addresses,
-/// watched connections, marks of captured pods, and the admin endpoint, which outlives the drain so that it can be watched.
+/// watched connections, marks of captured pods, and the admin endpoint, which outlives the drain so
+/// that it can be watched.
 struct Sights<'a> {
     settings: &'a Settings,
     feed: &'a Feed,

@@ -8,7 +8,6 @@ mod controller;
 mod endpoints;
 mod engine;
 mod log;
-mod manifests;
 mod mesh;
 mod node;
 mod probe;
@@ -20,8 +19,8 @@ mod waypoints;
 
 pub(crate) use self::{
     agent::Agent, authority::Authority, controller::Controller, endpoints::Endpoints,
-    engine::Engine, log::Log, manifests::Manifests, mesh::Mesh, node::Node, probe::Probe,
-    proxy::Proxy, source::Source, standalone::Standalone, token::Token, waypoints::Waypoints,
+    engine::Engine, log::Log, mesh::Mesh, node::Node, probe::Probe, proxy::Proxy, source::Source,
+    standalone::Standalone, token::Token, waypoints::Waypoints,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.
@@ -34,14 +33,15 @@ pub(crate) struct Command {
 
 #[derive(Subcommand)]
 pub(crate) enum Role {
-    /// Everything in one process on one Linux host, from manifests in a directory.
+    /// Everything in one process on one Linux host.
     Standalone(Box<Standalone>),
     /// A node's agent: carries what its pods open to waypoints and other nodes, and delivers what
     /// arrives for them.
     Agent(Box<Agent>),
     /// A waypoint in a pod of its own: HBONE in; HBONE or plain TCP to the endpoints.
     Proxy(Box<Proxy>),
-    /// The control plane of a mesh: for now its certificate authority.
+    /// The control plane of a mesh: its certificate authority and, in a cluster, what runs its
+    /// waypoints, and status.
     Controller(Box<Controller>),
     /// Sign a token by which an agent or a waypoint asks for certificates, and print it.
     Token(Token),

@@ -5,7 +5,8 @@ use crate::sync::objects_in;
 fn objects(pods: &[(&str, &str, &str, &str, &str)]) -> Objects {
     let document = |(name, node, uid, metadata, phase): &(&str, &str, &str, &str, &str)| {
         format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop, uid: {uid}{metadata}}}\n\
+            "apiVersion: v1\nkind: Pod\n\
+             metadata: {{name: {name}, namespace: shop, uid: {uid}{metadata}}}\n\
              spec: {{nodeName: {node}}}\nstatus: {{phase: {phase}}}"
         )
     };

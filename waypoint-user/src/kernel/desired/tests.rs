@@ -167,6 +167,33 @@ fn only_enrolled_pods_of_this_node_are_captured() {
 }
 
 #[test]
+fn pods_that_the_agent_enters_are_looked_for_when_nobody_says_where_they_are() {
+    let uid = |number: u32| Arc::<str>::from(format!("00000000-0000-4000-8000-{number:012x}"));
+    let pod = |number: u32, addresses: &[&str]| Workload {
+        name: name(&format!("pod-{number}")),
+        uid: uid(number),
+        netns: None,
+        ..workload(addresses)
+    };
+    let waypoint = Enrolment::Waypoint;
+    let pods = vec![
+        pod(1, &["10.1.0.1"]),
+        Workload { enrolment: waypoint, instance_of: Some(name("w")), ..pod(2, &["10.1.0.2"]) },
+        Workload { enrolment: Enrolment::NotLabelled, ..pod(3, &["10.1.0.3"]) },
+        Workload { host_network: true, ..pod(4, &["192.168.0.1"]) },
+        Workload { netns: Some(NetnsRef::Name("web".to_owned())), ..pod(5, &["10.1.0.5"]) },
+        Workload { uid: "Kubernetes//Pod/shop/pod-6".into(), ..pod(6, &["10.1.0.6"]) },
+        pod(7, &[]),
+    ];
+    let desired = desired(Vec::new(), pods);
+    let sought: Vec<_> = desired.sought.iter().map(|sought| Arc::clone(&sought.uid)).collect();
+    assert_eq!(sought, [uid(1), uid(2)]);
+    let known = |number: u32| desired.pods[&name(&format!("pod-{number}"))].netns.is_some();
+    assert_eq!(desired.pods.len(), 2);
+    assert!(!known(1) && known(5));
+}
+
+#[test]
 fn of_a_waypoint_behind_its_agent_tunnels_are_captured_and_in_mesh_mode_what_it_opens() {
     let waypoint = Workload { instance_of: Some(name("waypoint")), ..workload(&["10.1.0.9"]) };
     for (mode, client) in [(CaptureMode::Waypoint, false), (CaptureMode::Mesh, true)] {

@@ -208,6 +208,9 @@ fn an_enrolled_pod_without_a_namespace_to_capture_in_is_told() {
     let ambient = ", labels: {istio.io/dataplane-mode: ambient}";
     let (_, report) = mesh(&[&pod("a/p", "10.1.0.1", ambient)]);
     assert_eq!(reasons(&report, "p"), ["NetnsUnknown"]);
+    let stored = format!("{ambient}, uid: 9d5cbe8f-1f0c-4a53-9c3f-0c9a3a6d7e21");
+    let (_, report) = mesh(&[&pod("a/p", "10.1.0.1", &stored)]);
+    assert!(reasons(&report, "p").is_empty(), "an agent finds it by its uid");
 }
 
 #[test]

@@ -18,8 +18,8 @@ use crate::telemetry::{
 pub(super) fn all<B>(request: &Request<B>, content: &Content) -> Answer {
     let read = is_read(request);
     let path = request.uri().path();
-    let mut questions = content.questions.iter().filter(|_| read);
-    if let Some(question) = questions.find(|question| question.path == path) {
+    if let Some(question) = content.questions.iter().find(|question| question.path == path && read)
+    {
         return asked(question, request.uri().query().unwrap_or_default());
     }
     match path {

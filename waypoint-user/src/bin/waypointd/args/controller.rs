@@ -13,9 +13,10 @@ pub(crate) struct Controller {
     #[command(flatten)]
     source: Source,
     /// Directory of the authority's keys and certificates; what is not there is made, changes are
-    /// followed. Agents and waypoints need its root-cert.pem.
+    /// followed. Agents and waypoints need its root-cert.pem. Without it, in a cluster, the Secret
+    /// waypoint-ca of --namespace has the same in keys of the same names.
     #[arg(long, value_name = "DIR")]
-    ca_dir: PathBuf,
+    ca_dir: Option<PathBuf>,
     /// Where the certificate authority listens.
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:15012")]
     ca_listen: SocketAddr,

@@ -12,7 +12,8 @@ pub(crate) struct Endpoints {
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<AdminAddress>,
     /// Serve /healthz/ready and /healthz/live, and nothing else, at another ADDR:PORT, or at
-    /// unix:PATH.
+    /// unix:PATH. At an agent's PATH they are from its start to its end, whoever holds the data
+    /// path, so no other agent may have it.
     #[arg(long, value_name = "ADDRESS")]
     status_listen: Option<AdminAddress>,
 }

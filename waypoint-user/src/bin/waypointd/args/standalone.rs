@@ -10,15 +10,16 @@ use waypoint_user::{
         host::{self, AfterHandover},
         standalone,
     },
+    sync::{self, Served, cluster::Scope},
 };
 
-use super::{Engine, Log, Manifests, Node, UPGRADE};
+use super::{Engine, Log, Node, Source, UPGRADE};
 
 #[derive(Args)]
 #[command(after_help = UPGRADE)]
 pub(crate) struct Standalone {
     #[command(flatten)]
-    manifests: Manifests,
+    source: Source,
     #[command(flatten)]
     node: Node,
     /// Forward Service addresses that no waypoint handles to ready endpoints, by one nftables
@@ -49,7 +50,8 @@ impl Standalone {
             cluster: None,
             after_handover: AfterHandover::Exit,
         };
-        let sync = self.manifests.settings();
+        let everything = self.source.settings(Scope::Whole);
+        let sync = sync::Settings { waypoints: Served::Here, ..everything };
         standalone::Config { sync, host, upstream_mark: UPSTREAM_MARK }
     }
 }

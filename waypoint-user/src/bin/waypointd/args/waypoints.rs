@@ -19,6 +19,10 @@ pub(crate) struct Waypoints {
     /// own.
     #[arg(long, value_name = "NAME", env = "POD_NAME", hide_env_values = true)]
     identity: Option<String>,
+    /// Service account of the agents in --namespace: what runs under it may ask for certificates of
+    /// the pods of its node.
+    #[arg(long, value_name = "NAME", default_value = "waypoint-agent")]
+    agent_account: String,
     /// Image of the pods of waypoints.
     #[arg(long, value_name = "IMAGE", default_value = IMAGE)]
     waypoint_image: String,
@@ -41,6 +45,7 @@ impl Waypoints {
         run::Settings {
             ca_address,
             identity: self.identity.unwrap_or_else(|| format!("process-{}", std::process::id())),
+            agent_account: self.agent_account,
             namespace: self.namespace,
             waypoint_image: self.waypoint_image,
             revision: self.revision,
