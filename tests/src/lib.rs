@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod cluster;
+pub mod ctl;
 pub mod demo;
 pub mod envoy;
 pub mod kube;
