@@ -255,8 +255,8 @@ pub enum Packet<'a> {
 pub trait Tables {
     /// The entry of exactly this key.
     fn destination(&self, key: &DestinationKey) -> Option<Destination>;
-    /// The narrowest range that an address is in, if it has entries.
-    fn range(&self, address: &Addr) -> Option<Range>;
+    /// The narrowest range that an address is in.
+    fn range(&self, address: &Addr) -> Option<&Range>;
     /// Whether the agent has a connection of exactly this segment's addresses and ports.
     fn established(&self, segment: &Segment) -> bool;
     /// Whether the agent listens in this slot.
@@ -336,7 +336,7 @@ fn destination<T: Tables>(segment: &Segment, tables: &T) -> Option<Destination> 
         return Some(found);
     }
     let range = tables.range(&segment.destination)?;
-    tables.destination(&exact.in_range(&range))
+    tables.destination(&exact.in_range(range))
 }
 
 /// Decides about a new connection to a destination that has an entry.

@@ -25,7 +25,7 @@ impl Tables for Memory {
         None
     }
 
-    fn range(&self, _: &Addr) -> Option<Range> {
+    fn range(&self, _: &Addr) -> Option<&Range> {
         None
     }
 

@@ -26,14 +26,14 @@ impl Tables for Memory {
         self.destinations.get(key).copied()
     }
 
-    fn range(&self, address: &Addr) -> Option<Range> {
+    fn range(&self, address: &Addr) -> Option<&Range> {
         let inside = |(first, bits, _): &&(Addr, u8, Range)| {
             let number = |address: &Addr| u128::from_be_bytes(address.octets());
             let shared = (number(first) ^ number(address)).leading_zeros();
             shared >= u32::from(*bits)
         };
         let narrowest = self.ranges.iter().filter(inside).max_by_key(|(_, bits, _)| *bits);
-        narrowest.map(|(_, _, range)| *range).filter(Range::is_some)
+        narrowest.map(|(_, _, range)| range)
     }
 
     fn established(&self, _: &Segment) -> bool {

@@ -50,6 +50,10 @@ impl Refusal {
             ),
             RefusalReason::UnsupportedServiceTraffic => unsupported("service", waypoint),
             RefusalReason::UnsupportedWorkloadTraffic => unsupported("workload", waypoint),
+            RefusalReason::MixedServiceAccounts => format!(
+                "waypoint \"{waypoint}\" is for one service account, and the endpoints run under \
+                 several"
+            ),
         }
     }
 }
@@ -67,6 +71,8 @@ pub enum RefusalReason {
     UnsupportedServiceTraffic,
     /// The waypoint takes no workload-addressed traffic.
     UnsupportedWorkloadTraffic,
+    /// The waypoint stands for a service account, and not every endpoint of the Service has it.
+    MixedServiceAccounts,
 }
 
 impl RefusalReason {
@@ -79,6 +85,7 @@ impl RefusalReason {
             Self::UnsupportedServiceTraffic | Self::UnsupportedWorkloadTraffic => {
                 "UnsupportedTrafficType"
             }
+            Self::MixedServiceAccounts => "MixedServiceAccounts",
         }
     }
 }

@@ -3,7 +3,10 @@
 //!
 //! They are kept as written; `route` orders, matches and applies them.
 
-use super::{object::ObjectName, pattern::Regex};
+use super::{
+    object::{ObjectName, Version},
+    pattern::Regex,
+};
 
 /// A route with at least one Service as its parent. A GRPCRoute is one by the paths of its calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,6 +15,8 @@ pub struct HttpRoute {
     pub kind: RouteKind,
     /// Its name.
     pub name: ObjectName,
+    /// Which version of it this is.
+    pub version: Version,
     /// Seconds since the epoch at which it was made, if known; older routes win ties.
     pub created: Option<i64>,
     /// The Services it is attached to.

@@ -122,6 +122,7 @@ fn any_routes() -> impl Strategy<Value = Vec<HttpRoute>> {
             kind: crate::mesh::route::RouteKind::Http,
             // Falling names, so that the order of creation is not that of names.
             name: ObjectName::new(namespace, format!("r{}", 9 - index)),
+            version: Version::default(),
             created,
             parents: ports
                 .into_iter()

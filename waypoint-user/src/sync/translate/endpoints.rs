@@ -95,6 +95,11 @@ impl<'a> Sources<'a> {
         self.workloads.values()
     }
 
+    /// Every workload, by name.
+    pub(super) fn by_name(&self) -> &'a BTreeMap<ObjectName, Workload> {
+        self.workloads
+    }
+
     /// What a WorkloadEntry says.
     pub(super) fn entry(&self, workload: &Workload) -> Option<&'a workload_entry::Spec> {
         let is_entry = workload.kind == WorkloadKind::Entry;

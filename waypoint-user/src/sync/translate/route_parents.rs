@@ -8,6 +8,8 @@ use gateway_api::experimental::httproutes::{
 
 use crate::{
     mesh::{
+        binding::{Binding, Refusal},
+        condition::Parent,
         object::{ObjectName, ObjectRef},
         report::{Finding, Report},
         route::ServiceParent,
@@ -16,91 +18,149 @@ use crate::{
     sync::finding::{error, warning},
 };
 
-use super::routes::{Services, hosts_of};
+use super::{
+    gateways,
+    routes::{Services, hosts_of},
+    scene::Scene,
+};
 
-/// The Services that the route is attached to; the others are told of.
+/// What became of one reference to a parent.
+#[derive(Debug)]
+pub(super) struct Attachment {
+    /// The reference.
+    pub(super) about: Parent,
+    /// What the route is attached to by it, or why to nothing.
+    pub(super) parents: Result<Vec<ServiceParent>, Refused>,
+    /// Why no waypoint stands before the parent, if none does.
+    pub(super) missing: Option<Missing>,
+    /// Whether it is for us to tell of it.
+    pub(super) is_ours: bool,
+}
+
+/// Why no waypoint stands before a parent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Missing {
+    /// The parent itself is missing.
+    Parent,
+    /// Nobody asks for one.
+    Label,
+    /// The one that is asked for cannot be used.
+    Refused(Refusal),
+}
+
+/// What the route is attached to by each of its references; those to nothing are told of.
 pub(super) fn resolve(
+    scene: &Scene<'_>,
     object: &ObjectRef,
     declared: &Declared,
     services: &Services,
     report: &mut Report,
-) -> Vec<ServiceParent> {
-    let mut parents = Vec::new();
+) -> Vec<Attachment> {
+    let mut attachments = Vec::new();
     for reference in declared.spec.parent_refs.iter().flatten() {
-        let found = named(object, reference, services);
-        for service in found.unwrap_or_else(|refused| vec![Err(refused)]) {
-            let found = service.and_then(|service| parent(object, reference, service));
-            parents.extend(told(object, found, report));
+        let found = parents(object, reference, services);
+        let service = found.as_ref().ok().map(|(_, service)| *service);
+        match &found {
+            Ok((_, service)) if service.binding.waypoint().is_none() => {
+                report.add(object.clone(), unbound(service));
+            }
+            Ok(_) => {}
+            Err((reason, message)) => report.add(object.clone(), error(reason, message.clone())),
         }
+        let is_ours = is_service(reference) || is_entry(reference);
+        attachments.push(Attachment {
+            about: about(reference),
+            missing: missing(service),
+            is_ours: is_ours && !service.is_some_and(|one| is_foreign(scene, one)),
+            parents: found.map(|(parents, _)| parents),
+        });
     }
-    let mut distinct: Vec<ServiceParent> = Vec::new();
-    for parent in parents {
-        if !distinct.contains(&parent) {
-            distinct.push(parent);
-        }
-    }
-    distinct
+    attachments
 }
 
-/// A parent that is honoured; tells of one that is not, or that brings no traffic.
-fn told(
-    object: &ObjectRef,
-    found: Result<(ServiceParent, &Service), Refused>,
-    report: &mut Report,
-) -> Option<ServiceParent> {
-    let finding = match &found {
-        Ok((_, service)) if service.binding.waypoint().is_none() => Some(unbound(service)),
-        Ok(_) => None,
-        Err((reason, message)) => Some(error(reason, message.clone())),
-    };
-    if let Some(finding) = finding {
-        report.add(object.clone(), finding);
+/// Whether the Service is bound to a waypoint that somebody else makes.
+fn is_foreign(scene: &Scene<'_>, service: &Service) -> bool {
+    let waypoint = service.binding.waypoint().and_then(|name| scene.waypoints.get(name));
+    waypoint.is_some_and(|one| !gateways::is_waypoint_class(scene.objects, &one.class))
+}
+
+fn missing(service: Option<&Service>) -> Option<Missing> {
+    match service.map(|service| &service.binding) {
+        None => Some(Missing::Parent),
+        Some(Binding::Direct) => Some(Missing::Label),
+        Some(Binding::Refused(refusal)) => Some(Missing::Refused(refusal.clone())),
+        Some(Binding::Bound(_)) => None,
     }
-    found.ok().map(|(parent, _)| parent)
+}
+
+fn about(reference: &ParentRef) -> Parent {
+    Parent {
+        group: reference.group.clone(),
+        kind: reference.kind.clone(),
+        namespace: reference.namespace.clone(),
+        name: reference.name.clone(),
+        section: reference.section_name.clone(),
+        port: reference.port,
+    }
+}
+
+fn is_entry(reference: &ParentRef) -> bool {
+    reference.kind.as_deref() == Some("ServiceEntry")
+        && reference.group.as_deref() == Some(ISTIO_NETWORKING)
+}
+
+fn is_service(reference: &ParentRef) -> bool {
+    reference.kind.as_deref() == Some("Service")
+        && matches!(reference.group.as_deref(), Some("" | "core"))
 }
 
 /// Why a parent is not honoured.
-type Refused = (&'static str, String);
+pub(super) type Refused = (&'static str, String);
 
-/// The Services that a reference names: one, or every host of a ServiceEntry.
-fn named<'s>(
+/// What the route is attached to by a reference: a Service, or every host of a ServiceEntry, which
+/// have all but their names in common; and one of them.
+fn parents<'s>(
     object: &ObjectRef,
     reference: &ParentRef,
     services: &'s Services,
-) -> Result<Vec<Result<&'s Service, Refused>>, Refused> {
-    let kind = reference.kind.as_deref().unwrap_or("Gateway");
-    let group = reference.group.as_deref().unwrap_or("gateway.networking.k8s.io");
-    let home = &object.name.namespace;
-    let name = ObjectName::new(reference.namespace.as_deref().unwrap_or(home), &reference.name);
-    let absent = |what| ("NoMatchingParent", format!("parent {what}: \"{name}\" not found"));
-    match (group, kind) {
-        ("" | "core", "Service") => Ok(vec![services.get(&name).ok_or_else(|| absent("service"))]),
-        (ISTIO_NETWORKING, "ServiceEntry") => {
-            let hosts: Vec<_> = hosts_of(services, &name).map(Ok).collect();
-            if hosts.is_empty() { Err(absent("service entry")) } else { Ok(hosts) }
-        }
-        _ => {
-            let message = format!("parent {group}/{kind} {} is not supported yet", reference.name);
-            Err(("NoMatchingParent", message))
-        }
-    }
-}
-
-fn parent<'s>(
-    object: &ObjectRef,
-    reference: &ParentRef,
-    service: &'s Service,
-) -> Result<(ServiceParent, &'s Service), Refused> {
-    let (home, name) = (&object.name.namespace, &service.name);
-    let consumes = service.binding.waypoint().is_some_and(|by| by.namespace == *home);
+) -> Result<(Vec<ServiceParent>, &'s Service), Refused> {
+    let found = named(object, reference, services)?;
+    let Some(first) = found.first().copied() else {
+        let message = format!("parent service entry: \"{}\" not found", reference.name);
+        return Err(("NoMatchingParent", message));
+    };
+    let (home, name) = (&object.name.namespace, &first.name);
+    let consumes = first.binding.waypoint().is_some_and(|by| by.namespace == *home);
     if name.namespace != *home && !consumes {
         let message = format!(
             "parent service {name} is in another namespace, and its waypoint is not in {home}"
         );
         return Err(("NotAllowedByListeners", message));
     }
-    let port = port(reference, service)?;
-    Ok((ServiceParent { port, service: name.clone() }, service))
+    let port = port(reference, first)?;
+    let parents = found.iter().map(|one| ServiceParent { port, service: one.name.clone() });
+    Ok((parents.collect(), first))
+}
+
+/// The Services that a reference names.
+fn named<'s>(
+    object: &ObjectRef,
+    reference: &ParentRef,
+    services: &'s Services,
+) -> Result<Vec<&'s Service>, Refused> {
+    let home = &object.name.namespace;
+    let name = ObjectName::new(reference.namespace.as_deref().unwrap_or(home), &reference.name);
+    if is_entry(reference) {
+        return Ok(hosts_of(services, &name).collect());
+    }
+    if !is_service(reference) {
+        let kind = reference.kind.as_deref().unwrap_or("Gateway");
+        let group = reference.group.as_deref().unwrap_or("gateway.networking.k8s.io");
+        let message = format!("parent {group}/{kind} {} is not supported yet", reference.name);
+        return Err(("NoMatchingParent", message));
+    }
+    let absent = || ("NoMatchingParent", format!("parent service: \"{name}\" not found"));
+    services.get(&name).map(|service| vec![service]).ok_or_else(absent)
 }
 
 /// The port that is meant: by number, by name, by both, or every one.

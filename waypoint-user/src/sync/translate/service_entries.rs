@@ -13,6 +13,7 @@ use crate::{
     mesh::{
         address::IpBlock,
         binding::{Binding, Refusal, RefusalReason},
+        condition::{Condition, WAYPOINT_MISSING},
         external::{External, is_wildcard, service_name},
         label::Labels,
         object::{ObjectName, ObjectRef},
@@ -26,13 +27,13 @@ use crate::{
 };
 
 use super::{
-    distribution,
+    bindings, distribution,
     endpoints::Sources,
     meta, remarks,
     routes::Services,
     scene::{Scene, fail_mode},
     service_endpoints::Around,
-    service_hosts, services, workload_entries,
+    service_hosts, workload_entries,
 };
 
 /// Adds the hosts of ServiceEntries to the Services. Where a host is a Kubernetes Service of the
@@ -141,7 +142,6 @@ impl<'a> Entry<'a> {
         let private = is_private(&declared.spec.export_to, namespace);
         let binding = scene.mesh().for_service(namespace, labels);
         let binding = if private { at_home(binding, namespace) } else { binding };
-        let canary = services::canary(scene, object, &declared.metadata, &binding, report);
         let (ports, udp) = service_hosts::tcp_ports(&declared.spec);
         for port in udp {
             report.add(object.clone(), notice("NotTcp", format!("port {port}/UDP is left alone")));
@@ -150,15 +150,21 @@ impl<'a> Entry<'a> {
             let field = format!("spec.endpoints[{index}]");
             workload_entries::tell_unsupported(object, &field, endpoint, report);
         }
-        let model = Service {
+        let mut model = Service {
             labels: labels.clone(),
             ports,
             binding,
             distribution: distribution::annotated(scene, object, &declared.metadata, report),
-            canary,
             fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
             ..Service::new(object.name.clone())
         };
+        let refused = bindings::canary(scene, &declared.metadata, &mut model);
+        if let Some(refusal) = &refused {
+            report.add(object.clone(), warning(refusal.reason(), bindings::not_attached(refusal)));
+        }
+        if let Some(condition) = bindings::condition(&model.binding, "", refused.as_ref()) {
+            report.set(object.clone(), condition);
+        }
         Self { object, declared, private, model }
     }
 
@@ -183,7 +189,9 @@ impl<'a> Entry<'a> {
             return None;
         }
         if is_wildcard(host) && self.model.binding.waypoint().is_none() {
-            refuse("NoWaypointForWildcardService", INERT.to_owned());
+            refuse(NO_WAYPOINT, INERT.to_owned());
+            let condition = Condition::new(WAYPOINT_MISSING, true, NO_WAYPOINT, INERT);
+            report.set(self.object.clone(), condition);
             return None;
         }
         let found = around.find(namespace, host, self.declared);
@@ -235,5 +243,6 @@ fn at_home(binding: Binding, namespace: &str) -> Binding {
     }
 }
 
+const NO_WAYPOINT: &str = "NoWaypointForWildcardService";
 /// Istio's words for a host that stands for many and has no waypoint.
 const INERT: &str = "ServiceEntry will not apply until it is bound to a valid waypoint.";

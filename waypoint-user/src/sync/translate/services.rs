@@ -1,31 +1,28 @@
 //! Services.
 //!
-//! Their endpoints are `endpoints`'s, their fail mode is completed by `closed`.
+//! Their endpoints are `endpoints`'s, their waypoints `bindings`'s; `closed` completes their fail
+//! mode.
 
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
 };
 
-use k8s_openapi::{
-    api::core::v1::{Service as Declared, ServiceSpec},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::api::core::v1::{Service as Declared, ServiceSpec};
 
 use crate::{
     mesh::{
-        binding::{Binding, Canary},
+        binding::Binding,
         label::Labels,
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Service, ServicePort},
     },
-    select::Asking,
     sync::finding::{notice, warning},
 };
 
 use super::{
-    distribution,
+    bindings, distribution,
     endpoints::Sources,
     invalid::Invalid,
     meta, ports, remarks,
@@ -50,6 +47,7 @@ pub(super) fn translate(
             }
         }
         service.endpoints = sources.endpoints(&service, declared);
+        bindings::bind(scene, (&object, declared), &mut service, sources.by_name(), report);
         services.insert(name.clone(), service);
     }
     services
@@ -94,12 +92,6 @@ fn service(
         let message = "it has no spec.clusterIPs and counts as headless until it has";
         report.add(object.clone(), warning("NoClusterIP", message));
     }
-    let binding = scene.mesh().for_service(&name.namespace, labels);
-    let canary = canary(scene, object, &declared.metadata, &binding, report);
-    if vips.is_empty() && binding.waypoint().is_some() {
-        let message = "it is headless: its clients dial its pods, whose own waypoints count";
-        report.add(object.clone(), notice("Headless", message));
-    }
     Some(Service {
         name: name.clone(),
         external: None,
@@ -107,32 +99,11 @@ fn service(
         vips,
         ports: ports(object, &spec, report),
         endpoints: Vec::new(),
-        binding,
+        binding: Binding::Direct,
         distribution: distribution::of(scene, object, declared, report),
-        canary,
+        canary: None,
         fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
         fail_closed: false,
-    })
-}
-
-/// The second waypoint, if one is asked for and can be used.
-pub(super) fn canary(
-    scene: &Scene<'_>,
-    object: &ObjectRef,
-    metadata: &ObjectMeta,
-    binding: &Binding,
-    report: &mut Report,
-) -> Option<Canary> {
-    let asking = Asking {
-        namespace: &object.name.namespace,
-        labels: meta::labels(metadata),
-        annotations: meta::annotations(metadata),
-        namespace_annotations: scene.namespace_annotations(&object.name.namespace),
-    };
-    scene.mesh().canary(&asking, binding.waypoint()?).unwrap_or_else(|refusal| {
-        let message = format!("Canary waypoint not attached: {}", refusal.message());
-        report.add(object.clone(), warning(refusal.reason(), message));
-        None
     })
 }
 

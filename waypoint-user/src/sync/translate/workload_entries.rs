@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-use super::{invalid::Invalid, meta, remarks, scene::Scene};
+use super::{bindings, invalid::Invalid, meta, remarks, scene::Scene};
 
 /// Adds the WorkloadEntries to the workloads. Where a pod has the name, the pod keeps it.
 pub(super) fn translate(
@@ -44,6 +44,9 @@ pub(super) fn translate(
             continue;
         }
         let workload = workload(scene, &object, declared, report);
+        if let Some(condition) = bindings::condition(&workload.binding, "", None) {
+            report.set(object.clone(), condition);
+        }
         for address in &workload.addresses {
             match owners.get(address) {
                 Some(owner) => report.add(object.clone(), remarks::address_taken(address, owner)),
