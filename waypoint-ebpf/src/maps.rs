@@ -20,7 +20,7 @@ use waypoint_common::{
     event::RING_BYTES,
     redirect::{
         Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, Range, Segment,
-        Tables, limit,
+        Tables, destination_flag::FAIL_CLOSED, limit,
     },
 };
 
@@ -73,16 +73,16 @@ pub(crate) fn interface_of(address: &Addr) -> Option<&'static InterfaceOfPod> {
 /// Whether an address, or the range that it is in, has an entry that fails closed.
 #[inline(always)]
 pub(crate) fn is_guarded(address: &Addr) -> bool {
-    let own = DestinationKey::guard(*address);
     // SAFETY: as in `pod_of`; nothing of the element is read.
-    let has = |key: &DestinationKey| unsafe { WP_DST.get(key) }.is_some();
-    has(&own) || range_of(address).is_some_and(|range| has(&own.in_range(&range)))
+    let own = unsafe { WP_DST.get(DestinationKey::guard(*address)) };
+    own.is_some() || range_of(address).is_some_and(|range| range.flags & FAIL_CLOSED != 0)
 }
 
-/// The narrowest range that an address is in, if it has entries.
+/// The narrowest range that an address is in. The agent replaces elements as a whole, and one is
+/// freed only after this program has ended.
 #[inline(always)]
-fn range_of(address: &Addr) -> Option<Range> {
-    WP_NET.get(Key::new(ADDRESS_BITS, *address)).copied().filter(Range::is_some)
+fn range_of(address: &Addr) -> Option<&'static Range> {
+    WP_NET.get(Key::new(ADDRESS_BITS, *address))
 }
 
 /// The socket in a listener slot; the caller must release it.
@@ -131,7 +131,7 @@ impl Tables for KernelTables<'_> {
     }
 
     #[inline(always)]
-    fn range(&self, address: &Addr) -> Option<Range> {
+    fn range(&self, address: &Addr) -> Option<&Range> {
         range_of(address)
     }
 

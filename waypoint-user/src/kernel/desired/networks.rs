@@ -62,16 +62,14 @@ impl Networks {
                 ranges.insert(network, Range::NONE);
                 continue;
             };
-            let range = Range::new(network.first, network.bits);
+            let closed = value.action == action::REFUSE || value.flags & FAIL_CLOSED != 0;
+            let flags = if closed { FAIL_CLOSED } else { 0 };
+            let range = Range { flags, ..Range::new(network.first, network.bits) };
             ranges.insert(network, range);
             captured.push(block);
             for port in &service.ports {
                 let key = DestinationKey::tcp(network.first, port.number.to_be());
                 destinations.insert(key.in_range(&range), value);
-            }
-            if value.action == action::REFUSE || value.flags & FAIL_CLOSED != 0 {
-                let guard = Destination { action: action::REFUSE, ..value };
-                destinations.insert(DestinationKey::guard(network.first).in_range(&range), guard);
             }
         }
         if captured.is_empty() {
