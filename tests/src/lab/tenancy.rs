@@ -116,9 +116,14 @@ impl Tenancy {
         let mut all: Vec<_> = first.into_iter().cloned().collect();
         all.extend(self.grounds(documents));
         all.extend(rest.into_iter().cloned());
-        self.send(&all, &[])?;
-        let states = all.into_iter().filter(|document| document.contains("\nstatus:"));
-        self.send(&states.collect::<Vec<_>>(), &["--subresource=status"])
+        let stateless: Vec<_> = all.iter().map(|document| stateless(document)).collect();
+        self.send(APPLY, &stateless)?;
+        all.retain(|document| document.contains("\nstatus:"));
+        // Two addresses of a node may be of one type, which merging takes for a mistake.
+        let (nodes, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|document| document.contains("\nkind: Node\n"));
+        self.send(&[REPLACE, STATUS].concat(), &nodes)?;
+        self.send(&[APPLY, STATUS].concat(), &others)
     }
 
     /// What objects presuppose and a directory of manifests need not have.
@@ -143,14 +148,13 @@ impl Tenancy {
         grounds
     }
 
-    fn send(&mut self, documents: &[String], further: &[&str]) -> Result<()> {
+    fn send(&mut self, arguments: &[&str], documents: &[String]) -> Result<()> {
         if documents.is_empty() {
             return Ok(());
         }
         let plane = self.plane();
-        let arguments = [APPLY, further].concat();
-        let written =
-            plane.kubectl_with(plane.kubeconfig(), &arguments, &documents.join("\n---\n"))?;
+        let text = documents.join("\n---\n");
+        let written = plane.kubectl_with(plane.kubeconfig(), arguments, &text)?;
         let written: Value = serde_json::from_str(&written).context("kubectl printed no JSON")?;
         let several = written.get("items").and_then(Value::as_array).cloned();
         for object in several.unwrap_or_else(|| vec![written]) {
@@ -198,6 +202,15 @@ fn for_servers(document: &str) -> String {
     lines.fold(String::from("\n"), |all, line| all + line + "\n")
 }
 
+/// A document without its status, which only a request of its own changes.
+fn stateless(document: &str) -> String {
+    let Some((before, status)) = document.split_once("\nstatus:") else {
+        return document.to_owned();
+    };
+    let after = status.lines().skip(1).skip_while(|line| line.starts_with([' ', '-']));
+    after.fold(format!("{before}\n"), |all, line| all + line + "\n")
+}
+
 fn bare_namespace(name: &str) -> String {
     format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n")
 }
@@ -226,6 +239,8 @@ const APPLY: &[&str] = &[
     "--output=json",
     "--filename=-",
 ];
+const REPLACE: &[&str] = &["replace", "--output=json", "--filename=-"];
+const STATUS: &[&str] = &["--subresource=status"];
 const REMOVE: &[&str] =
     &["delete", "--ignore-not-found", "--force", "--grace-period=0", "--filename=-"];
 /// Everything that labs make in a namespace.
