@@ -281,6 +281,7 @@ impl Lab {
             table: "waypoint".to_owned(),
             service_vips: true,
             cgroup: None,
+            confined: false,
             membership: None,
         }
     }

@@ -35,17 +35,27 @@ impl Daemon {
 
     /// Starts it in a namespace.
     pub fn launch(&mut self, netns: &Netns, arguments: &[OsString]) -> Result<()> {
+        self.launch_within(netns, &[], arguments)
+    }
+
+    /// Starts it in a namespace, by a command that executes what follows it.
+    pub fn launch_within(
+        &mut self,
+        netns: &Netns,
+        around: &[OsString],
+        arguments: &[OsString],
+    ) -> Result<()> {
         ensure!(self.process.is_none(), "{} runs already", self.name);
-        let program = command::product("waypointd")?;
-        self.process = Some(Process::start(netns, LOG, &self.logs(), &program, arguments)?);
+        let program = command::product("waypointd")?.into_os_string();
+        let words = [around, &[program], arguments].concat();
+        let (first, rest) = words.split_first().context("a program")?;
+        self.process = Some(Process::start(netns, LOG, &self.logs(), first.as_ref(), rest)?);
         Ok(())
     }
 
-    /// Starts another one in its place, which the former may go on beside.
-    pub fn launch_successor(&mut self, netns: &Netns, arguments: &[OsString]) -> Result<Process> {
-        let former = self.process.take().context("there is nothing to succeed")?;
-        self.launch(netns, arguments)?;
-        Ok(former)
+    /// Lets another one be started in its place, which it may go on beside.
+    pub fn step_aside(&mut self) -> Result<Process> {
+        self.process.take().context("there is nothing to succeed")
     }
 
     /// Waits until it says that it is ready and what it was told is in force.

@@ -266,6 +266,7 @@ impl Sights<'_> {
             registry: process.registry.clone(),
             readiness: process.readiness.clone(),
             level: process.level.clone(),
+            applied: None,
             flows: hub,
             config: config_in_force(feed),
             questions: vec![explanations(feed, Some(Lookup::new(&settings.kernel)))],
