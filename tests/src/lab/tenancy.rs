@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Deserializer, Value};
 
 use super::{metrics::Metrics, netns::Netns};
 use crate::kube::{ControlPlane, Door};
@@ -155,10 +155,13 @@ impl Tenancy {
         let plane = self.plane();
         let text = documents.join("\n---\n");
         let written = plane.kubectl_with(plane.kubeconfig(), arguments, &text)?;
-        let written: Value = serde_json::from_str(&written).context("kubectl printed no JSON")?;
-        let several = written.get("items").and_then(Value::as_array).cloned();
-        for object in several.unwrap_or_else(|| vec![written]) {
-            self.expectation.add(&object)?;
+        // One document, or several, or a list.
+        for object in Deserializer::from_str(&written).into_iter::<Value>() {
+            let object = object.context("kubectl printed no JSON")?;
+            let several = object.get("items").and_then(Value::as_array).cloned();
+            for object in several.unwrap_or_else(|| vec![object]) {
+                self.expectation.add(&object)?;
+            }
         }
         Ok(())
     }
@@ -215,10 +218,14 @@ fn bare_namespace(name: &str) -> String {
     format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n")
 }
 
-/// Everything that stands behind a key, each once.
+/// Everything that stands behind a key, each once; the key of a label is another one.
 fn values<'t>(text: &'t str, key: &str) -> Vec<&'t str> {
-    let behind = text.split(key).skip(1);
+    let places = text
+        .match_indices(key)
+        .filter(|(at, _)| text.get(..*at).is_some_and(|before| before.ends_with([' ', '{', '\n'])));
+    let behind = places.filter_map(|(at, _)| text.get(at + key.len()..));
     let words = behind.filter_map(|rest| rest.split([',', '}', '\n', ' ']).next());
+    let words = words.map(|word| word.trim_matches(['"', '\'']));
     let words: BTreeSet<_> = words.filter(|word| !word.is_empty()).collect();
     words.into_iter().collect()
 }
@@ -253,3 +260,6 @@ const CLEAR: &[&str] = &[
     "--grace-period=0",
     "--field-selector=metadata.name!=kubernetes",
 ];
+
+#[cfg(test)]
+mod tests;
