@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 
 use crate::kube::{self, Kube};
 use crate::shell::{cargo, is_root, root, say};
-use crate::{bpffs::Borrowed, leaks, product};
+use crate::{bpffs::Borrowed, cluster, leaks, product};
 
 mod tally;
 
@@ -57,7 +57,7 @@ pub(crate) fn run(request: &Request) -> Result<ExitCode> {
     times.push(("build", started.elapsed()));
     if request.ring.is_none_or(|only| only == Ring::Cluster) {
         let started = Instant::now();
-        kube = Some(kube::ensure()?);
+        kube = Some(if is_root() { cluster::add_to_programs()? } else { kube::ensure()? });
         times.push(("kube", started.elapsed()));
     }
     for ring in Ring::value_variants() {

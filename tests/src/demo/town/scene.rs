@@ -150,9 +150,18 @@ impl<'c> Scene<'c> {
         let looks: [&[&str]; 3] = [
             &["get", "pods", "-A", "-o", "wide"],
             &["get", "events", "-A", "--field-selector=type!=Normal"],
-            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/name=waypoint", "--tail=15", "--prefix"],
+            &[
+                "-n",
+                SYSTEM,
+                "logs",
+                "-l",
+                "app.kubernetes.io/name=waypoint",
+                "--tail=15",
+                "--prefix",
+            ],
         ];
-        let said = looks.map(|look| self.ask_quietly(look).unwrap_or_else(|error| error.to_string()));
+        let said =
+            looks.map(|look| self.ask_quietly(look).unwrap_or_else(|error| error.to_string()));
         said.join("\n\n")
     }
 
@@ -211,7 +220,9 @@ fn exec(pod: &str) -> Vec<String> {
 
 fn words(arguments: &[&str]) -> String {
     let quoted = arguments.iter().map(|word| {
-        let plain = word.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_./:=@,".contains(letter));
+        let plain = word
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_./:=@,".contains(letter));
         if plain { (*word).to_owned() } else { format!("'{word}'") }
     });
     quoted.collect::<Vec<_>>().join(" ")

@@ -68,9 +68,7 @@ pub(in crate::demo::town) fn the_namespace_is_enrolled(
     ledger.same("waypointctl apply --wait", "succeeds", outcome(succeeded));
     scene.kubectl(&["-n", NAMESPACE, "get", "gateway,deployment,service", "-o", "wide"])?;
     let web = scene.address("web")?;
-    let through = |answer: &crate::demo::answer::Answer| {
-        Seen::words(answer.seen(web)) == THROUGH
-    };
+    let through = |answer: &crate::demo::answer::Answer| Seen::words(answer.seen(web)) == THROUGH;
     let answer = scene.ask_until(("web", "catalog"), &[], through)?;
     ledger.same("enrolled: web -> catalog", THROUGH, Seen::words(answer.seen(web)));
     Ok(())

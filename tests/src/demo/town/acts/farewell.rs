@@ -20,16 +20,16 @@ pub(in crate::demo::town) fn the_waypoint_is_deleted(
 ) -> Result<()> {
     scene.act(
         "Delete the waypoint",
-        "Without a waypoint its label means nothing, and services are reached straight again; \
-         between enrolled pods still by mutual TLS.",
+        "Without a waypoint its label means nothing, and services are reached straight again.",
     );
     let (_, succeeded) = scene.waypointctl(&["delete", "-n", NAMESPACE, "waypoint"])?;
     ledger.same("waypointctl delete", "succeeds", outcome(succeeded));
     let gone = ["-n", NAMESPACE, "wait", "--for=delete", "deployment/waypoint", "--timeout=60s"];
     scene.kubectl(&gone)?;
-    let answers = |answer: &Answer| answer.outcome() == "200";
-    let answer = scene.ask_until(("web", "catalog"), &[], answers)?;
-    ledger.same("deleted: web -> catalog", "200", &answer.outcome());
+    let web = scene.address("web")?;
+    let straight = |answer: &Answer| Seen::words(answer.seen(web)) == STRAIGHT;
+    let answer = scene.ask_until(("web", "catalog"), &[], straight)?;
+    ledger.same("deleted: web -> catalog", STRAIGHT, Seen::words(answer.seen(web)));
     Ok(())
 }
 
@@ -43,6 +43,12 @@ pub(in crate::demo::town) fn everything_is_uninstalled(
         "Agents first, then what they left on the nodes, then the controller and what it wrote, \
          then everything else.",
     );
+    for node in scene.cluster.nodes() {
+        // Else finding nothing afterwards would say nothing.
+        let there = traces(node)?;
+        let claim = format!("before: something to remove on {}", node.name());
+        ledger.judged(&claim, "pins, links, directories", &there.join(", "), there.len() > 2);
+    }
     for line in UNINSTALL.lines() {
         scene.kubectl(&line.split_whitespace().collect::<Vec<_>>())?;
     }
@@ -53,8 +59,7 @@ pub(in crate::demo::town) fn everything_is_uninstalled(
         let claim = format!("uninstalled: left on {}", node.name());
         ledger.same(&claim, "", &left.join(", "));
     }
-    let ours = ["get", "clusterroles,clusterrolebindings,gatewayclasses", "-o", "name"];
-    let objects = scene.ask_quietly(&ours)?;
+    let objects = scene.ask_quietly(&["get", KINDS, "-A", "-o", "name"])?;
     let left: Vec<_> = objects.lines().filter(|name| name.contains("waypoint")).collect();
     ledger.same("uninstalled: left in the cluster", "", &left.join(", "));
     let web = scene.address("web")?;
@@ -71,6 +76,10 @@ fn traces(node: &Node) -> Result<Vec<String>> {
     Ok(found.split_whitespace().map(str::to_owned).collect())
 }
 
+/// What Waypoint makes objects of.
+const KINDS: &str = "namespaces,clusterroles,clusterrolebindings,gatewayclasses,gateways,\
+    validatingadmissionpolicies,validatingadmissionpolicybindings,configmaps,secrets,leases,\
+    serviceaccounts,services,deployments,daemonsets,networkpolicies,poddisruptionbudgets";
 /// As in `deploy/README.md`.
 const UNINSTALL: &str = "\
 -n waypoint-system delete daemonset waypoint-agent --cascade=foreground
