@@ -10,6 +10,7 @@
 
 mod access;
 mod counts;
+mod definitions;
 mod failure;
 mod follow;
 mod kinds;

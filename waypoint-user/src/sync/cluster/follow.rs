@@ -12,7 +12,7 @@ use std::{
 
 use kube::Client;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -33,8 +33,15 @@ use crate::{
 };
 
 use super::{
-    Place, Scope, counts::Counts, kinds::KINDS, news::News, plan, selection::Selection,
-    store::Store, watcher::Watcher,
+    Place, Scope,
+    counts::Counts,
+    definitions::{self, Installed},
+    kinds::KINDS,
+    news::News,
+    plan,
+    selection::Selection,
+    store::Store,
+    watcher::Watcher,
 };
 
 /// Follows one cluster.
@@ -46,6 +53,8 @@ pub(super) struct Follower {
     sender: mpsc::Sender<News>,
     news: mpsc::Receiver<News>,
     watches: BTreeMap<Arc<Selection>, AbortOnDropHandle<()>>,
+    /// Which kinds are installed, and the task that follows that.
+    installed: (watch::Receiver<Installed>, AbortOnDropHandle<()>),
     store: Store,
     /// Whether something changed that was not translated yet.
     is_stale: bool,
@@ -60,6 +69,7 @@ impl Follower {
         counts: Arc<Counts>,
     ) -> Self {
         let (sender, news) = mpsc::channel(NEWS_MAX);
+        let installed = definitions::follow(client.clone(), place.pace, Arc::clone(&counts));
         let mut follower = Self {
             client,
             place,
@@ -68,6 +78,7 @@ impl Follower {
             sender,
             news,
             watches: BTreeMap::new(),
+            installed,
             store: Store::default(),
             is_stale: true,
         };
@@ -91,6 +102,7 @@ impl Follower {
 
     /// Publishes whatever changes, until shutdown.
     pub(super) async fn run(mut self, outlet: Outlet, shutdown: CancellationToken) {
+        self.account();
         while let Some(Some(turn)) = shutdown.run_until_cancelled(self.turn()).await {
             match turn.reading {
                 Some(reading) => {
@@ -99,6 +111,16 @@ impl Follower {
                 }
                 None => outlet.touch(),
             }
+            self.account();
+        }
+    }
+
+    /// Counts how new what was published is, unless something that came with it is still unread.
+    fn account(&self) {
+        if !self.is_stale {
+            KINDS
+                .iter()
+                .for_each(|kind| self.counts.reached(kind.name, self.store.newest(kind.name)));
         }
     }
 
@@ -182,7 +204,7 @@ impl Follower {
     fn watch(&mut self, selection: Arc<Selection>) {
         self.store.add(Arc::clone(&selection));
         let watcher = Watcher::new(
-            self.client.clone(),
+            (self.client.clone(), self.installed.0.clone()),
             Arc::clone(&selection),
             self.place.pace,
             self.sender.clone(),

@@ -20,6 +20,8 @@ pub(super) struct Kind {
     /// Whether nothing may be enforced before it could be read: without it, what is there might be
     /// permitted or passed by although an object says otherwise.
     pub(super) is_vital: bool,
+    /// Whether no more than an object's metadata is asked for.
+    pub(super) only_metadata: bool,
     /// What of an object is kept.
     pub(super) keep: Keep,
 }
@@ -27,12 +29,17 @@ pub(super) struct Kind {
 impl Kind {
     /// Whether every API server serves it.
     pub(super) fn is_built_in(&self) -> bool {
-        self.group.is_empty() || self.group == "discovery.k8s.io"
+        matches!(self.group, "" | "discovery.k8s.io" | DEFINITIONS_GROUP)
     }
 
     /// Group and version, as `apiVersion` has it.
     pub(super) fn api_version(&self, version: &str) -> String {
         if self.group.is_empty() { version.to_owned() } else { format!("{}/{version}", self.group) }
+    }
+
+    /// The name of the CustomResourceDefinition that makes it known.
+    pub(super) fn definition(&self) -> String {
+        format!("{}.{}", self.plural, self.group)
     }
 
     /// The kind and its group, as findings name them.
@@ -53,8 +60,20 @@ const KIND: Kind = Kind {
     plural: "",
     fields: "",
     is_vital: false,
+    only_metadata: false,
     keep: Keep::Most,
 };
+
+/// What makes other kinds known.
+pub(super) static DEFINITION: Kind = Kind {
+    name: "CustomResourceDefinition",
+    group: DEFINITIONS_GROUP,
+    plural: "customresourcedefinitions",
+    only_metadata: true,
+    keep: Keep::Fields(prune::NAMESPACE),
+    ..KIND
+};
+const DEFINITIONS_GROUP: &str = "apiextensions.k8s.io";
 
 /// The Gateway API's group.
 const GATEWAY: &str = "gateway.networking.k8s.io";

@@ -8,19 +8,21 @@
 //! **Invariant:** a failure takes nothing away that was read before.
 
 pub(super) mod listing;
+mod presence;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt};
 use kube::{Client, core::WatchEvent};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
 };
 
 use super::{
     Pace,
     counts::Counts,
+    definitions::Installed,
     failure::Failure,
     news::{Change, News},
     raw::{Document, Raw},
@@ -28,6 +30,7 @@ use super::{
     served,
 };
 use listing::Listing;
+use presence::Presence;
 
 type Events = Pin<Box<dyn Stream<Item = Result<WatchEvent<Raw>, kube::Error>> + Send>>;
 
@@ -43,10 +46,13 @@ struct Position {
 /// Watches one selection.
 pub(super) struct Watcher {
     client: Client,
+    installed: watch::Receiver<Installed>,
     selection: Arc<Selection>,
     pace: Pace,
     news: mpsc::Sender<News>,
     counts: Arc<Counts>,
+    /// The uid of the definition under which it was listed, if that is known.
+    definition: Option<String>,
     position: Option<Position>,
     /// Whether lists are asked for as the beginning of a watch.
     streams_lists: bool,
@@ -60,37 +66,26 @@ pub(super) struct Watcher {
     presence: Presence,
 }
 
-/// Whether the server has a kind.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Presence {
-    /// Nobody asked yet.
-    Unknown,
-    /// It has.
-    Served,
-    /// It had, and has said so many times now that it has not.
-    Vanishing(u32),
-    /// It has not.
-    Absent,
-}
-
 impl Watcher {
     /// Watches the selection; nothing happens before [`Watcher::run`].
     pub(super) fn new(
-        client: Client,
+        (client, installed): (Client, watch::Receiver<Installed>),
         selection: Arc<Selection>,
         pace: Pace,
         news: mpsc::Sender<News>,
         counts: Arc<Counts>,
     ) -> Self {
-        let (position, streams_lists) = (None, true);
+        let (definition, position, streams_lists) = (None, None, true);
         let (failures, is_told) = (0, false);
         let (is_doubtful, presence) = (false, Presence::Unknown);
         Self {
             client,
+            installed,
             selection,
             pace,
             news,
             counts,
+            definition,
             position,
             streams_lists,
             failures,
@@ -105,7 +100,11 @@ impl Watcher {
         loop {
             let began = Instant::now();
             let pause = match self.round().await {
-                Ok(Round::NotServed) => self.pace.look_again,
+                Ok(Round::NotServed) => {
+                    // Earlier, if a definition changes.
+                    let _ = timeout(self.pace.look_again, self.installed.changed()).await;
+                    Duration::ZERO
+                }
                 Ok(Round::Ended) if began.elapsed() > SHORT => {
                     self.count("ended");
                     Duration::ZERO
@@ -149,21 +148,16 @@ impl Watcher {
         Ok(Round::Ended)
     }
 
-    /// Notes that the server has no such kind. What was there is forgotten only after it said so
-    /// several times: policies do not vanish because of one wrong answer.
+    /// Notes that the server has no such kind.
     async fn absent(&mut self) -> Result<Round, Failure> {
-        self.presence = match self.presence {
-            Presence::Served => Presence::Vanishing(1),
-            Presence::Vanishing(times) if times < VANISHED => Presence::Vanishing(times + 1),
-            Presence::Vanishing(_) | Presence::Unknown => {
-                self.position = None;
-                self.tell(Change::NotServed).await?;
-                Presence::Absent
-            }
-            Presence::Absent => Presence::Absent,
-        };
+        let before = self.presence;
+        self.presence = before.denied();
         if self.presence != Presence::Absent {
             return Err(Failure::NotServed);
+        }
+        if before != Presence::Absent {
+            self.position = None;
+            self.tell(Change::NotServed).await?;
         }
         self.recovered().await?;
         Ok(Round::NotServed)
@@ -200,7 +194,14 @@ impl Watcher {
                 None if confirms => CONFIRM,
                 None => self.pace.silence,
             };
-            let event = match timeout(patience, events.next()).await {
+            let next = tokio::select! {
+                next = timeout(patience, events.next()) => next,
+                Ok(()) = self.installed.changed() => {
+                    self.check_definition()?;
+                    continue;
+                }
+            };
+            let event = match next {
                 // A server that refuses says so at once.
                 Err(_) if confirms => {
                     self.recovered().await?;
@@ -215,12 +216,34 @@ impl Watcher {
         }
     }
 
+    /// Fails if the definition is not the one under which the kind was listed.
+    fn check_definition(&mut self) -> Result<(), Failure> {
+        let kind = self.selection.kind;
+        if let Some(installed) = &*self.installed.borrow_and_update()
+            && !kind.is_built_in()
+        {
+            let now = installed.get(&kind.definition());
+            if now.is_none() || (self.definition.is_some() && self.definition.as_ref() != now) {
+                self.position = None;
+                self.definition = None;
+                return Err(Failure::NotServed);
+            }
+            self.definition = now.cloned();
+        }
+        Ok(())
+    }
+
     /// Begins a watch.
     async fn start(&self, api: &str, from: Option<&str>) -> Result<Events, Failure> {
         let seconds = u32::try_from(self.pace.watch.as_secs()).unwrap_or(u32::MAX);
         let params = self.selection.watch_params(seconds, from.is_none());
         let request = self.selection.request(api).watch(&params, from.unwrap_or_default());
-        let request = request.map_err(|cause| Failure::Failed(cause.to_string()))?;
+        let mut request = request.map_err(|cause| Failure::Failed(cause.to_string()))?;
+        if self.selection.kind.only_metadata
+            && let Ok(wanted) = ONLY_METADATA.parse()
+        {
+            request.headers_mut().insert("accept", wanted);
+        }
         let started = async { Ok(self.client.request_events::<Raw>(request).await?) };
         Ok(within(self.pace.answer, started).await?.boxed())
     }
@@ -355,13 +378,13 @@ async fn within<T>(
     timeout(limit, answer).await.unwrap_or(Err(Failure::Silent))
 }
 
+/// What is asked for where no more than metadata is wanted.
+const ONLY_METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// The annotation of the bookmark that ends a streamed list.
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 /// A watch that ends sooner than this is not begun again before as much time is over.
 const SHORT: Duration = Duration::from_millis(100);
 /// How long a server that refuses a watch may take to say so.
 const CONFIRM: Duration = Duration::from_secs(1);
-/// So many times in a row must a server say that a kind is gone.
-const VANISHED: u32 = 4;
 /// So many failures in a row but one are nobody's business: servers are restarted.
 const FAILURES_UNTOLD: u32 = 5;
