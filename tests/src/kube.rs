@@ -28,9 +28,10 @@ mod directory;
 mod door;
 mod etcd;
 mod faults;
-mod keeper;
+pub(crate) mod keeper;
 mod kubeconfig;
 mod kubectl;
+mod nodes;
 mod part;
 mod pki;
 mod programs;
@@ -49,6 +50,7 @@ use anyhow::{Result, anyhow};
 use crate::lab::Netns;
 
 pub use door::Door;
+pub use nodes::Scheduler;
 
 use controllers::Controllers;
 use directory::Directory;

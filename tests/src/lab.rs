@@ -45,6 +45,7 @@ pub mod object;
 mod observe;
 pub mod process;
 mod proof;
+mod tenancy;
 pub mod topology;
 pub mod underlay;
 pub mod wait;
@@ -74,6 +75,8 @@ pub use observe::Visit;
 pub use process::Process;
 pub use proof::Proof;
 pub use underlay::Underlay;
+
+use crate::kube::ControlPlane;
 
 use client::Place;
 use manifests::Manifests;
@@ -280,6 +283,11 @@ impl Lab {
         let before = self.generation()?;
         self.write_service(service)?;
         self.settled_after(before)
+    }
+
+    /// The control plane that has the lab's objects, where it is told with one.
+    pub fn control_plane(&self) -> Result<&ControlPlane> {
+        self.manifests.control_plane().context("the lab's objects are in a directory only")
     }
 
     /// What `waypointctl analyze` says about the manifests.

@@ -7,10 +7,13 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod cluster;
+pub mod ctl;
 pub mod demo;
 pub mod envoy;
 pub mod kube;
 pub mod lab;
+pub mod python;
 pub mod shop;
 pub mod story;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! A story: one promise of the product, told in IPv4 and in IPv6.
 
 use anyhow::Result;
+use nix::unistd::geteuid;
 
 use crate::lab::{Family, Gateway, Lab, LabBuilder, Namespace, Object, Pod, Service, WaypointPod};
 
@@ -40,6 +41,10 @@ macro_rules! story {
 ///
 /// When the story fails, with the whole chain of causes.
 pub fn tell(family: Family, story: impl FnOnce(LabBuilder) -> Result<()>) {
+    if !geteuid().is_root() {
+        println!("SKIP: needs root, for network namespaces and BPF");
+        return;
+    }
     if let Err(error) = story(Lab::new(family).with_last_words()) {
         let frames = error.backtrace().to_string();
         let own: Vec<_> = frames.lines().filter(|line| line.contains("at ./tests/")).collect();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use waypoint_tests::{
     lab::{
         Gateway, Lab, LabBuilder, Namespace, Object, Pod, Service,
-        object::{USE_WAYPOINT, USE_WAYPOINT_NAMESPACE},
+        object::{FOR_SERVICE_ACCOUNT, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE},
     },
     story,
     story::{shop, shop_behind_waypoint},
@@ -157,5 +157,59 @@ story!(a_headless_service_is_its_pods, |lab| {
     lab.direct(&lab.from("web").to_pod("queue-0"))?;
     lab.put_gateway(Gateway::new("shop", "waypoint").serving("all"))?;
     lab.through_waypoint(&lab.from("web").to_pod("queue-0"))?;
+    Ok(())
+});
+
+/// A Gateway that stands for a service account, without a label anywhere.
+fn for_account(account: &str) -> Gateway {
+    Gateway::new("shop", "of-account").annotation(FOR_SERVICE_ACCOUNT, account)
+}
+
+story!(a_waypoint_for_a_service_account_needs_no_label, |lab| {
+    let lab = shop(lab)
+        .gateway(for_account("reviews"))
+        .pod(Pod::server("shop", "reviews-v1", "reviews").account("reviews"))
+        .pod(Pod::server("shop", "ratings-v1", "ratings"))
+        .service(Service::new("shop", "ratings"))
+        .start()?;
+    let visit = lab.through_waypoint(&lab.from("web").to("reviews"))?;
+    assert_eq!(visit.logged("waypoint"), "shop/of-account");
+    let visit = lab.through_waypoint(&lab.from("web").to_pod("reviews-v1"))?;
+    assert_eq!(visit.logged("waypoint"), "shop/of-account");
+    lab.direct(&lab.from("web").to("ratings"))?;
+    lab.direct(&lab.from("web").to_pod("ratings-v1"))?;
+    Ok(())
+});
+
+story!(a_label_beats_a_waypoint_for_a_service_account, |lab| {
+    let mut lab = shop(lab)
+        .gateway(for_account("reviews"))
+        .pod(Pod::server("shop", "reviews-v1", "reviews").account("reviews"))
+        .start()?;
+    lab.label("Service", "reviews", USE_WAYPOINT, "waypoint")?;
+    let visit = lab.through_waypoint(&lab.from("web").to("reviews"))?;
+    assert_eq!(visit.logged("waypoint"), "shop/waypoint");
+    lab.label("Service", "reviews", USE_WAYPOINT, "none")?;
+    lab.direct(&lab.from("web").to("reviews"))?;
+    let visit = lab.through_waypoint(&lab.from("web").to_pod("reviews-v1"))?;
+    assert_eq!(visit.logged("waypoint"), "shop/of-account");
+    Ok(())
+});
+
+story!(a_service_of_several_accounts_has_no_waypoint_of_one, |lab| {
+    let lab = shop(lab)
+        .gateway(for_account("reviews"))
+        .pod(Pod::server("shop", "reviews-v1", "reviews").account("reviews"))
+        .pod(Pod::server("shop", "reviews-v2", "reviews").account("other"))
+        .start()?;
+    lab.direct(&lab.from("web").to("reviews"))?;
+    lab.through_waypoint(&lab.from("web").to_pod("reviews-v1"))?;
+    lab.direct(&lab.from("web").to_pod("reviews-v2"))?;
+    let report = lab.analyze()?;
+    for part in
+        ["MixedServiceAccounts", "shop/other (shop/reviews-v2)", "shop/reviews (shop/reviews-v1)"]
+    {
+        assert!(report.contains(part), "no {part} in:\n{report}");
+    }
     Ok(())
 });

@@ -1,8 +1,9 @@
 //! Manifests in, text out: every case under `tests/data` is a directory with `input.yaml` and what
 //! is expected of it.
 //!
-//! `expect.txt` is what `waypointctl analyze --all` prints, `snapshot.txt`, where there is one, is
-//! what the Snapshot holds. Where they differ, what came out is kept under `target/tmp/golden`.
+//! `expect.txt` is what `waypointctl analyze --all` prints, or where there is a `question.txt` what
+//! `waypointctl explain` answers to it; `snapshot.txt`, where there is one, is what the Snapshot
+//! holds. Where they differ, what came out is kept under `target/tmp/golden`.
 
 use std::{
     fmt::{self, Write},
@@ -12,9 +13,12 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::{CommandFactory, ValueEnum};
-use waypoint_tests::lab::command::{output, product};
+use waypoint_tests::{
+    ctl::waypointctl,
+    lab::command::{output, product},
+};
 use waypoint_user::{
-    cli::{Cli, Command, analyze, run},
+    cli::Cli,
     mesh::snapshot::Snapshot,
     sync::{Served, Settings, directory},
 };
@@ -35,12 +39,47 @@ fn analyze_prints_what_every_case_expects() -> Result<()> {
 }
 
 #[test]
+fn explain_answers_every_question_as_expected() -> Result<()> {
+    let mut differing = Vec::new();
+    let mut cases = directories(&data().join("explain"))?;
+    cases.retain(|case| case.join("question.txt").exists());
+    ensure!(cases.len() > 15, "only {} cases found", cases.len());
+    for case in cases {
+        let question = fs::read_to_string(case.join("question.txt"))?;
+        let asked = question.split_whitespace();
+        let place = ["--manifests", path(&case)?, "--waypoints", "by-status"];
+        let words: Vec<_> = ["explain"].into_iter().chain(asked).chain(place).collect();
+        differing.extend(compare(&case, "expect.txt", &waypointctl(&words)?.whole())?);
+    }
+    ensure!(differing.is_empty(), "these differ:\n{}", differing.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn an_explanation_for_programs_says_what_the_table_says() -> Result<()> {
+    let case = data().join("explain/row-06-missing-waypoint");
+    let place = ["--manifests", path(&case)?, "--waypoints", "by-status", "-o", "json"];
+    let words = [&["explain", "b/client", "s.a:80"][..], &place].concat();
+    let said = waypointctl(&words)?;
+    ensure!(said.code == 1);
+    let said: serde_json::Value = serde_json::from_str(&said.out)?;
+    ensure!(said.pointer("/path") == Some(&"direct".into()), "{said}");
+    ensure!(said.pointer("/asked") == Some(&"a/missing".into()), "{said}");
+    let field = said.pointer("/steps/2/decidedBy/0/field").context("no label")?;
+    ensure!(field == "metadata.labels[istio.io/use-waypoint]: missing", "{field}");
+    Ok(())
+}
+
+#[test]
 fn help_prints_what_is_expected() -> Result<()> {
     let mut command = Cli::command().term_width(100);
     let mut text = command.render_long_help().to_string();
     for subcommand in command.get_subcommands_mut() {
         let help = subcommand.render_long_help();
         write!(text, "\n--- {}\n{help}", subcommand.get_name())?;
+        for verb in subcommand.get_subcommands_mut().filter(|verb| verb.get_name() == "dump") {
+            write!(text, "\n--- config dump\n{}", verb.render_long_help())?;
+        }
     }
     let differing = compare(&data().join("help/waypointctl"), "expect.txt", &text)?;
     ensure!(differing.is_none(), "it differs:\n{}", differing.unwrap_or_default());
@@ -51,7 +90,8 @@ fn help_prints_what_is_expected() -> Result<()> {
 fn the_daemon_explains_itself() -> Result<()> {
     let waypointd = product("waypointd")?;
     let mut text = output(&waypointd, &["--help"])?;
-    for role in ["standalone", "agent", "proxy", "controller", "token", "cleanup"] {
+    for role in ["standalone", "agent", "proxy", "controller", "token", "init", "probe", "cleanup"]
+    {
         write!(text, "\n--- {role}\n{}", output(&waypointd, &[role, "--help"])?)?;
     }
     let differing = compare(&data().join("help/waypointd"), "expect.txt", &text)?;
@@ -69,8 +109,8 @@ fn a_name_that_is_no_link_is_refused_with_the_reason() -> Result<()> {
 #[test]
 fn every_shell_gets_a_completion_script() -> Result<()> {
     for shell in clap_complete::Shell::value_variants() {
-        let outcome = run(&Cli { command: Command::Completion { shell: *shell } })?;
-        ensure!(outcome.good && outcome.text.contains("analyze"), "{shell}");
+        let said = waypointctl(&["completion", &shell.to_string()])?;
+        ensure!(said.code == 0 && said.out.contains("analyze"), "{shell}");
     }
     Ok(())
 }
@@ -78,12 +118,9 @@ fn every_shell_gets_a_completion_script() -> Result<()> {
 #[test]
 fn json_says_what_the_table_says() -> Result<()> {
     let case = data().join("selection/row-06-missing-waypoint");
-    let output = analyze::Output::Json;
-    let waypoints = analyze::Waypoints::Here;
-    let arguments = analyze::Arguments { manifests: case, all: false, waypoints, output };
-    let outcome = analyze::run(&arguments)?;
-    ensure!(!outcome.good);
-    let said: serde_json::Value = serde_json::from_str(&outcome.text)?;
+    let said = waypointctl(&["analyze", "--manifests", path(&case)?, "-o", "json"])?;
+    ensure!(said.code == 1);
+    let said: serde_json::Value = serde_json::from_str(&said.out)?;
     let finding = said.pointer("/findings/0").context("no finding")?;
     ensure!(finding.pointer("/reason") == Some(&"WaypointIsNotReady".into()), "{finding}");
     ensure!(finding.pointer("/object/name") == Some(&"s".into()), "{finding}");
@@ -96,12 +133,14 @@ fn json_says_what_the_table_says() -> Result<()> {
 
 /// What `waypointctl analyze --all` prints, and its exit code.
 fn analyzed(case: &Path) -> Result<String> {
-    let output = analyze::Output::Table;
-    let waypoints =
-        if is_by_status(case) { analyze::Waypoints::ByStatus } else { analyze::Waypoints::Here };
-    let arguments = analyze::Arguments { manifests: input(case), all: true, waypoints, output };
-    let outcome = analyze::run(&arguments)?;
-    Ok(format!("{}exit code {}\n", outcome.text, i32::from(!outcome.good)))
+    let waypoints = if is_by_status(case) { "by-status" } else { "here" };
+    let input = input(case);
+    let words = ["analyze", "--manifests", path(&input)?, "--all", "--waypoints", waypoints];
+    Ok(waypointctl(&words)?.whole())
+}
+
+fn path(path: &Path) -> Result<&str> {
+    path.to_str().context("a path that is no text")
 }
 
 /// What the Snapshot holds.
@@ -143,7 +182,10 @@ fn input(case: &Path) -> PathBuf {
 
 /// Every case, by name.
 fn cases() -> Result<Vec<PathBuf>> {
-    let is_case = |case: &PathBuf| case.join("input.yaml").exists() || case.join("input").exists();
+    let is_case = |case: &PathBuf| {
+        let has_input = case.join("input.yaml").exists() || case.join("input").exists();
+        has_input && !case.join("question.txt").exists()
+    };
     let mut cases = Vec::new();
     for story in directories(&data())? {
         cases.extend(directories(&story)?.into_iter().filter(is_case));

@@ -59,8 +59,7 @@ pub enum Command {
     },
     /// Say why a connection does or does not take a waypoint, step by step
     Explain(explain::Arguments),
-    /// Say what is accepted of manifests, what is not and why, and which waypoint stands before
-    /// what
+    /// Say what is accepted of a mesh, what is not and why, and which waypoint stands before what
     Analyze(analyze::Arguments),
     /// Show connections of a node's pods as they happen: who, to whom, which way, how long, how
     /// much

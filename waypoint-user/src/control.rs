@@ -16,6 +16,7 @@ pub mod merge;
 pub mod mirror;
 pub mod redirection;
 pub mod run;
+pub mod status;
 pub mod writer;
 
 use std::time::Duration;

@@ -28,7 +28,7 @@ use crate::{
         snapshot::Snapshot,
         workload::Workload,
     },
-    select::Mesh,
+    select::{Accounts, Mesh},
 };
 
 use self::address::Dialled;
@@ -199,7 +199,8 @@ struct Case<'s> {
 impl<'s> Case<'s> {
     /// What bindings are resolved against.
     fn mesh(&self) -> Mesh<'s> {
-        Mesh { waypoints: self.snapshot.waypoints(), namespaces: self.snapshot.namespaces() }
+        let (waypoints, namespaces) = (self.snapshot.waypoints(), self.snapshot.namespaces());
+        Mesh { waypoints, namespaces, accounts: Accounts::none() }
     }
 
     /// The waypoint that should take the connection, whether it can or not. What a namespace's

@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod binding;
+pub mod condition;
 pub mod flow;
 pub mod label;
 pub mod node;

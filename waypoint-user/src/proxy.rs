@@ -32,6 +32,7 @@ use crate::{
 pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,
+    in_force::InForce,
     seats::Seats,
     worker::{Equipment, Worker, pin},
 };
@@ -43,6 +44,7 @@ mod flow;
 mod gauges;
 mod head;
 mod http;
+mod in_force;
 mod inbound;
 mod late;
 mod lease;
@@ -171,6 +173,7 @@ pub type Origins = Arc<dyn Fn(u32) -> Origin + Send + Sync>;
 #[derive(Debug)]
 pub struct Engine {
     drain: CancellationToken,
+    in_force: InForce,
     workers: Vec<oneshot::Receiver<Drained>>,
 }
 
@@ -196,6 +199,7 @@ impl Engine {
         let seats = Seats::for_each(settings.workers, &telemetry.registry);
         let drain_all = drain.clone();
         let hbone = hbone::Settings::new(&telemetry.registry);
+        let in_force = InForce::new(settings.workers);
         let equipment = Equipment {
             settings,
             snapshots,
@@ -204,18 +208,24 @@ impl Engine {
             identities,
             hbone,
             telemetry,
+            in_force: in_force.clone(),
             drain,
         };
         let mut workers = Vec::with_capacity(doors.len());
         let counts = gauges.into_iter().zip(seats);
         for (number, (doors, counts)) in doors.into_iter().zip(counts).enumerate() {
             let equipment = equipment.clone();
-            let run = move || Worker::run(equipment, doors, counts);
+            let run = move || Worker::run(equipment, number, doors, counts);
             // Workers that were started before the one that fails end, as nobody could drain them.
             let started = start_worker(number, run).inspect_err(|_| drain_all.cancel())?;
             workers.push(started);
         }
-        Ok(Self { drain: drain_all, workers })
+        Ok(Self { drain: drain_all, in_force, workers })
+    }
+
+    /// The Snapshot that every worker goes by, with its routes compiled; nothing before the first.
+    pub fn in_force(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
+        self.in_force.of_all()
     }
 
     /// Stops accepting, lets requests and connections end until the deadline, and cuts what is

@@ -7,7 +7,10 @@
 //! one waypoint: what a waypoint itself dials is never captured.
 //! **Invariant:** an object's own label decides alone; where it cannot be followed there is no
 //! fallback to the namespace's.
+//! **Invariant:** where a label speaks, the object's or its namespace's and be it `none`, it beats
+//! the annotation of a Gateway that stands for a service account.
 
+mod accounts;
 mod balance;
 mod bind;
 mod canary;
@@ -19,6 +22,7 @@ mod locality;
 mod mode;
 mod outbound;
 
+pub use accounts::Accounts;
 pub use bind::{Asked, Mesh, is_managed_service};
 pub use canary::{Asking, CanaryReason, CanaryRefusal, weighted};
 pub use capture::{Capture, captures_service, captures_workload};

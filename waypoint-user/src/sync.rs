@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::mesh::{report::Report, snapshot};
 
-pub use feed::Feed;
+pub use feed::{Feed, State};
 pub use files::objects_in;
 pub use translate::translate;
 

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod applied;
 pub mod config_dump;
 pub mod flows;
 pub mod logging;

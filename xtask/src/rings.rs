@@ -106,7 +106,11 @@ impl Ring {
                 targets.retain(|name| Self::of_target(name) == self);
                 let mut batch = Batch::of(product_test(&picked(&targets)));
                 batch.needs_root = (self == Self::Lab).then_some(WHY_ROOT);
-                if targets.is_empty() { Vec::new() } else { vec![batch] }
+                let mut batches = if targets.is_empty() { Vec::new() } else { vec![batch] };
+                if self == Self::Cluster {
+                    batches.push(Batch::told_again());
+                }
+                batches
             }
         })
     }
@@ -126,11 +130,38 @@ struct Batch {
     command: Command,
     /// What they need root for, if they do.
     needs_root: Option<&'static str>,
+    /// Tests of it that do not run, by their names.
+    left_out: &'static [&'static str],
+    /// What tells their names from the same ones in another batch.
+    mark: &'static str,
 }
 
 impl Batch {
     fn of(command: Command) -> Self {
-        Self { command, needs_root: None }
+        Self { command, needs_root: None, left_out: &[], mark: "" }
+    }
+
+    /// Stories of the lab with a control plane as the source, in the place of a directory.
+    fn told_again() -> Self {
+        let targets = TOLD_AGAIN.map(str::to_owned);
+        let mut command = product_test(&picked(&targets));
+        command.env("WAYPOINT_LAB_SOURCE", "cluster");
+        let needs_root = Some(WHY_ROOT);
+        Self { command, needs_root, left_out: ABOUT_FILES, mark: "with a cluster: " }
+    }
+
+    /// Runs it, or says why not.
+    fn run(mut self, filter: Option<&str>, kube: Option<&Kube>, tally: &mut Tally) -> Result<()> {
+        let command = self.command.args(["--no-fail-fast", "--"]).args(filter);
+        command.args(self.left_out.iter().flat_map(|name| ["--skip", name]));
+        command.envs(kube.into_iter().flat_map(Kube::variables));
+        let before = tally.mark();
+        match self.needs_root {
+            Some(reason) if !is_root() => skip(command, reason, tally)?,
+            _ => watch(command.arg("--show-output"), tally)?,
+        }
+        tally.name_since(before, self.mark);
+        Ok(())
     }
 }
 
@@ -138,13 +169,8 @@ fn run_ring(ring: Ring, request: &Request, kube: Option<&Kube>, tally: &mut Tall
     say(&format!("test: ring {}", ring.name()));
     let _bpffs = Borrowed::look();
     let before = leaks::on_this_host();
-    for Batch { mut command, needs_root } in ring.batches()? {
-        command.args(["--no-fail-fast", "--"]).args(request.filter.as_deref());
-        command.envs(kube.into_iter().flat_map(Kube::variables));
-        match needs_root {
-            Some(reason) if !is_root() => skip(&mut command, reason, tally)?,
-            _ => watch(command.arg("--show-output"), tally)?,
-        }
+    for batch in ring.batches()? {
+        batch.run(request.filter.as_deref(), kube, tally)?;
     }
     if matches!(ring, Ring::Lab | Ring::Cluster) && is_root() {
         for left in leaks::on_this_host().difference(&before) {
@@ -219,3 +245,7 @@ fn targets() -> Result<Vec<String>> {
 }
 
 const WHY_ROOT: &str = "needs root, for network namespaces and BPF";
+/// Targets of the lab that say nothing of where objects come from, and so are told twice.
+const TOLD_AGAIN: [&str; 5] = ["binding", "enrolment", "failure", "policy", "traffic"];
+/// Stories of those that are about files.
+const ABOUT_FILES: &[&str] = &["a_broken_manifest_keeps_the_last_good_state"];

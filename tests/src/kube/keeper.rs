@@ -21,7 +21,7 @@ struct Errand {
 }
 
 /// Starts a command, which ought to begin with [`MORTAL`].
-pub(super) fn spawn(command: Command) -> Result<Child> {
+pub(crate) fn spawn(command: Command) -> Result<Child> {
     static KEEPER: OnceLock<Sender<Errand>> = OnceLock::new();
     let name = command.get_program().to_string_lossy().into_owned();
     let (answer, child) = sync_channel(1);
@@ -41,4 +41,4 @@ fn keep() -> Sender<Errand> {
 }
 
 /// The program, and its first arguments, that makes the one after them die with the keeper.
-pub(super) const MORTAL: (&str, &[&str]) = ("setpriv", &["--pdeathsig", "KILL"]);
+pub(crate) const MORTAL: (&str, &[&str]) = ("setpriv", &["--pdeathsig", "KILL"]);

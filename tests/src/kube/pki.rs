@@ -32,6 +32,8 @@ pub(super) struct Pki {
     pub(super) accounts: PathBuf,
     /// What those are checked with.
     pub(super) accounts_public: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+    directory: PathBuf,
 }
 
 impl Pki {
@@ -50,16 +52,9 @@ impl Pki {
         params.extended_key_usages = Vec::new();
         let root = write("ca.crt", params.self_signed(&key)?.pem())?;
         let issuer = Issuer::new(params, key);
-        let leaf = |file: &str, params: CertificateParams| -> Result<Pair> {
-            let key = KeyPair::generate()?;
-            let certificate = params.signed_by(&key, &issuer)?.pem();
-            Ok(Pair {
-                certificate: write(&format!("{file}.crt"), certificate)?,
-                key: write(&format!("{file}.key"), key.serialize_pem())?,
-            })
-        };
-        let server = leaf("server", server(addresses)?)?;
-        let administrator = leaf("admin", named("admin", Some("system:masters"))?)?;
+        let server = leaf(directory, &issuer, "server", &server(addresses)?)?;
+        let masters = named("admin", Some("system:masters"))?;
+        let administrator = leaf(directory, &issuer, "admin", &masters)?;
         let accounts = KeyPair::generate()?;
         Ok(Self {
             root,
@@ -67,8 +62,31 @@ impl Pki {
             administrator,
             accounts_public: write("accounts.pub", accounts.public_key_pem())?,
             accounts: write("accounts.key", accounts.serialize_pem())?,
+            issuer,
+            directory: directory.to_owned(),
         })
     }
+
+    /// A certificate of somebody else's, in files of this name.
+    pub(super) fn issue(&self, file: &str, name: &str, group: Option<&str>) -> Result<Pair> {
+        leaf(&self.directory, &self.issuer, file, &named(name, group)?)
+    }
+}
+
+fn leaf(
+    directory: &Path,
+    issuer: &Issuer<'_, KeyPair>,
+    file: &str,
+    params: &CertificateParams,
+) -> Result<Pair> {
+    let key = KeyPair::generate()?;
+    let pair = Pair {
+        certificate: directory.join(format!("{file}.crt")),
+        key: directory.join(format!("{file}.key")),
+    };
+    fs::write(&pair.certificate, params.signed_by(&key, issuer)?.pem())?;
+    fs::write(&pair.key, key.serialize_pem())?;
+    Ok(pair)
 }
 
 fn named(name: &str, organisation: Option<&str>) -> Result<CertificateParams> {

@@ -83,6 +83,10 @@ fn arguments(needs: Needs<'_>, address: SocketAddr) -> Vec<String> {
         ("tls-cert-file", pki.server.certificate.display().to_string()),
         ("tls-private-key-file", pki.server.key.display().to_string()),
         ("client-ca-file", pki.root.display().to_string()),
+        // Where there are kubelets they know the administrator, and are found by address.
+        ("kubelet-client-certificate", pki.administrator.certificate.display().to_string()),
+        ("kubelet-client-key", pki.administrator.key.display().to_string()),
+        ("kubelet-preferred-address-types", "InternalIP".to_owned()),
         ("service-account-key-file", pki.accounts_public.display().to_string()),
         ("service-account-signing-key-file", pki.accounts.display().to_string()),
         ("service-account-issuer", ISSUER.to_owned()),

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{
     authority::Admittance,
@@ -24,6 +24,8 @@ use super::{
 pub struct Settings {
     /// The directory it reads.
     pub manifests: PathBuf,
+    /// The credentials for the control plane that it reads instead, if it does.
+    pub kubeconfig: Option<PathBuf>,
     /// Its pins, its run directory and its files carry this name.
     pub name: Name,
     /// The host side of its own veth.
@@ -34,6 +36,8 @@ pub struct Settings {
     pub service_vips: bool,
     /// The cgroup whose connections it watches, if it watches any.
     pub cgroup: Option<PathBuf>,
+    /// Whether it runs as in a pod of the deployment: without privileges.
+    pub confined: bool,
     /// What makes it one of several nodes; nothing for `standalone`.
     pub membership: Option<Membership>,
 }
@@ -58,8 +62,11 @@ impl Settings {
     /// The agent's arguments, as a person would type them.
     pub fn arguments(&self) -> Vec<OsString> {
         let role = if self.membership.is_some() { "agent" } else { "standalone" };
-        let mut arguments: Vec<OsString> =
-            vec![role.into(), "--manifests".into(), (&self.manifests).into()];
+        let mut arguments: Vec<OsString> = vec![role.into()];
+        arguments.extend(match &self.kubeconfig {
+            Some(file) => ["--kubeconfig".into(), file.into()],
+            None => ["--manifests".into(), (&self.manifests).into()],
+        });
         if let Some(Membership { node, admittance, further }) = &self.membership {
             arguments.extend(["--node".into(), node.into()]);
             arguments.extend(admittance.arguments());
@@ -74,6 +81,18 @@ impl Settings {
             arguments.push("--service-vips".into());
         }
         arguments
+    }
+
+    /// Starts a process of it.
+    fn launch(&self, daemon: &mut Daemon, node: &Netns) -> Result<()> {
+        if !self.confined {
+            return daemon.launch(node, &self.arguments());
+        }
+        let mut init: Vec<OsString> = vec!["init".into()];
+        init.extend(self.traces());
+        node.run(&command::product("waypointd")?, &init)?;
+        let around: Vec<OsString> = CONFINED.iter().map(OsString::from).collect();
+        daemon.launch_within(node, &around, &self.arguments())
     }
 
     /// The arguments that say what it leaves on the node.
@@ -107,15 +126,27 @@ impl Agent {
     /// Starts it.
     pub fn launch(node: &Netns, settings: Settings) -> Result<Self> {
         let mut daemon = Daemon::new(settings.name.clone())?;
-        daemon.launch(node, &settings.arguments())?;
+        settings.launch(&mut daemon, node)?;
         Ok(Self { settings, daemon })
     }
 
     /// Starts it again, with the same settings, and waits until it is ready and the manifests are
     /// in force.
     pub fn resume(&mut self, node: &Netns) -> Result<()> {
-        self.daemon.launch(node, &self.settings.arguments())?;
+        self.settings.launch(&mut self.daemon, node)?;
         self.daemon.wait_until_ready()
+    }
+
+    /// Gives it further arguments from its next start on.
+    pub fn add_arguments(&mut self, further: &[&str]) -> Result<()> {
+        let membership = self.settings.membership.as_mut().context("it is alone on its node")?;
+        membership.further.extend(further.iter().map(|word| (*word).to_owned()));
+        Ok(())
+    }
+
+    /// Lets it run without privileges from its next start on.
+    pub fn confine(&mut self) {
+        self.settings.confined = true;
     }
 
     /// Watches another cgroup, or none, from its next start on.
@@ -126,7 +157,8 @@ impl Agent {
     /// Starts another one with the same settings, and waits until that has taken over and is ready.
     /// The former goes on with what it has, and ends by itself.
     pub fn succeed(&mut self, node: &Netns) -> Result<Process> {
-        let former = self.daemon.launch_successor(node, &self.settings.arguments())?;
+        let former = self.daemon.step_aside()?;
+        self.settings.launch(&mut self.daemon, node)?;
         let lock = self.settings.name.run_dir().join("lock");
         wait::until_true("a successor that has taken over", SOON, || {
             let process = self.daemon.process()?;
@@ -164,3 +196,19 @@ impl DerefMut for Agent {
         &mut self.daemon
     }
 }
+
+/// What the container of the deployment is: these capabilities and no other, mounts of its own in
+/// which those of the host appear but not the other way round, and a `/proc/sys` to be read.
+const CONFINED: &[&str] = &[
+    "setpriv",
+    "--inh-caps=-all",
+    "--bounding-set=-all,+bpf,+perfmon,+net_admin,+sys_admin,+sys_ptrace",
+    "--no-new-privs",
+    "unshare",
+    "--mount",
+    "--propagation=slave",
+    "sh",
+    "-ec",
+    "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec \"$@\"",
+    "sh",
+];

@@ -14,7 +14,7 @@ use super::{
     address::{Addresses, Family},
     agent::{Agent, Settings},
     command,
-    manifests::Manifests,
+    manifests::{self, Manifests},
     name::{self, Name},
     netns::Netns,
     node::{Node, Nodes},
@@ -40,6 +40,7 @@ pub struct LabBuilder {
     agent: bool,
     last_words: bool,
     waits_for_turn: bool,
+    in_cluster: bool,
 }
 
 impl LabBuilder {
@@ -58,6 +59,7 @@ impl LabBuilder {
             agent: true,
             last_words: false,
             waits_for_turn: true,
+            in_cluster: manifests::told_in_cluster(),
         }
     }
 
@@ -138,6 +140,13 @@ impl LabBuilder {
         self
     }
 
+    /// With objects in a Kubernetes control plane, which agents and waypoints follow.
+    #[must_use]
+    pub fn in_cluster(mut self) -> Self {
+        self.in_cluster = true;
+        self
+    }
+
     /// Without an agent.
     #[must_use]
     pub fn without_agent(mut self) -> Self {
@@ -171,7 +180,7 @@ impl LabBuilder {
         name::sweep()?;
         name::bpffs()?;
         let name = Name::unique();
-        let manifests = Manifests::create(name.directory().join("manifests"))?;
+        let manifests = Manifests::create(name.directory().join("manifests"), self.in_cluster)?;
         let (nodes, underlay) = self.make_nodes(&name)?;
         let mut lab = Lab {
             family: self.family,
@@ -202,6 +211,7 @@ impl LabBuilder {
         for service in self.services {
             lab.write_service(&service)?;
         }
+        lab.manifests.begin()?;
         if self.agent {
             lab.start_agent()?;
         }
@@ -254,7 +264,8 @@ impl Lab {
         if self.underlay.is_some() {
             return self.start_mesh();
         }
-        let settings = self.agent_settings();
+        let kubeconfig = self.manifests.door_in(&self.nodes.first.netns)?;
+        let settings = Settings { kubeconfig, ..self.agent_settings() };
         let node = &mut self.nodes.first;
         node.agent = Some(Agent::start(&node.netns, settings)?);
         Ok(())
@@ -264,11 +275,13 @@ impl Lab {
     pub fn agent_settings(&self) -> Settings {
         Settings {
             manifests: self.manifests.directory().to_owned(),
+            kubeconfig: None,
             name: self.name.clone(),
             link: "wpd0".to_owned(),
             table: "waypoint".to_owned(),
             service_vips: true,
             cgroup: None,
+            confined: false,
             membership: None,
         }
     }

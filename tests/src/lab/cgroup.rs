@@ -33,6 +33,13 @@ impl Cgroup {
         Ok(Self(path))
     }
 
+    /// Makes one below it, as the kubelet does for each pod. It has to go first.
+    pub fn of_pod(&self, uid: &str) -> Result<Self> {
+        let path = self.0.join(format!("pod{uid}"));
+        fs::create_dir(&path).with_context(|| format!("make {}", path.display()))?;
+        Ok(Self(path))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0

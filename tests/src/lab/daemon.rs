@@ -15,6 +15,7 @@ use super::{
     name::Name,
     netns::Netns,
     process::{self, Process},
+    tenancy::Expectation,
     wait::{self, SOON},
 };
 
@@ -34,17 +35,27 @@ impl Daemon {
 
     /// Starts it in a namespace.
     pub fn launch(&mut self, netns: &Netns, arguments: &[OsString]) -> Result<()> {
+        self.launch_within(netns, &[], arguments)
+    }
+
+    /// Starts it in a namespace, by a command that executes what follows it.
+    pub fn launch_within(
+        &mut self,
+        netns: &Netns,
+        around: &[OsString],
+        arguments: &[OsString],
+    ) -> Result<()> {
         ensure!(self.process.is_none(), "{} runs already", self.name);
-        let program = command::product("waypointd")?;
-        self.process = Some(Process::start(netns, LOG, &self.logs(), &program, arguments)?);
+        let program = command::product("waypointd")?.into_os_string();
+        let words = [around, &[program], arguments].concat();
+        let (first, rest) = words.split_first().context("a program")?;
+        self.process = Some(Process::start(netns, LOG, &self.logs(), first.as_ref(), rest)?);
         Ok(())
     }
 
-    /// Starts another one in its place, which the former may go on beside.
-    pub fn launch_successor(&mut self, netns: &Netns, arguments: &[OsString]) -> Result<Process> {
-        let former = self.process.take().context("there is nothing to succeed")?;
-        self.launch(netns, arguments)?;
-        Ok(former)
+    /// Lets another one be started in its place, which it may go on beside.
+    pub fn step_aside(&mut self) -> Result<Process> {
+        self.process.take().context("there is nothing to succeed")
     }
 
     /// Waits until it says that it is ready and what it was told is in force.
@@ -118,6 +129,20 @@ impl Daemon {
         Ok(family.map(|family| metrics.sum(family, &[])))
     }
 
+    /// Waits until what was written to a control plane is read, and in force.
+    pub(super) fn wait_until_read(&self, expectation: &Expectation) -> Result<()> {
+        let what = format!("version that was written, in {}", self.name);
+        let read = wait::until(&what, SOON, || {
+            let metrics = self.metrics()?;
+            let read = metrics.sum(READ, &[]);
+            Ok(expectation.is_met_by(&metrics).then_some(read))
+        });
+        let read = read.with_context(|| self.last_words(20))?;
+        let what = format!("reading {read} in force in {}", self.name);
+        wait::until_true(&what, SOON, || Ok(self.generation()? >= Some(read)))
+            .with_context(|| self.last_words(20))
+    }
+
     /// Its access log so far.
     pub fn access_log(&self) -> Result<Vec<Value>> {
         let text = fs::read(self.logs().join(format!("{LOG}.out")))?;
@@ -188,5 +213,6 @@ pub(super) fn admin_arguments(name: &Name) -> [OsString; 2] {
 }
 
 const LOG: &str = "waypointd";
+const READ: &str = "waypoint_config_generation";
 /// By role; a process exports at most one of them.
 const GENERATIONS: &[&str] = &["waypoint_data_path_generation", "waypoint_config_generation"];

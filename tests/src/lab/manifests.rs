@@ -1,29 +1,42 @@
-//! The directory of manifests that an agent reads, and edits to it.
+//! The objects of a lab, and edits to them: a directory of manifests that agents read, and where
+//! the lab has a control plane, the same objects there, which they follow instead.
 //!
 //! **Invariant:** a file appears whole: it is written elsewhere and renamed.
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 
-use super::object::{Manifest, Meta};
+use super::{
+    netns::Netns,
+    object::{Manifest, Meta},
+    tenancy::{Expectation, Tenancy},
+};
+use crate::kube::ControlPlane;
 
 /// The objects in force, each in a file of its own.
 #[derive(Debug)]
 pub struct Manifests {
     directory: PathBuf,
     objects: BTreeMap<(String, String), Manifest>,
+    tenancy: Option<Tenancy>,
+}
+
+/// Whether stories are told with a control plane where they do not say.
+pub(super) fn told_in_cluster() -> bool {
+    env::var_os(SOURCE).is_some_and(|source| source == "cluster")
 }
 
 impl Manifests {
-    /// An empty directory.
-    pub fn create(directory: PathBuf) -> Result<Self> {
+    /// An empty directory; and an empty control plane, if it is wanted.
+    pub fn create(directory: PathBuf, in_cluster: bool) -> Result<Self> {
         fs::create_dir_all(&directory)?;
-        Ok(Self { directory, objects: BTreeMap::new() })
+        let tenancy = in_cluster.then(Tenancy::begin).transpose()?;
+        Ok(Self { directory, objects: BTreeMap::new(), tenancy })
     }
 
     /// Where they are.
@@ -31,10 +44,37 @@ impl Manifests {
         &self.directory
     }
 
+    /// The control plane that has the objects too, if any does.
+    pub fn control_plane(&self) -> Option<&ControlPlane> {
+        self.tenancy.as_ref().map(Tenancy::plane)
+    }
+
+    /// The credentials by which processes in a namespace follow the control plane, if there is one.
+    pub fn door_in(&self, netns: &Netns) -> Result<Option<PathBuf>> {
+        self.tenancy.as_ref().map(|tenancy| tenancy.door_in(netns)).transpose()
+    }
+
+    /// Hands everything that was written so far to the control plane, and from then on each edit.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        self.tenancy.as_mut().map_or(Ok(()), Tenancy::move_in)
+    }
+
+    /// What shows that every edit is in force, where that can be told exactly.
+    pub(super) fn expectation(&self) -> Option<Expectation> {
+        self.tenancy.as_ref().map(Tenancy::expectation)
+    }
+
     /// Writes an object.
     pub fn put(&mut self, manifest: Manifest) -> Result<()> {
+        let key = (manifest.kind.to_owned(), manifest.meta.name.clone());
+        let earlier = self.objects.get(&key);
+        let is_another = earlier
+            .is_some_and(|earlier| manifest.kind == "Pod" && earlier.meta.uid != manifest.meta.uid);
+        if is_another && let Some(tenancy) = &mut self.tenancy {
+            tenancy.delete(&manifest.to_string())?;
+        }
         self.write(&file_of(&manifest), &manifest.to_string())?;
-        self.objects.insert((manifest.kind.to_owned(), manifest.meta.name.clone()), manifest);
+        self.objects.insert(key, manifest);
         Ok(())
     }
 
@@ -56,7 +96,10 @@ impl Manifests {
     }
 
     /// Writes any text under a file name.
-    pub fn write(&self, file: &str, text: &str) -> Result<()> {
+    pub fn write(&mut self, file: &str, text: &str) -> Result<()> {
+        if let Some(tenancy) = &mut self.tenancy {
+            tenancy.apply(text)?;
+        }
         let path = self.directory.join(file);
         let aside = self.directory.with_extension("aside");
         fs::write(&aside, text)?;
@@ -64,8 +107,11 @@ impl Manifests {
     }
 
     /// Removes a file.
-    pub fn delete(&self, file: &str) -> Result<()> {
+    pub fn delete(&mut self, file: &str) -> Result<()> {
         let path = self.directory.join(file);
+        if let Some(tenancy) = &mut self.tenancy {
+            tenancy.delete(&fs::read_to_string(&path)?)?;
+        }
         fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))
     }
 }
@@ -74,3 +120,6 @@ fn file_of(manifest: &Manifest) -> String {
     let (kind, meta) = (manifest.kind.to_lowercase(), &manifest.meta);
     format!("{kind}-{}-{}.yaml", meta.namespace, meta.name)
 }
+
+/// The variable that says `cluster` where stories are to be told with a control plane.
+const SOURCE: &str = "WAYPOINT_LAB_SOURCE";

@@ -92,20 +92,22 @@ impl Lab {
 
     /// The arguments of a waypoint, as a person would type them.
     pub fn waypoint_arguments(&self, pod: &str) -> Result<Vec<OsString>> {
-        let Inhabitant { pod, .. } = self.inhabitant(pod)?;
+        let Inhabitant { pod, netns, .. } = self.inhabitant(pod)?;
         let namespace = &pod.meta.namespace;
         let gateway = pod.gateway.as_ref().context("the pod is no waypoint's")?;
         let account = format!("{namespace}/{}", pod.account);
         let admittance = self.authority()?.admit_account(&account)?;
-        let mut arguments: Vec<OsString> = vec![
-            "proxy".into(),
-            "--manifests".into(),
-            self.manifests.directory().into(),
+        let mut arguments: Vec<OsString> = vec!["proxy".into()];
+        arguments.extend(match self.manifests.door_in(netns)? {
+            Some(file) => ["--kubeconfig".into(), file.into()],
+            None => ["--manifests".into(), self.manifests.directory().into()],
+        });
+        arguments.extend([
             "--gateway".into(),
             format!("{namespace}/{gateway}").into(),
             "--pod".into(),
             format!("{namespace}/{}", pod.meta.name).into(),
-        ];
+        ]);
         arguments.extend(admittance.arguments());
         arguments.extend(self.shared_arguments.iter().map(OsString::from));
         arguments.extend(pod.further.iter().map(OsString::from));
@@ -170,6 +172,7 @@ impl Lab {
         let further = [&*self.agent_arguments, &*self.shared_arguments].concat();
         Ok(Settings {
             name: self.name.part(format!("agent-{node}")),
+            kubeconfig: self.manifests.door_in(&self.nodes.named(node)?.netns)?,
             membership: Some(Membership { node: node.to_owned(), admittance, further }),
             ..self.agent_settings()
         })

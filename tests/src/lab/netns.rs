@@ -93,7 +93,7 @@ pub fn within<T: Send>(path: &Path, run: impl FnOnce() -> Result<T> + Send) -> R
 }
 
 /// Names of the namespaces that begin with a prefix.
-pub(super) fn named(prefix: &str) -> Vec<String> {
+pub(crate) fn named(prefix: &str) -> Vec<String> {
     let entries = fs::read_dir(DIRECTORY).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(|name| name.starts_with(prefix)).collect()

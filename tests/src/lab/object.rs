@@ -233,6 +233,8 @@ pub const USE_WAYPOINT: &str = "istio.io/use-waypoint";
 pub const USE_WAYPOINT_NAMESPACE: &str = "istio.io/use-waypoint-namespace";
 /// The label that says which traffic a waypoint takes.
 pub const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
+/// The annotation of a Gateway that stands for a service account.
+pub const FOR_SERVICE_ACCOUNT: &str = "istio.io/for-service-account";
 /// The annotation that says what happens while no waypoint serves.
 pub const FAIL_MODE: &str = "waypoint.dev/fail-mode";
 /// The port that services usually have.

@@ -130,6 +130,12 @@ impl Lab {
     /// Waits until an edit that was made after these generations is in force everywhere.
     pub(super) fn settled_after(&self, before: Vec<Option<f64>>) -> Result<()> {
         let running = self.daemons().filter(|daemon| daemon.is_running());
+        if let Some(expectation) = self.manifests.expectation() {
+            for daemon in running {
+                daemon.wait_until_read(&expectation)?;
+            }
+            return Ok(());
+        }
         for (daemon, before) in running.zip(before) {
             let Some(before) = before else { continue };
             let what = format!("manifests in force in {}", daemon.name());

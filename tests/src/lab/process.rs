@@ -33,7 +33,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program inside; its output is appended to `NAME.out` and `NAME.err` of `logs`.
+    /// Starts a program inside a network namespace; its output is appended to `NAME.out` and
+    /// `NAME.err` of `logs`.
     pub fn start<A: AsRef<OsStr>>(
         netns: &Netns,
         name: &str,
@@ -41,19 +42,39 @@ impl Process {
         program: &Path,
         arguments: &[A],
     ) -> Result<Self> {
+        let netns = format!("--net={}", netns.path().display());
+        let enter = ["nsenter".as_ref(), netns.as_ref(), program.as_os_str()];
+        Self::spawn(name, logs, &enter, arguments)
+    }
+
+    /// The same in the network namespace of the test.
+    pub fn start_here<A: AsRef<OsStr>>(
+        name: &str,
+        logs: &Path,
+        program: &Path,
+        arguments: &[A],
+    ) -> Result<Self> {
+        Self::spawn(name, logs, &[program.as_os_str()], arguments)
+    }
+
+    fn spawn<A: AsRef<OsStr>>(
+        name: &str,
+        logs: &Path,
+        program: &[&OsStr],
+        arguments: &[A],
+    ) -> Result<Self> {
         let (output, errors) = (logs.join(format!("{name}.out")), logs.join(format!("{name}.err")));
         let begin = fs::read(&output).map_or(0, |earlier| earlier.len());
-        // Both tools execute the next one, so the child's id is the program's own.
+        // Each tool executes the next one, so the child's id is the program's own.
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "nsenter"])
-            .arg(format!("--net={}", netns.path().display()))
-            .arg(program)
+            .args(["--pdeathsig", "KILL"])
+            .args(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(OpenOptions::new().create(true).append(true).open(&output)?)
             .stderr(OpenOptions::new().create(true).append(true).open(&errors)?)
             .spawn()
-            .with_context(|| format!("start {}", program.display()))?;
+            .with_context(|| format!("start {}", program.join(" ".as_ref()).display()))?;
         Ok(Self { name: name.to_owned(), child, output, errors, begin })
     }
 

@@ -32,9 +32,10 @@ fn furnish(plane: &ControlPlane, shop: &str) -> Result<()> {
     };
     plane.apply(&format!(
         "apiVersion: v1\nkind: Node\nmetadata: {{name: n1}}\n---\n\
-         apiVersion: v1\nkind: Node\nmetadata: {{name: n2}}\n---\n{}{}{}",
+         apiVersion: v1\nkind: Node\nmetadata: {{name: n2}}\n---\n{}{}{}{}",
         pod(NAMESPACE, "agent-n1", "n1", AGENT),
         pod(shop, "web", "n1", "default"),
+        pod(shop, "idle", "n1", "default"),
         pod(shop, "far", "n2", "default"),
     ))
 }
@@ -91,11 +92,11 @@ async fn an_agent_marks_captured_pods_of_its_node_and_writes_each_mark_once() ->
     let version = field(plane, &shop, "web", ".metadata.resourceVersion")?;
     let again: Captured = BTreeMap::from([web()]);
     captures.send_replace(Some(Arc::new(again)));
-    plane.kubectl(&["label", "pod", "far", "--namespace", &shop, "seen=yes"])?;
+    plane.kubectl(&["label", "pod", "idle", "--namespace", &shop, "seen=yes"])?;
     let mut objects = feed.objects.clone();
-    let far = ObjectName::new(&shop, "far");
+    let idle = ObjectName::new(&shop, "idle");
     let sees = objects.wait_for(|all| {
-        let labels = all.pods.get(&far).and_then(|pod| pod.metadata.labels.as_ref());
+        let labels = all.pods.get(&idle).and_then(|pod| pod.metadata.labels.as_ref());
         labels.is_some_and(|labels| labels.contains_key("seen"))
     });
     tokio::time::timeout(SOON, sees).await??;
@@ -115,6 +116,7 @@ fn an_agent_can_write_nothing_else_and_nowhere_else() -> Result<()> {
     let shop = plane.namespace("limits")?;
     furnish(plane, &shop)?;
     let own = credentials(plane)?;
+    plane.apply(KUBECTL_READS_BEFORE_IT_WRITES)?;
     let patch = |who: &PathBuf, pod: &str, subresource: &[&str], content: &str| {
         let patch = ["patch", "pod", pod, "--namespace", &shop, "--type=merge", "--patch", content];
         plane.kubectl_as(who, &[&patch[..], subresource].concat())
@@ -127,14 +129,32 @@ fn an_agent_can_write_nothing_else_and_nowhere_else() -> Result<()> {
         ("web", r#"{"status":{"phase":"Failed"}}"#, "nothing else of a pod"),
         ("far", mark, "pods of its own node only"),
     ];
+    wait::until_true("kubectl that may read", SOON, || {
+        let outcome = patch(&own, "web", &status, "{}");
+        Ok(outcome.is_ok())
+    })?;
     for (pod, content, why) in refused {
         let outcome = patch(&own, pod, &status, content);
         let said = outcome.err().with_context(|| format!("{content} of {pod} was written"))?;
         ensure!(format!("{said:#}").contains(why), "{content} of {pod}: {said:#}");
     }
+    patch(&own, "web", &status, mark)?;
     let outcome = patch(&own, "web", &[], mark);
     ensure!(outcome.is_err_and(|said| format!("{said:#}").contains("forbidden")), "by its spec");
     let stolen = plane.kubeconfig_of(NAMESPACE, AGENT)?;
     ensure!(patch(&stolen, "web", &status, mark).is_err(), "with a token of no node");
     Ok(())
 }
+
+const KUBECTL_READS_BEFORE_IT_WRITES: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: tests-read-pods}
+rules: [{apiGroups: [''], resources: [pods, pods/status], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: tests-read-pods}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: tests-read-pods}
+subjects: [{kind: ServiceAccount, name: waypoint-agent, namespace: waypoint-system}]
+";

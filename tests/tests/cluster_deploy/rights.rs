@@ -97,7 +97,7 @@ fn all_are(wanted: bool, who: (&str, &str), questions: &[Question]) -> Result<()
 }
 
 /// The objects of a mesh.
-const MESH: [&str; 13] = [
+const MESH: [&str; 15] = [
     "/namespaces",
     "/nodes",
     "/pods",
@@ -110,7 +110,9 @@ const MESH: [&str; 13] = [
     "gateway.networking.k8s.io/referencegrants",
     "networking.istio.io/serviceentries",
     "networking.istio.io/workloadentries",
+    "security.istio.io/authorizationpolicies",
     "security.istio.io/peerauthentications",
+    "apiextensions.k8s.io/customresourcedefinitions",
 ];
 
 #[test]
@@ -192,6 +194,7 @@ const CONTROLLER_ONLY: &[Question] = &[
 const NEAR_THE_CONTROLLER: &[Question] = &[
     ("update", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"),
     ("delete", "coordination.k8s.io/leases", NAMESPACE, CONTROLLER),
+    ("delete", "events.k8s.io/events", "shop", ""),
     ("get", "/secrets", NAMESPACE, "another"),
     ("delete", "/secrets", NAMESPACE, "waypoint-ca"),
     ("create", "/secrets", "shop", ""),

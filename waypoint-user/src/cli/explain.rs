@@ -13,6 +13,7 @@ use crate::{
 use super::{
     Console, Error, Format, Outcome, Table,
     admin::{self, escaped},
+    reach::{self, ADMIN_PORT},
     source::Source,
 };
 
@@ -33,6 +34,9 @@ pub struct Arguments {
         conflicts_with_all = ["manifests", "kubeconfig", "context"]
     )]
     admin: Option<String>,
+    /// Ask the agent of the pod's node, through the API server
+    #[arg(long, conflicts_with_all = ["manifests", "admin"])]
+    live: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -45,9 +49,10 @@ pub(super) async fn run(
     arguments: &Arguments,
     console: &mut Console<'_>,
 ) -> Result<Outcome, Error> {
-    let question = question(arguments);
+    let question = question(arguments).await?;
     let explanation = match &arguments.admin {
-        Some(admin) => of_agent(admin, &question).await?,
+        Some(admin) => serde_json::from_str(&admin::page(admin, &page(&question)).await?)?,
+        None if arguments.live => serde_json::from_str(&live(arguments, &question).await?)?,
         None => {
             let (snapshot, report) = arguments.source.read().await?;
             explain(&snapshot, &report, &question)?
@@ -61,27 +66,39 @@ pub(super) async fn run(
     Ok(Outcome::good_if(explanation.is_as_asked()))
 }
 
-fn question(arguments: &Arguments) -> Question {
+/// The connection that is meant; a pod without a namespace is of the one that is named, or else of
+/// the context's.
+async fn question(arguments: &Arguments) -> Result<Question, Error> {
     let (host, port) = arguments.destination.clone();
-    let client = match arguments.client.split_once('/') {
-        Some((namespace, name)) => ObjectName::new(namespace, name),
-        None => {
-            let named = arguments.source.connection.namespace.clone();
-            ObjectName::new(
-                named.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-                &arguments.client,
-            )
+    let Source { connection, manifests, .. } = &arguments.source;
+    let client = match (arguments.client.split_once('/'), &connection.namespace) {
+        (Some((namespace, name)), _) => ObjectName::new(namespace, name),
+        (None, Some(namespace)) => ObjectName::new(namespace, &arguments.client),
+        (None, None) if manifests.is_some() || arguments.admin.is_some() => {
+            ObjectName::new(DEFAULT_NAMESPACE, &arguments.client)
+        }
+        (None, None) => {
+            let namespace = connection.namespace(&connection.client().await?);
+            ObjectName::new(namespace, &arguments.client)
         }
     };
-    Question { client, host, port }
+    Ok(Question { client, host, port })
 }
 
-/// What an agent explains.
-async fn of_agent(admin: &str, question: &Question) -> Result<Explanation, Error> {
-    let Question { client, host, port } = question;
+/// What the agent of the client's node answers.
+async fn live(arguments: &Arguments, question: &Question) -> Result<String, Error> {
+    let connection = &arguments.source.connection;
+    let client = connection.client().await?;
+    let pod = reach::pod(&client, &question.client).await?;
+    let node = pod.spec.and_then(|spec| spec.node_name).unwrap_or_default();
+    let agent = reach::agent_of(&client, &connection.system_namespace, &node).await?;
+    reach::page(&client, &agent, ADMIN_PORT, &page(question)).await
+}
+
+/// The page on which an agent explains it.
+fn page(Question { client, host, port }: &Question) -> String {
     let (client, host) = (escaped(&client.to_string()), escaped(host));
-    let path = format!("/explain?client={client}&host={host}&port={port}");
-    Ok(serde_json::from_str(&admin::page(admin, &path).await?)?)
+    format!("/explain?client={client}&host={host}&port={port}")
 }
 
 /// For people.

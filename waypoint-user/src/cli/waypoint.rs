@@ -54,20 +54,30 @@ pub enum Spelled {
 /// Which waypoint.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Naming {
-    /// Name of the waypoint [default: waypoint]
+    /// Name of the waypoint
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME)]
+    name: String,
+}
+
+impl Naming {
+    /// The name; nobody means an empty one.
+    fn or_default(&self) -> &str {
+        if self.name.is_empty() { DEFAULT_NAME } else { &self.name }
+    }
+}
+
+/// Which waypoints.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Only {
+    /// Only the waypoint of this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
 
-impl Naming {
+impl Only {
     /// The name, if one was given.
-    fn given(&self) -> Option<&str> {
+    fn name(&self) -> Option<&str> {
         self.name.as_deref().filter(|name| !name.is_empty())
-    }
-
-    /// The name, or the one that waypoints have otherwise.
-    fn or_default(&self) -> &str {
-        self.given().unwrap_or(DEFAULT_NAME)
     }
 }
 

@@ -14,7 +14,11 @@ mod plan;
 mod render;
 mod status;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use tokio::{sync::Notify, time::Instant};
@@ -91,7 +95,8 @@ impl Work {
         };
         let Plan { mut wanted, tales, .. } = plan::plan(&scene);
         wanted.extend(classes::wanted(&objects));
-        self.troubles.retain(|target, _| wanted.iter().any(|one| one.target == *target));
+        let targets: BTreeSet<_> = wanted.iter().map(|one| &one.target).collect();
+        self.troubles.retain(|target, _| targets.contains(target));
         self.desk.offer(wanted);
         for tale in tales {
             self.tools.events.tell(tale);

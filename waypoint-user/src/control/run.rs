@@ -12,7 +12,7 @@ use crate::{
     identity::ca::Contents,
     mesh::{object::ObjectName, report::Report, snapshot},
     sync::{
-        Feed,
+        Feed, State,
         cluster::{self, Access},
         objects::Objects,
     },
@@ -24,6 +24,7 @@ use super::{
     events::{Events, Post},
     gateway,
     leader::{self, ClusterLease},
+    status::{STATUS_PORT, Status},
     writer::Writer,
 };
 
@@ -62,6 +63,8 @@ pub struct Sources {
     pub objects: watch::Receiver<Arc<Objects>>,
     /// What there is to say of them.
     pub reports: watch::Receiver<Arc<Report>>,
+    /// Both, as they belong together.
+    pub states: watch::Receiver<State>,
     /// The certificate authority.
     pub authority: watch::Receiver<Arc<Contents>>,
 }
@@ -69,7 +72,8 @@ pub struct Sources {
 impl Sources {
     /// What a feed publishes, beside the authority.
     pub fn of(feed: &Feed, authority: watch::Receiver<Arc<Contents>>) -> Self {
-        Self { objects: feed.objects.clone(), reports: feed.reports.clone(), authority }
+        let (objects, reports) = (feed.objects.clone(), feed.reports.clone());
+        Self { objects, reports, states: feed.states.clone(), authority }
     }
 }
 
@@ -82,6 +86,8 @@ pub struct Tools {
     pub writer: Writer,
     /// Tells.
     pub events: Events,
+    /// Writes what was decided.
+    pub status: Status,
     /// What it is told.
     pub settings: Arc<Settings>,
     /// What the cluster is.
@@ -115,7 +121,9 @@ pub async fn run(
     let lease = ClusterLease::new(client.clone(), ObjectName::new(&settings.namespace, LEASE));
     let identity = settings.identity.clone();
     let writer = Writer::new(client.clone(), registry);
-    let tools = Tools { client, writer, events, settings: Arc::new(settings), sources };
+    let status = Status::new(client.clone(), STATUS_PORT, registry);
+    let settings = Arc::new(settings);
+    let tools = Tools { client, writer, events, status, settings, sources };
     let led = Arc::new(watch::Sender::new(false));
     export(led.subscribe(), registry);
     let posting = post_events(post, &shutdown);
@@ -126,9 +134,11 @@ pub async fn run(
 
 /// The work of one term.
 async fn term(tools: Tools, ends: CancellationToken) {
-    let Sources { objects, authority, .. } = tools.sources.clone();
+    let Sources { objects, authority, states, .. } = tools.sources.clone();
     let spread = authority::spread(tools.client.clone(), objects, authority);
-    tokio::join!(ends.clone().run_until_cancelled_owned(spread), gateway::run(tools, ends));
+    let status = tools.status.clone().run(states, ends.clone());
+    let spread = ends.clone().run_until_cancelled_owned(spread);
+    tokio::join!(spread, status, gateway::run(tools, ends));
 }
 
 /// Takes Events to the API server in the background.

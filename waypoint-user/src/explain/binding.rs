@@ -6,7 +6,8 @@ use crate::{
     mesh::{
         binding::{Binding, Canary},
         label::{
-            CANARY, CANARY_WEIGHT, Labels, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
+            CANARY, CANARY_WEIGHT, FOR_SERVICE_ACCOUNT, Labels, USE_WAYPOINT,
+            USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
         },
         object::{ObjectName, ObjectRef},
         report::Severity,
@@ -48,6 +49,9 @@ fn asking(case: &Case<'_>, object: &ObjectRef, labels: &Labels, asked: Option<&A
         return Step::new(LABEL, says).by(object, "metadata.labels[gateway.istio.io/managed]");
     }
     let Some(asked) = asked else {
+        if let Some(step) = by_account(case, object) {
+            return step;
+        }
         let says = format!("nothing asks for a waypoint before {object}");
         let step = Step::new(LABEL, says).by(object, label(USE_WAYPOINT, None));
         return step.by(home, label(USE_WAYPOINT, None));
@@ -67,6 +71,18 @@ fn asking(case: &Case<'_>, object: &ObjectRef, labels: &Labels, asked: Option<&A
         Some(home) => step.by(&by, label(USE_WAYPOINT_NAMESPACE, Some(home))),
         None => step,
     }
+}
+
+/// The Gateway that stands for the service account of what is dialled, where no label speaks.
+fn by_account(case: &Case<'_>, object: &ObjectRef) -> Option<Step> {
+    let waypoint = case.snapshot.waypoints().get(case.wanted()?)?;
+    let account = waypoint.for_account.as_ref()?;
+    let gateway = gateway(&waypoint.name);
+    let says = format!("{gateway} stands for service account {account}, which {object} runs under");
+    let field = format!("metadata.annotations[{FOR_SERVICE_ACCOUNT}]: {account}");
+    let refused = matches!(case.dialled.binding(), Some(Binding::Refused(_)));
+    let says = if refused { format!("{says} in part, or it cannot be used") } else { says };
+    Some(Step::new(LABEL, says).by(gateway, field).amiss_if(refused))
 }
 
 /// Whether the waypoint is ready, and takes such connections.

@@ -47,9 +47,15 @@ fn instances(case: &Case<'_>, name: &ObjectName) -> Step {
             let step = Step::new("instances", says).amiss_if(ready.is_empty());
             step.by(gateway, "status.conditions[Ready] of its pods")
         }
-        _ => {
-            let says = format!("waypoint {name} is served by the agent of the client's node");
-            Step::new("instances", says).by(gateway, "metadata.annotations[waypoint.dev/placement]")
+        placement => {
+            let says = format!("waypoint {name} is served on the client's own node");
+            let step = Step::new("instances", says);
+            let said = matches!(placement, Some(Placement::Node));
+            if said {
+                step.by(gateway, "metadata.annotations[waypoint.dev/placement]")
+            } else {
+                step
+            }
         }
     }
 }

@@ -48,12 +48,11 @@ impl Probe {
     /// Does the same on this thread, and says what it did.
     pub(super) fn make(settings: &Settings) -> Result<(Self, Vec<String>), Error> {
         let (path, link, mut made) = (path(settings), link(settings), Vec::new());
-        let netns = match Netns::open(&path) {
-            Ok(netns) => netns,
-            Err(_) => {
-                made.push(format!("network namespace {}", path.display()));
-                Netns::create(&path)?
-            }
+        let netns = if let Ok(netns) = Netns::open(&path) {
+            netns
+        } else {
+            made.push(format!("network namespace {}", path.display()));
+            Netns::create(&path)?
         };
         let ifindex = veth::ensure(&netns, &link, &mut made)?;
         let (name, netns_inode) = (link, netns.inode());

@@ -46,6 +46,10 @@ impl Refusal {
             ),
             RefusalReason::UnsupportedServiceTraffic => unsupported("service", waypoint),
             RefusalReason::UnsupportedWorkloadTraffic => unsupported("workload", waypoint),
+            RefusalReason::MixedServiceAccounts => format!(
+                "waypoint \"{waypoint}\" is for one service account, and the endpoints run under \
+                 several"
+            ),
         }
     }
 }
@@ -61,6 +65,8 @@ pub enum RefusalReason {
     UnsupportedServiceTraffic,
     /// The waypoint takes no workload-addressed traffic.
     UnsupportedWorkloadTraffic,
+    /// The waypoint stands for a service account, and not every endpoint of the Service has it.
+    MixedServiceAccounts,
 }
 
 impl RefusalReason {
@@ -72,6 +78,7 @@ impl RefusalReason {
             Self::UnsupportedServiceTraffic | Self::UnsupportedWorkloadTraffic => {
                 "UnsupportedTrafficType"
             }
+            Self::MixedServiceAccounts => "MixedServiceAccounts",
         }
     }
 }

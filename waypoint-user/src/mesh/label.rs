@@ -20,10 +20,15 @@ pub const CANARY: &str = "istio.io/use-waypoint-canary";
 pub const CANARY_NAMESPACE: &str = "istio.io/use-waypoint-canary-namespace";
 /// Annotation beside [`CANARY`]: its share, of a hundred.
 pub const CANARY_WEIGHT: &str = "istio.io/use-waypoint-canary-weight";
+/// Label on Namespace and Service: whether ingress gateways go through the waypoint.
+pub const INGRESS_USE_WAYPOINT: &str = "istio.io/ingress-use-waypoint";
 /// Annotation on Gateway and GatewayClass: `NONE` or `PROXY`, and perhaps `/port`.
 pub const INBOUND_BINDING: &str = "ambient.istio.io/waypoint-inbound-binding";
 /// Label on Gateway and GatewayClass: the traffic the waypoint takes.
 pub const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
+/// Annotation on Gateway (Istio 1.18): the service account of its namespace for whose pods it
+/// stands without a label.
+pub const FOR_SERVICE_ACCOUNT: &str = "istio.io/for-service-account";
 /// Label on Namespace and Gateway: the revision of the controller that serves them.
 pub const REVISION: &str = "istio.io/rev";
 /// Label on generated objects: which controller made them.

@@ -1,6 +1,6 @@
 //! How objects are named.
 //!
-//! It holds no contents of objects.
+//! It holds no contents of objects; of these it knows the version only.
 
 use std::fmt;
 
@@ -55,6 +55,15 @@ impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind, self.name)
     }
+}
+
+/// Which object of its name it is, and which version of what is asked of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct Version {
+    /// What tells it from an earlier object of its name; empty for what nobody stored.
+    pub uid: String,
+    /// Grows with every change of what is asked for.
+    pub generation: i64,
 }
 
 #[cfg(test)]

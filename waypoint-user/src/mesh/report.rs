@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::object::ObjectRef;
+use super::{condition::Condition, object::ObjectRef};
 
-/// Findings by object.
+/// Findings and conditions by object.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Report {
     findings: BTreeMap<ObjectRef, Vec<Finding>>,
+    conditions: BTreeMap<ObjectRef, Vec<Condition>>,
 }
 
 impl Report {
@@ -20,6 +21,27 @@ impl Report {
         if !findings.contains(&finding) {
             findings.push(finding);
         }
+    }
+
+    /// Adds a condition of an object; it replaces one of the same type about the same parent.
+    pub fn set(&mut self, object: ObjectRef, condition: Condition) {
+        let conditions = self.conditions.entry(object).or_default();
+        let same =
+            |known: &&mut Condition| known.kind == condition.kind && known.about == condition.about;
+        match conditions.iter_mut().find(same) {
+            Some(known) => *known = condition,
+            None => conditions.push(condition),
+        }
+    }
+
+    /// The conditions of an object; none where there is nothing to decide about it.
+    pub fn conditions_of(&self, object: &ObjectRef) -> &[Condition] {
+        self.conditions.get(object).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every object that has conditions, with all of them.
+    pub fn conditions(&self) -> impl Iterator<Item = (&ObjectRef, &[Condition])> {
+        self.conditions.iter().map(|(object, all)| (object, all.as_slice()))
     }
 
     /// Every finding, by object.

@@ -2,13 +2,18 @@
 //!
 //! They are kept as written; `route` orders, matches and applies them.
 
-use super::{object::ObjectName, pattern::Regex};
+use super::{
+    object::{ObjectName, Version},
+    pattern::Regex,
+};
 
 /// An HTTPRoute with at least one Service as its parent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HttpRoute {
     /// Its name.
     pub name: ObjectName,
+    /// Which version of it this is.
+    pub version: Version,
     /// Seconds since the epoch at which it was made, if known; older routes win ties.
     pub created: Option<i64>,
     /// The Services it is attached to.

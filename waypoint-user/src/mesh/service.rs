@@ -57,6 +57,17 @@ impl Service {
         self.vips.is_empty()
     }
 
+    /// The waypoints that take its connections: the one that it is bound to, and a second one.
+    pub fn waypoints(&self) -> impl Iterator<Item = &ObjectName> {
+        let second = self.canary.as_ref().map(|canary| &canary.waypoint);
+        self.binding.waypoint().into_iter().chain(second)
+    }
+
+    /// Whether it is one of these.
+    pub fn is_served_by(&self, waypoint: &ObjectName) -> bool {
+        self.waypoints().any(|one| one == waypoint)
+    }
+
     /// `name.namespace.svc.domain`.
     pub fn host(&self, domain: &str) -> String {
         format!("{}.{}.svc.{domain}", self.name.name, self.name.namespace)

@@ -21,6 +21,10 @@ pub struct Waypoint {
     pub takes: TrafficType,
     /// From which namespaces objects may ask for it.
     pub allowed: AllowedNamespaces,
+    /// The service account of its namespace for whose pods, and for Services of nothing but those,
+    /// it stands where no label speaks; annotation
+    /// [`FOR_SERVICE_ACCOUNT`](super::label::FOR_SERVICE_ACCOUNT).
+    pub for_account: Option<String>,
     /// Whether it ever became ready; an unready waypoint cannot be bound.
     pub ready: bool,
     /// Where it runs.
@@ -39,6 +43,7 @@ impl Waypoint {
             class: WAYPOINT_CLASS.to_owned(),
             takes: TrafficType::Service,
             allowed: AllowedNamespaces::Same,
+            for_account: None,
             ready: true,
             placement: Placement::Here,
             inbound_binding: None,

@@ -131,6 +131,20 @@ impl View {
         Some(target)
     }
 
+    /// The Services that this waypoint serves, if this process is one.
+    pub(super) fn served(&self) -> Vec<Arc<Service>> {
+        let Some(own) = &self.own else { return Vec::new() };
+        let services = self.snapshot.services().values();
+        services.filter(|service| service.is_served_by(own)).cloned().collect()
+    }
+
+    /// Compiles the routes of a Service before somebody asks for them.
+    pub(super) fn prepare(&self, service: &Service) {
+        for port in &service.ports {
+            self.table(service, port.number);
+        }
+    }
+
     /// The policies that hold at a pod itself, whoever is before it.
     pub(super) fn guard(&self, workload: &Workload) -> Rc<Policies> {
         if let Some(known) = self.guards.borrow().get(&workload.name) {

@@ -17,6 +17,7 @@ use nix::{
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Notify, watch},
+    task::yield_now,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,7 @@ use super::{
     Doors, Drained, Duty, Network, Origins, Settings, Telemetry,
     accept::{self, Admit},
     gauges::Gauges,
+    in_force::InForce,
     inbound,
     late::Waiting,
     lease::Leases,
@@ -54,6 +56,7 @@ pub(super) struct Equipment {
     pub(super) identities: Option<Identities>,
     pub(super) hbone: hbone::Settings,
     pub(super) telemetry: Telemetry,
+    pub(super) in_force: InForce,
     pub(super) drain: CancellationToken,
 }
 
@@ -90,11 +93,13 @@ impl Worker {
     /// Runs a worker on this thread until it is drained.
     pub(super) fn run(
         equipment: Equipment,
+        number: usize,
         doors: Doors,
         (gauges, seats): (Arc<Gauges>, Seats),
     ) -> io::Result<Drained> {
         let options = LocalOptions::default();
         let runtime = Builder::new_current_thread().enable_all().build_local(options)?;
+        let in_force = equipment.in_force.clone();
         runtime.block_on(async {
             let worker = Rc::new(Self::new(equipment, (gauges, seats)));
             let mut accepting = Vec::new();
@@ -108,6 +113,7 @@ impl Worker {
             }
             accepting.extend(terminate::open(&worker, doors.hbone, doors.local)?);
             task::spawn_local("follow the mesh", follow(Rc::clone(&worker)));
+            task::spawn_local("prepare routes", prepare(Rc::clone(&worker), number, in_force));
             task::spawn_local("cut revoked peers", cut_revoked(Rc::clone(&worker)));
             task::spawn_local("close idle connections", close_idle(Rc::clone(&worker)));
             worker.drain.cancelled().await;
@@ -263,6 +269,25 @@ async fn follow(worker: Rc<Worker>) {
         worker.ways.forget();
         before = Rc::clone(&view);
         worker.leases.review(&view).await;
+    }
+}
+
+/// Compiles the routes of whatever the mesh becomes before anybody asks for them, and says when it
+/// did.
+async fn prepare(worker: Rc<Worker>, number: usize, in_force: InForce) {
+    let mut snapshots = worker.changes();
+    loop {
+        snapshots.mark_unchanged();
+        let view = worker.view();
+        for service in view.served() {
+            view.prepare(&service);
+            // So that requests need not wait for all of it.
+            yield_now().await;
+        }
+        in_force.reached(number, view.snapshot());
+        if snapshots.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -79,6 +79,7 @@ pub async fn run(
         registry,
         readiness,
         level,
+        applied: None,
         flows: Hub::new(),
         config: config_in_force(&feed),
         questions: vec![explanations(&feed, None)],

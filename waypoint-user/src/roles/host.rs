@@ -257,6 +257,7 @@ impl Sights<'_> {
         applied.register(&process.registry);
         let hub = Hub::new();
         hub.export(&process.registry);
+        feed.export(&process.registry);
         let watched = settings.cgroup.as_deref().map(|cgroup| {
             let (snapshots, registry) = (feed.snapshots.clone(), &process.registry);
             flows.attach(cgroup)?.follow(snapshots, registry, hub.clone(), stop.clone())
@@ -265,6 +266,7 @@ impl Sights<'_> {
             registry: process.registry.clone(),
             readiness: process.readiness.clone(),
             level: process.level.clone(),
+            applied: None,
             flows: hub,
             config: config_in_force(feed),
             questions: vec![explanations(feed, Some(Lookup::new(&settings.kernel)))],

@@ -7,6 +7,8 @@
 //! connections.
 //! **Invariant:** its certificate is renewed until the last connection has ended.
 
+mod served;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
@@ -19,10 +21,12 @@ use crate::{
     sync,
     telemetry::{
         admin::{self, Addresses, Content},
+        applied,
         flows::Hub,
         logging::LogLevel,
         metrics::Registry,
         readiness::{Gate, Readiness},
+        task,
     },
 };
 
@@ -67,10 +71,12 @@ pub async fn run(
     let doors = listen::waypoint_doors(config.ports, config.proxy.workers)?;
     let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
     let gate = readiness.gate("identity");
+    let (publisher, applied) = applied::channel();
     let content = Content {
         registry: registry.clone(),
         readiness,
         level,
+        applied: Some(applied),
         flows: Hub::new(),
         config: config_in_force(&feed),
         questions: vec![explanations(&feed, None)],
@@ -80,7 +86,8 @@ pub async fn run(
     tracing::info!(admin = %admin.address, port = config.ports.hbone, "starting");
     let identities = Identities::start(config.identity.clone(), issuer, &registry, drained.clone());
     let telemetry = proxy::Telemetry { registry, access_log: access_log.clone() };
-    let parts = Parts { identities, telemetry, doors, snapshots: feed.snapshots.clone() };
+    let parts =
+        Parts { identities, telemetry, doors, publisher, snapshots: feed.snapshots.clone() };
     let served = serve(config, parts, &gate, &shutdown).await;
     shutdown.cancel();
     access_log.flush(FLUSH_PATIENCE);
@@ -97,6 +104,7 @@ struct Parts {
     identities: Identities,
     telemetry: proxy::Telemetry,
     doors: Vec<Doors>,
+    publisher: applied::Publisher,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
@@ -107,12 +115,12 @@ async fn serve(
     gate: &Gate,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
-    let Parts { identities, telemetry, doors, snapshots } = parts;
+    let Parts { identities, telemetry, doors, publisher, snapshots } = parts;
     let found = identity_of(&config.pod, snapshots.clone(), gate);
     let Some(identity) = shutdown.run_until_cancelled(found).await else { return Ok(()) };
     identities.want(BTreeSet::from([Arc::clone(&identity)]));
     let settings = proxy::Settings {
-        duty: Duty::Waypoint(config.gateway),
+        duty: Duty::Waypoint(config.gateway.clone()),
         pod: Some(config.pod),
         identity: Some(Arc::clone(&identity)),
         ..config.proxy
@@ -126,6 +134,8 @@ async fn serve(
         telemetry,
     };
     let engine = Engine::start(settings, surroundings)?;
+    let told = served::tell(engine.in_force(), config.gateway, publisher, shutdown.clone());
+    task::spawn("applied", told);
     let certified = first_certificate(&identities, &identity, gate);
     if shutdown.run_until_cancelled(certified).await.is_some() {
         shutdown.cancelled().await;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::mesh::{
+    object::Version,
     pattern::Regex,
     request::sample::Request,
     route::{
@@ -20,6 +21,7 @@ mod splitting;
 fn route(name: &str, rules: Vec<HttpRule>) -> HttpRoute {
     HttpRoute {
         name: ObjectName::new("default", name),
+        version: Version::default(),
         created: None,
         parents: vec![ServiceParent { service: service(), port: None }],
         rules,

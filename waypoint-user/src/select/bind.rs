@@ -11,7 +11,7 @@ use crate::mesh::{
     waypoint::Waypoint,
 };
 
-use super::enrol::MANAGED_WAYPOINT;
+use super::{accounts::Accounts, enrol::MANAGED_WAYPOINT};
 
 /// A label that says which waypoint an object uses.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Mesh<'a> {
     pub waypoints: &'a BTreeMap<ObjectName, Arc<Waypoint>>,
     /// The labels of namespaces; one that is not here has none.
     pub namespaces: &'a BTreeMap<String, Labels>,
+    /// The waypoints that stand for service accounts.
+    pub accounts: &'a Accounts,
 }
 
 impl Mesh<'_> {
@@ -61,6 +63,11 @@ impl Mesh<'_> {
             }
             resolved => resolved.into(),
         }
+    }
+
+    /// Whether a label says which waypoint an object has, or that it has none.
+    pub(super) fn is_labelled(&self, namespace: &str, labels: &Labels) -> bool {
+        labels.contains_key(USE_WAYPOINT) || self.labels_of(namespace).contains_key(USE_WAYPOINT)
     }
 
     /// The label that decides for an object: its own, or where it has none its namespace's.
@@ -119,7 +126,7 @@ fn asked_for(namespace: &str, labels: &Labels) -> Option<ObjectName> {
 }
 
 /// A binding to a waypoint that cannot be used.
-fn refuse(waypoint: ObjectName, reason: RefusalReason) -> Binding {
+pub(super) fn refuse(waypoint: ObjectName, reason: RefusalReason) -> Binding {
     Binding::Refused(Refusal { waypoint, reason })
 }
 

@@ -14,6 +14,7 @@ use crate::mesh::{
     workload::{Enrolment, Workload},
 };
 
+mod accounts;
 mod canary;
 mod inbound;
 mod outbound;
@@ -64,8 +65,13 @@ impl Draft {
         self
     }
 
+    fn mesh<'a>(&'a self, accounts: &'a Accounts) -> Mesh<'a> {
+        Mesh { waypoints: &self.waypoints, namespaces: &self.namespaces, accounts }
+    }
+
     fn build(self) -> Snapshot {
-        let mesh = Mesh { waypoints: &self.waypoints, namespaces: &self.namespaces };
+        let accounts = Accounts::default();
+        let mesh = self.mesh(&accounts);
         let services = self.services.iter().map(|(name, labels, vips)| {
             let binding = mesh.for_service(&name.namespace, labels);
             (name.clone(), Arc::new(service(name, labels, vips, binding)))

@@ -16,6 +16,9 @@ pub struct AuthorizationPolicy {
     /// What it says; nothing at all is an ALLOW that matches nothing.
     #[serde(default)]
     pub spec: Spec,
+    /// What controllers say of it; it means nothing.
+    #[serde(default)]
+    pub status: Option<serde_json::Value>,
 }
 
 /// What an AuthorizationPolicy says.

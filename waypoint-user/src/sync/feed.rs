@@ -22,6 +22,8 @@ pub struct Feed {
     pub reports: watch::Receiver<Arc<Report>>,
     /// The objects that both were made of.
     pub objects: watch::Receiver<Arc<Objects>>,
+    /// The three of them as they belong together, for who needs more than one.
+    pub states: watch::Receiver<State>,
     /// How often the source was read; it grows after what was read is published, also when that
     /// changed nothing.
     pub generation: watch::Receiver<u64>,
@@ -29,6 +31,17 @@ pub struct Feed {
     pub follower: JoinHandle<()>,
     /// What reading a cluster costs; none where the source is no cluster.
     pub(super) counts: Option<Arc<Counts>>,
+}
+
+/// Objects, and what they mean.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The objects.
+    pub objects: Arc<Objects>,
+    /// The Snapshot made of them.
+    pub snapshot: Arc<Snapshot>,
+    /// The Report made of them.
+    pub report: Arc<Report>,
 }
 
 impl Feed {

@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::mesh::{report::Report, snapshot::Snapshot};
 
-use super::{Feed, cluster::Counts, journal, objects::Objects};
+use super::{Feed, State, cluster::Counts, journal, objects::Objects};
 
 /// What a source has read, and what it means.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Outlet {
     snapshots: watch::Sender<Arc<Snapshot>>,
     reports: watch::Sender<Arc<Report>>,
     objects: watch::Sender<Arc<Objects>>,
+    states: watch::Sender<State>,
     generation: watch::Sender<u64>,
 }
 
@@ -35,14 +36,15 @@ pub(super) struct Unfollowed {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     reports: watch::Receiver<Arc<Report>>,
     objects: watch::Receiver<Arc<Objects>>,
+    states: watch::Receiver<State>,
     generation: watch::Receiver<u64>,
 }
 
 impl Unfollowed {
     /// The feed, with the task that follows the source, and what that counts.
     pub(super) fn followed_by(self, follower: JoinHandle<()>, counts: Option<Arc<Counts>>) -> Feed {
-        let Self { snapshots, reports, objects, generation } = self;
-        Feed { snapshots, reports, objects, generation, follower, counts }
+        let Self { snapshots, reports, objects, states, generation } = self;
+        Feed { snapshots, reports, objects, states, generation, follower, counts }
     }
 }
 
@@ -50,23 +52,30 @@ impl Outlet {
     /// Publishes what was read first.
     pub(super) fn new(first: Reading) -> (Self, Unfollowed) {
         journal::log(&Report::default(), &first.report);
-        let (snapshot_sender, snapshots) = watch::channel(Arc::new(first.snapshot));
-        let (report_sender, reports) = watch::channel(Arc::new(first.report));
-        let (object_sender, objects) = watch::channel(first.objects);
+        let state = State {
+            objects: first.objects,
+            snapshot: Arc::new(first.snapshot),
+            report: Arc::new(first.report),
+        };
+        let (snapshot_sender, snapshots) = watch::channel(Arc::clone(&state.snapshot));
+        let (report_sender, reports) = watch::channel(Arc::clone(&state.report));
+        let (object_sender, objects) = watch::channel(Arc::clone(&state.objects));
+        let (state_sender, states) = watch::channel(state);
         let (generation_sender, generation) = watch::channel(1);
         let outlet = Self {
             snapshots: snapshot_sender,
             reports: report_sender,
             objects: object_sender,
+            states: state_sender,
             generation: generation_sender,
         };
-        (outlet, Unfollowed { snapshots, reports, objects, generation })
+        (outlet, Unfollowed { snapshots, reports, objects, states, generation })
     }
 
     /// Publishes what differs from what is in force, and logs what is new.
     pub(super) fn publish(&self, reading: Reading) {
         let Reading { objects, snapshot, report } = reading;
-        self.objects.send_replace(objects);
+        self.objects.send_replace(Arc::clone(&objects));
         self.reports.send_if_modified(|current| {
             let differs = **current != report;
             if differs {
@@ -81,6 +90,11 @@ impl Outlet {
                 *current = Arc::new(snapshot);
             }
             differs
+        });
+        self.states.send_replace(State {
+            objects,
+            snapshot: Arc::clone(&self.snapshots.borrow()),
+            report: Arc::clone(&self.reports.borrow()),
         });
         self.touch();
     }

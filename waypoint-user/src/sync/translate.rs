@@ -3,6 +3,7 @@
 //! It does no I/O; what a single object must fulfil was checked when it was admitted.
 
 mod admissions;
+mod bindings;
 pub(super) mod check;
 mod closed;
 mod distribution;
@@ -22,6 +23,7 @@ mod policies;
 mod policy_targets;
 mod ports;
 mod remarks;
+mod route_conditions;
 mod route_filters;
 mod route_matches;
 mod route_parents;

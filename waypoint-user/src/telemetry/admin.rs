@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::address::{AdminAddress, InvalidAddress};
 use self::{connection::Answer, listener::Listener};
-use super::{flows::Hub, logging::LogLevel, metrics::Registry, readiness::Readiness, task};
+use super::{
+    applied::Applied, flows::Hub, logging::LogLevel, metrics::Registry, readiness::Readiness, task,
+};
 
 mod address;
 mod connection;
@@ -44,6 +46,8 @@ pub struct Content {
     pub readiness: Readiness,
     /// The level of the log.
     pub level: LogLevel,
+    /// What a waypoint goes by.
+    pub applied: Option<Applied>,
     /// Connections of pods, as they happen.
     pub flows: Hub,
     /// The configuration in force, as JSON.
@@ -89,8 +93,8 @@ pub fn serve(
         others.push(serve_metrics(address, registry, shutdown.clone())?);
     }
     if let Some(address) = &addresses.status {
-        let readiness = content.readiness.clone();
-        others.push(serve_status(address, readiness, shutdown.clone())?);
+        let shown = (content.readiness.clone(), content.applied.clone());
+        others.push(open_status(address, shown, shutdown.clone())?);
     }
     let content = Arc::new(content);
     let answer = move |request: &_| pages::all(request, &content);
@@ -129,10 +133,19 @@ pub fn serve_status(
     readiness: Readiness,
     shutdown: CancellationToken,
 ) -> Result<Serving, Error> {
+    open_status(address, (readiness, None), shutdown)
+}
+
+/// Serves readiness and liveness, and of a waypoint what it goes by, alone.
+fn open_status(
+    address: &AdminAddress,
+    (readiness, applied): (Readiness, Option<Applied>),
+    shutdown: CancellationToken,
+) -> Result<Serving, Error> {
     open(
         "status endpoint",
         address,
-        move |request: &_| pages::status(request, &readiness),
+        move |request: &_| pages::status(request, &readiness, applied.as_ref()),
         shutdown,
     )
 }

@@ -45,6 +45,17 @@ impl Tally {
         !self.repeating
     }
 
+    /// Where the names of what is read from here on will begin.
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.failures.len(), self.skips.len())
+    }
+
+    /// Puts a mark before the names of what was read since.
+    pub(super) fn name_since(&mut self, (failures, skips): (usize, usize), mark: &str) {
+        let since = self.failures.iter_mut().skip(failures);
+        since.chain(self.skips.iter_mut().skip(skips)).for_each(|name| name.insert_str(0, mark));
+    }
+
     /// Records something that went wrong outside any test.
     pub(super) fn fail(&mut self, what: &str) {
         self.failed += 1;

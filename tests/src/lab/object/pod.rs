@@ -17,6 +17,7 @@ pub struct Pod {
     pub(in crate::lab) gateway: Option<String>,
     pub(in crate::lab) further: Vec<String>,
     ready: bool,
+    announced: bool,
     pub(in crate::lab) account: String,
 }
 
@@ -42,6 +43,7 @@ impl Pod {
             gateway: None,
             further: Vec::new(),
             ready: true,
+            announced: true,
             account: name.to_owned(),
         }
     }
@@ -93,6 +95,14 @@ impl Pod {
         self
     }
 
+    /// As it is in a cluster: with a uid, and without a word of where its network namespace is.
+    #[must_use]
+    pub fn unannounced(mut self, uid: &str) -> Self {
+        self.meta.uid = Some(uid.to_owned());
+        self.announced = false;
+        self
+    }
+
     /// Ready, as every pod is at first, or not.
     #[must_use]
     pub fn ready(mut self, ready: bool) -> Self {
@@ -123,7 +133,9 @@ status:
 "
         );
         let mut meta = self.meta.clone();
-        meta.annotations.insert(NETNS.to_owned(), netns.to_owned());
+        if self.announced {
+            meta.annotations.insert(NETNS.to_owned(), netns.to_owned());
+        }
         Manifest { kind: "Pod", version: "v1", meta, rest }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     mesh::object::ObjectName,
 };
 
-use super::{Naming, cluster::Cluster, rows};
+use super::{Only, cluster::Cluster, rows};
 
 /// What to delete.
 #[derive(Args, Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Arguments {
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
     #[command(flatten)]
-    pub(super) naming: Naming,
+    pub(super) only: Only,
     /// All waypoints of the namespace
     #[arg(long)]
     pub(super) all: bool,
@@ -38,8 +38,7 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> Result<Outcome, Error> {
     let names: Vec<&str> = arguments.names.iter().map(String::as_str).collect();
-    let names =
-        if names.is_empty() { arguments.naming.given().into_iter().collect() } else { names };
+    let names = if names.is_empty() { arguments.only.name().into_iter().collect() } else { names };
     if arguments.all && !names.is_empty() {
         return Err(Error::Usage("cannot specify waypoint names when deleting all waypoints"));
     }

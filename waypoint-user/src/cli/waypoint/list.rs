@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::cli::{Connection, Console, Error, Format, Outcome, Table, request::Denial};
 
-use super::{GAP, Naming, cluster::Cluster, rows};
+use super::{GAP, Only, cluster::Cluster, rows};
 
 /// What to list.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Arguments {
     #[command(flatten)]
-    pub(super) naming: Naming,
+    pub(super) only: Only,
     /// Waypoints of all namespaces
     #[arg(short = 'A', long)]
     pub(super) all_namespaces: bool,
@@ -32,10 +32,10 @@ pub(super) async fn run(
     namespace: &str,
     console: &mut Console<'_>,
 ) -> Result<Outcome, Error> {
-    let Arguments { naming, all_namespaces, output, .. } = arguments;
+    let Arguments { only, all_namespaces, output, .. } = arguments;
     let mut gateways = cluster.gateways((!all_namespaces).then_some(namespace)).await?;
     let none = gateways.is_empty();
-    if let Some(name) = naming.given() {
+    if let Some(name) = only.name() {
         gateways.retain(|gateway| rows::name(gateway).name == name);
     }
     let waypoints = rows::waypoints(gateways);

@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    GAP, Naming,
+    GAP, Only,
     cluster::Cluster,
     progress::Progress,
     rows,
@@ -27,7 +27,7 @@ use super::{
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    pub(super) naming: Naming,
+    pub(super) only: Only,
     /// Waypoints of all namespaces
     #[arg(short = 'A', long)]
     pub(super) all_namespaces: bool,
@@ -71,7 +71,7 @@ pub(super) async fn run(
         console.out.line("No waypoints found.")?;
         return Ok(Outcome::Good);
     }
-    if let Some(name) = arguments.naming.given() {
+    if let Some(name) = arguments.only.name() {
         gateways.retain(|gateway| rows::name(gateway).name == name);
     }
     let mut seen = Seen::default();

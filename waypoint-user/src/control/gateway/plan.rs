@@ -112,34 +112,54 @@ impl Plan {
             self.made.insert(binding(gateway), name.clone());
             return;
         };
-        let mut trouble = None;
-        if let Ok(objects) = &judged {
-            let names = objects.iter().map(|object| object.target.clone()).collect();
-            let taken = self.make(scene, name, objects);
-            self.sweep(scene, gateway, &names);
-            let grave = |target| scene.troubles.get(target).filter(|one| one.needs_a_person);
-            let mut own = objects.iter().filter(|one| !one.shared);
-            trouble = taken.or_else(|| own.find_map(|one| grave(&one.target)).cloned());
-        } else {
-            self.made.insert(binding(gateway), name.clone());
-        }
-        if let Some(Trouble { reason, message, .. }) = &trouble {
-            self.tales.push(warning(reference(gateway), reason, message));
-        }
-        if let Err(refusal) = &judged {
-            self.tales.push(warning(reference(gateway), refusal.reason(), refusal.message()));
-        }
+        let lacking = match &judged {
+            Ok(objects) => self.build(scene, name, gateway, objects),
+            Err(refusal) => {
+                let told = warning(reference(gateway), refusal.reason(), refusal.message());
+                self.tales.push(told);
+                self.made.insert(binding(gateway), name.clone());
+                None
+            }
+        };
         let facts = Facts {
             objects: scene.objects,
             cluster_domain: &scene.settings.mesh.cluster_domain,
             runs,
             refusal: judged.as_ref().err(),
-            trouble: trouble.as_ref().map(|trouble| trouble.message.as_str()),
+            trouble: lacking.as_ref().map(|trouble| trouble.message.as_str()),
         };
         if let Some(content) = status::due(gateway, &facts, Timestamp::now()) {
             let target = Target::status(GATEWAY, name.clone());
             self.wanted.push(Wanted::new(target, Change::Apply { content, claim: Claim::Ours }));
         }
+    }
+
+    /// What a Gateway runs in, and nothing else; says what it lacks that somebody must act on.
+    fn build(
+        &mut self,
+        scene: &Scene<'_>,
+        name: &ObjectName,
+        gateway: &Gateway,
+        objects: &[Rendered],
+    ) -> Option<Trouble> {
+        let names = objects.iter().map(|object| object.target.clone()).collect();
+        let mut lacking = self.make(scene, name, objects);
+        self.sweep(scene, gateway, &names);
+        let mut told: Vec<_> = lacking.iter().cloned().collect();
+        for Rendered { target, .. } in objects.iter().filter(|one| !one.shared) {
+            let Some(trouble) = scene.troubles.get(target).filter(|one| one.needs_a_person) else {
+                continue;
+            };
+            told.push(trouble.clone());
+            // What is there serves, though not as it is written now.
+            if scene.there.get(target).is_none() {
+                lacking.get_or_insert_with(|| trouble.clone());
+            }
+        }
+        for Trouble { reason, message, .. } in told {
+            self.tales.push(warning(reference(gateway), reason, &message));
+        }
+        lacking
     }
 
     /// Objects that are not there, or not so; says when one is made for another Gateway already.

@@ -38,6 +38,11 @@ fn refusals_speak_as_istios_conditions_do() {
             "attempting to bind to traffic type \"workload\" which the \
              waypoint \"infra/w\" does not support",
         ),
+        (
+            RefusalReason::MixedServiceAccounts,
+            "MixedServiceAccounts",
+            "waypoint \"infra/w\" is for one service account, and the endpoints run under several",
+        ),
     ];
     for (reason, word, message) in all {
         assert_eq!(reason.as_str(), word);

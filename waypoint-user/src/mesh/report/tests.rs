@@ -1,5 +1,8 @@
 use super::*;
-use crate::mesh::object::ObjectName;
+use crate::mesh::{
+    condition::{ACCEPTED, Parent, WAYPOINT_BOUND},
+    object::ObjectName,
+};
 
 fn object(name: &str) -> ObjectRef {
     ObjectRef::new("Service", ObjectName::new("default", name))
@@ -50,4 +53,17 @@ fn severities_print_padded_for_tables() {
     let rising = [Severity::Accepted, Severity::Notice, Severity::Warning, Severity::Error];
     assert!(rising.is_sorted());
     assert_eq!(rising.map(|one| one.to_string()), ["ok", "notice", "warning", "error"]);
+}
+
+#[test]
+fn an_object_has_one_condition_of_a_type_for_each_parent() {
+    let mut report = Report::default();
+    let (one, other) = (Parent::default(), Parent { port: Some(80), ..Parent::default() });
+    for (reason, parent) in [("A", &one), ("B", &other), ("C", &one)] {
+        report.set(object("a"), Condition::new(ACCEPTED, true, reason, "").of(parent));
+    }
+    report.set(object("a"), Condition::new(WAYPOINT_BOUND, false, "D", ""));
+    let of = report.conditions_of(&object("a")).iter();
+    assert_eq!(of.map(|one| one.reason.as_str()).collect::<Vec<_>>(), ["C", "B", "D"]);
+    assert!(report.conditions_of(&object("b")).is_empty());
 }

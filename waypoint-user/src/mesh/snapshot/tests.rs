@@ -1,5 +1,5 @@
 use super::*;
-use crate::mesh::{policy::Action, route::ServiceParent};
+use crate::mesh::{object::Version, policy::Action, route::ServiceParent};
 
 fn service(name: &str, vips: &[&str]) -> Service {
     Service {
@@ -23,6 +23,7 @@ fn route(name: &str, parents: &[(&str, Option<u16>)]) -> HttpRoute {
     };
     HttpRoute {
         name: ObjectName::new("default", name),
+        version: Version::default(),
         created: None,
         parents: parents.iter().map(parent).collect(),
         rules: vec![],

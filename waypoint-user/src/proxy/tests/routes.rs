@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::lab::{Backend, Lab, add_route, add_service, read_until};
 use crate::mesh::{
-    object::ObjectName,
+    object::{ObjectName, Version},
     route::{
         BackendTarget, HeaderEdit, HttpBackend, HttpFilter, HttpMatch, HttpRoute, HttpRule,
         PathEdit, PathMatch, Redirect, Rewrite, ServiceParent, ValueMatch, ValuePattern,
@@ -38,7 +38,13 @@ async fn lab(rules: Vec<HttpRule>) -> Lab {
     second.echo("v2");
     let parent = ServiceParent { service: ObjectName::new("default", "shop"), port: None };
     let name = ObjectName::new("default", "shop");
-    let route = HttpRoute { name, created: None, parents: vec![parent], rules };
+    let route = HttpRoute {
+        name,
+        version: Version::default(),
+        created: None,
+        parents: vec![parent],
+        rules,
+    };
     let change = move |contents: &mut Contents, _| {
         add_service(contents, "v1", (80, AppProtocol::Detect), &addresses[..1]);
         add_service(contents, "v2", (80, AppProtocol::Detect), &addresses[1..]);

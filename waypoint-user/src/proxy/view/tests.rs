@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::mesh::{
     binding::{Refusal, RefusalReason},
+    object::Version,
     route::{HttpRoute, ServiceParent},
     service::{Distribution, Endpoint as MeshEndpoint, ServicePort},
     snapshot::Contents,
@@ -34,6 +35,7 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
     };
     let route = HttpRoute {
         name: ObjectName::new("default", "all"),
+        version: Version::default(),
         created: None,
         parents: vec![ServiceParent { service: name(), port: None }],
         rules: Vec::new(),

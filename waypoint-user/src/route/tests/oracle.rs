@@ -121,6 +121,7 @@ fn any_routes() -> impl Strategy<Value = Vec<HttpRoute>> {
         let routes = named.map(|(index, (rules, ports, created, namespace))| HttpRoute {
             // Falling names, so that the order of creation is not that of names.
             name: ObjectName::new(namespace, format!("r{}", 9 - index)),
+            version: Version::default(),
             created,
             parents: ports
                 .into_iter()

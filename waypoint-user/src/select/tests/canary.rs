@@ -19,7 +19,8 @@ fn canary(service: [&[(&str, &str)]; 2], namespace: [&[(&str, &str)]; 2]) -> Str
         .waypoint("b", "private", TrafficType::Service)
         .waypoint("a", "unready", TrafficType::Service)
         .change("unready", |waypoint| waypoint.ready = false);
-    let mesh = Mesh { waypoints: &draft.waypoints, namespaces: &draft.namespaces };
+    let accounts = Accounts::default();
+    let mesh = draft.mesh(&accounts);
     let (own, annotations) = (labels(service[0]), labels(service[1]));
     let primary = mesh.for_service("a", &own);
     let asking = Asking {

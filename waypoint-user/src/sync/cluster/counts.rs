@@ -19,6 +19,7 @@ pub struct Counts(Mutex<Numbers>);
 #[derive(Debug, Default)]
 struct Numbers {
     objects: BTreeMap<&'static str, u64>,
+    versions: BTreeMap<&'static str, u64>,
     restarts: BTreeMap<(&'static str, &'static str), u64>,
     heard: BTreeMap<&'static str, Instant>,
     lag: Duration,
@@ -46,6 +47,13 @@ impl Counts {
         });
     }
 
+    /// What was published has everything of a kind up to this resource version.
+    pub(super) fn reached(&self, kind: &'static str, version: u64) {
+        self.change(|numbers| {
+            numbers.versions.insert(kind, version);
+        });
+    }
+
     /// Something was published; `lag` after the oldest of what is new in it arrived.
     pub(super) fn published(&self, lag: Duration, translation: Duration) {
         self.change(|numbers| {
@@ -58,6 +66,10 @@ impl Counts {
     pub(in crate::sync) fn export(self: &Arc<Self>, registry: &Registry) {
         let counts = || Arc::clone(self);
         let (held, ended, heard, timed) = (counts(), counts(), counts(), counts());
+        let reached = counts();
+        let help = "Newest resource version of what is published.";
+        let name = "waypoint_sync_resource_version";
+        registry.gauge_source(name, help, "kind", move || reached.versions());
         let help = "Objects of the cluster that are held.";
         registry.gauge_source("waypoint_sync_objects", help, "kind", move || held.objects());
         let (name, labels) = ("waypoint_sync_watch_restarts_total", &["kind", "reason"]);
@@ -74,6 +86,11 @@ impl Counts {
 
     fn objects(&self) -> Vec<(String, u64)> {
         self.change(|numbers| numbers.objects.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect())
+    }
+
+    fn versions(&self) -> Vec<(String, u64)> {
+        let told = |(kind, version): (&&str, &u64)| ((*kind).to_owned(), *version);
+        self.change(|numbers| numbers.versions.iter().map(told).collect())
     }
 
     fn restarts(&self) -> Vec<(Vec<String>, u64)> {

@@ -102,6 +102,7 @@ impl Follower {
 
     /// Publishes whatever changes, until shutdown.
     pub(super) async fn run(mut self, outlet: Outlet, shutdown: CancellationToken) {
+        self.account();
         while let Some(Some(turn)) = shutdown.run_until_cancelled(self.turn()).await {
             match turn.reading {
                 Some(reading) => {
@@ -110,6 +111,16 @@ impl Follower {
                 }
                 None => outlet.touch(),
             }
+            self.account();
+        }
+    }
+
+    /// Counts how new what was published is, unless something that came with it is still unread.
+    fn account(&self) {
+        if !self.is_stale {
+            KINDS
+                .iter()
+                .for_each(|kind| self.counts.reached(kind.name, self.store.newest(kind.name)));
         }
     }
 

@@ -27,13 +27,13 @@ use std::{
 use crate::{
     mesh::{
         binding::{Binding, FailMode},
-        label::{GATEWAY_NAME, Labels, SERVICE_NAME, USE_WAYPOINT},
+        label::{FOR_SERVICE_ACCOUNT, GATEWAY_NAME, Labels, SERVICE_NAME, USE_WAYPOINT},
         object::ObjectName,
         service::{Distribution, Service},
         snapshot::{CaptureMode, Snapshot},
         waypoint::Placement,
     },
-    select::Mesh,
+    select::{Accounts, Mesh},
     sync::objects::Objects,
 };
 
@@ -106,7 +106,11 @@ fn namespaces_of_pods(objects: &Objects, snapshot: &Snapshot) -> BTreeSet<String
         (name.name.clone(), labels)
     });
     let namespaces: BTreeMap<String, Labels> = labels.collect();
-    let mesh = Mesh { waypoints: snapshot.waypoints(), namespaces: &namespaces };
+    let mesh = Mesh {
+        waypoints: snapshot.waypoints(),
+        namespaces: &namespaces,
+        accounts: Accounts::none(),
+    };
     let bound = namespaces
         .keys()
         .filter(|name| mesh.for_workload(name, &Labels::new(), false) != Binding::Direct);
@@ -167,8 +171,6 @@ fn slices_of_waypoint(name: &ObjectName, objects: &Objects, snapshot: &Snapshot)
 
 const POD: &str = "Pod";
 const ENDPOINT_SLICE: &str = "EndpointSlice";
-/// Annotation on Gateway (Istio 1.18): the account whose pods it stands before.
-const FOR_SERVICE_ACCOUNT: &str = "istio.io/for-service-account";
 
 #[cfg(test)]
 mod tests;

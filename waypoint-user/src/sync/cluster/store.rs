@@ -34,6 +34,8 @@ pub(super) struct Store {
     shelves: BTreeMap<Arc<Selection>, Shelf>,
     objects: Arc<Objects>,
     hash: RandomState,
+    /// The newest resource version that was taken of each kind.
+    newest: BTreeMap<&'static str, u64>,
 }
 
 /// What one selection holds.
@@ -95,6 +97,8 @@ impl Store {
 
     /// Takes what is new; says whether that changes anything.
     pub(super) fn take(&mut self, selection: &Arc<Selection>, change: Change) -> bool {
+        let newest = self.newest.entry(selection.kind.name).or_default();
+        *newest = change.version().max(*newest);
         // A selection that nobody wants any more may still have something to tell.
         let Some(shelf) = self.shelves.get_mut(selection) else { return false };
         match change {
@@ -159,6 +163,11 @@ impl Store {
         self.shelves.values().filter_map(|shelf| shelf.note.as_ref())
     }
 
+    /// The newest resource version that was taken of a kind.
+    pub(super) fn newest(&self, kind: &str) -> u64 {
+        self.newest.get(kind).copied().unwrap_or_default()
+    }
+
     /// How many objects there are of a kind.
     pub(super) fn count(&self, kind: &str) -> usize {
         let shelves = self.shelves.iter().filter(|(selection, _)| selection.kind.name == kind);
@@ -214,6 +223,19 @@ impl Store {
             (Some(object), _) => objects.insert(name.clone(), object),
             (None, Some(before)) => objects.remove(name, before),
             (None, None) => {}
+        }
+    }
+}
+
+impl Change {
+    /// The newest resource version in it.
+    pub(super) fn version(&self) -> u64 {
+        match self {
+            Self::Listed(documents) => {
+                documents.iter().map(|document| document.version).max().unwrap_or_default()
+            }
+            Self::Applied(document) | Self::Deleted(document) => document.version,
+            _ => 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use gateway_api::experimental::gateways::Gateway;
 
 use crate::{
     mesh::{
-        label::{Labels, WAYPOINT_CLASS, WAYPOINT_CONTROLLER, WAYPOINT_FOR},
+        label::{FOR_SERVICE_ACCOUNT, Labels, WAYPOINT_CLASS, WAYPOINT_CONTROLLER, WAYPOINT_FOR},
         object::{ObjectName, ObjectRef},
         report::Report,
         snapshot::Settings,
@@ -117,6 +117,7 @@ impl Place<'_> {
             class: gateway.spec.gateway_class_name.clone(),
             takes: takes(objects, object, gateway, report),
             allowed: listener.and_then(|one| listeners::allowed(one).ok()).unwrap_or_default(),
+            for_account: account(gateway).map(str::to_owned),
             ready: placement.is_some(),
             placement: placement.unwrap_or(Placement::Pods(Vec::new())),
             inbound_binding: inbound_binding.map(|binding| InboundBinding {
@@ -128,7 +129,14 @@ impl Place<'_> {
     }
 }
 
-/// What traffic the waypoint takes: by its own label, else its class's, else Services'.
+/// The service account that the Gateway stands for without labels.
+fn account(gateway: &Gateway) -> Option<&str> {
+    let account = meta::annotations(&gateway.metadata).get(FOR_SERVICE_ACCOUNT)?;
+    Some(account.as_str()).filter(|account| !account.is_empty())
+}
+
+/// What traffic the waypoint takes: by its own label, else its class's, else Services'; for a
+/// service account everything, as there were no such labels when that was the way.
 fn takes(
     objects: &Objects,
     object: &ObjectRef,
@@ -141,7 +149,7 @@ fn takes(
     let own = word(meta::labels(&gateway.metadata));
     let Some(word) = own.or_else(|| class.and_then(|class| word(meta::labels(&class.metadata))))
     else {
-        return TrafficType::default();
+        return if account(gateway).is_some() { TrafficType::All } else { TrafficType::default() };
     };
     TrafficType::parse(&word).unwrap_or_else(|| {
         let message = format!(

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::mesh::label::{Labels, Requirement, Selector};
+use crate::mesh::{
+    label::{Labels, Requirement, Selector},
+    object::Version,
+};
 
 use super::invalid::Invalid;
 
@@ -18,6 +21,14 @@ pub(super) fn labels(meta: &ObjectMeta) -> &Labels {
 /// An object's annotations.
 pub(super) fn annotations(meta: &ObjectMeta) -> &Labels {
     meta.annotations.as_ref().unwrap_or(&NONE)
+}
+
+/// Which object it is, and which version of what was asked of it.
+pub(super) fn version(meta: &ObjectMeta) -> Version {
+    Version {
+        uid: meta.uid.clone().unwrap_or_default(),
+        generation: meta.generation.unwrap_or_default(),
+    }
 }
 
 /// A port number.

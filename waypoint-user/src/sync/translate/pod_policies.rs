@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     mesh::{
+        condition::ZTUNNEL_ACCEPTED,
         label::{DRY_RUN, Selector},
         object::ObjectRef,
         policy::{Action, AuthorizationPolicy, PolicyRule, PolicyTarget},
@@ -24,7 +25,7 @@ use crate::{
 use super::{
     invalid::Invalid,
     meta,
-    policies::{everything, rules},
+    policies::{everything, rules, tell},
 };
 
 /// The pods that a selector (Istio `WorkloadSelector`) means; all of them if there is none.
@@ -68,17 +69,18 @@ pub(super) fn read(
         Declared::Deny | Declared::Custom => Action::Deny,
         Declared::Audit => {
             let message = "ztunnel does not support the AUDIT action; it denies nothing anyway";
-            report.add(object.clone(), notice("UnsupportedValue", message));
+            tell(object, (ZTUNNEL_ACCEPTED, false), notice("UnsupportedValue", message), report);
             return None;
         }
     };
     let rules = if spec.action == Declared::Custom {
         let message = "ztunnel does not support the CUSTOM action; it denies everything";
-        report.add(object.clone(), error("UnsupportedAction", message));
+        tell(object, (ZTUNNEL_ACCEPTED, false), error("UnsupportedAction", message), report);
         everything()
     } else {
         let rules = rules(&object.name.namespace, spec).unwrap_or_else(|_| everything());
-        report.add(object.clone(), finding(action, &spec.rules, &rules));
+        let (holds, finding) = finding(action, &spec.rules, &rules);
+        tell(object, (ZTUNNEL_ACCEPTED, holds), finding, report);
         rules
     };
     let dry_run = meta::annotations(&declared.metadata).get(DRY_RUN);
@@ -91,8 +93,8 @@ pub(super) fn read(
     })
 }
 
-/// What becomes of the policy where there are no requests.
-fn finding(action: Action, declared: &[Rule], rules: &[PolicyRule]) -> Finding {
+/// What becomes of the policy where there are no requests: whether it has any effect, and which.
+fn finding(action: Action, declared: &[Rule], rules: &[PolicyRule]) -> (bool, Finding) {
     let found: BTreeSet<&str> = declared.iter().flat_map(http_attributes).collect();
     let others = rules.iter().flat_map(|rule| &rule.unsupported);
     let others: BTreeSet<&str> =
@@ -102,17 +104,19 @@ fn finding(action: Action, declared: &[Rule], rules: &[PolicyRule]) -> Finding {
             Action::Allow => "its rules permit nothing",
             Action::Deny => "its rules deny as if it were absent",
         };
-        return warning("UnsupportedValue", format!("{other} is not supported yet; {then}"));
+        let message = format!("{other} is not supported yet; {then}");
+        return (true, warning("UnsupportedValue", message));
     }
     if found.is_empty() {
-        return accepted("Accepted", "attached to ztunnel");
+        return (true, accepted("Accepted", "attached to ztunnel"));
     }
+    let has_effect = action == Action::Allow || declared.iter().any(has_rest);
     let then = match action {
         Action::Allow => {
             "Within an ALLOW policy, rules matching HTTP attributes are omitted. \
              This will be more restrictive than requested."
         }
-        Action::Deny if declared.iter().any(has_rest) => {
+        Action::Deny if has_effect => {
             "Within a DENY policy, rules are enforced without their HTTP attributes. \
              This will be more restrictive than requested."
         }
@@ -125,7 +129,7 @@ fn finding(action: Action, declared: &[Rule], rules: &[PolicyRule]) -> Finding {
         "ztunnel does not support HTTP attributes (found: {found}). In ambient mode you must use \
          a waypoint proxy to enforce HTTP rules. {then}"
     );
-    warning("UnsupportedValue", message)
+    (has_effect, warning("UnsupportedValue", message))
 }
 
 /// The attributes of a rule that only requests have.

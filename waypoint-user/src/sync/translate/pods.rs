@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
     mesh::{
-        binding::FailMode,
+        binding::{Binding, FailMode},
         label::{NETNS, SIDECAR_STATUS},
         object::{ObjectName, ObjectRef},
         report::Report,
@@ -82,13 +82,20 @@ fn workload(
     let namespace_labels = scene.namespace_labels(&name.namespace);
     remarks::labels(object, &pod.metadata, Some(&namespace_labels), report);
     let (gateway, enrolment) = stance(scene, name, pod);
-    let binding = scene.mesh().for_workload(&name.namespace, labels, gateway.is_some());
+    let identity = identity(scene, name, pod);
+    let account = ObjectName::new(&name.namespace, &identity.service_account);
+    let binding = match scene.mesh().for_workload(&name.namespace, labels, gateway.is_some()) {
+        Binding::Direct => {
+            scene.mesh().for_workload_by_account(labels, &account, gateway.is_some())
+        }
+        by_label => by_label,
+    };
     Some(Workload {
         name: name.clone(),
         uid: uid(name, pod),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
         labels: labels.clone(),
-        identity: Arc::new(identity(scene, name, pod)),
+        identity: Arc::new(identity),
         addresses,
         ready: is_ready(pod),
         enrolment,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     mesh::{
+        condition::{Condition, WAYPOINT_ACCEPTED, ZTUNNEL_ACCEPTED},
         label::DRY_RUN,
         object::{ObjectName, ObjectRef},
         policy::{Action, AuthorizationPolicy, PolicyRule, PolicyTarget},
@@ -71,14 +72,16 @@ fn read(
         Declared::Deny | Declared::Custom => Action::Deny,
         Declared::Audit => {
             let message = "action AUDIT is not supported yet; it denies nothing anyway";
-            report.add(object.clone(), notice("Unsupported", message));
+            tell(object, (WAYPOINT_ACCEPTED, false), notice("Unsupported", message), report);
             return None;
         }
     };
+    let targets = policy_targets::resolve(scene, services, object, references, report);
     let rules = if spec.action == Declared::Custom {
         let provider = spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
         let message = format!("action CUSTOM: no provider \"{provider}\"; it denies everything");
-        report.add(object.clone(), error("UnsupportedAction", message));
+        let finding = error("UnsupportedAction", message);
+        tell(object, (WAYPOINT_ACCEPTED, false), finding, report);
         everything()
     } else {
         let rules = rules(&object.name.namespace, spec).unwrap_or_else(|_| everything());
@@ -89,7 +92,7 @@ fn read(
     Some(AuthorizationPolicy {
         name: object.name.clone(),
         action,
-        targets: policy_targets::resolve(scene, services, object, references, report),
+        targets,
         rules,
         dry_run: dry_run.is_some_and(|value| meta::is_true(value)),
     })
@@ -118,6 +121,14 @@ fn unread(
         Targets::Pods(selector) => vec![pod_policies::unread(selector.as_ref())],
         Targets::Everything => vec![namespace, pod_policies::unread(None)],
     };
+    let kinds: &[&'static str] = match targets.as_slice() {
+        [PolicyTarget::Pods(_)] => &[ZTUNNEL_ACCEPTED],
+        [_, .., PolicyTarget::Pods(_)] => &[WAYPOINT_ACCEPTED, ZTUNNEL_ACCEPTED],
+        _ => &[WAYPOINT_ACCEPTED],
+    };
+    for kind in kinds.iter().copied() {
+        report.set(object.clone(), Condition::new(kind, false, "Invalid", NOT_UNDERSTOOD));
+    }
     AuthorizationPolicy {
         name: object.name.clone(),
         action: Action::Deny,
@@ -149,9 +160,23 @@ fn tell_unsupported(object: &ObjectRef, action: Action, rules: &[PolicyRule], re
     }
 }
 
+/// Tells of a policy as a whole: by a finding, and by a condition that says the same.
+pub(super) fn tell(
+    object: &ObjectRef,
+    (kind, holds): (&'static str, bool),
+    finding: Finding,
+    report: &mut Report,
+) {
+    report.set(object.clone(), Condition::new(kind, holds, &*finding.reason, &*finding.message));
+    report.add(object.clone(), finding);
+}
+
 fn is_accepted(finding: &Finding) -> bool {
     finding.severity == Severity::Accepted
 }
+
+/// The message of a policy of which there is no good version.
+const NOT_UNDERSTOOD: &str = "it is not understood and denies everything to its targets";
 
 /// One rule that every request matches.
 pub(super) fn everything() -> Vec<PolicyRule> {

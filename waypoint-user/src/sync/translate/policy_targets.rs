@@ -4,10 +4,11 @@
 
 use crate::{
     mesh::{
+        condition::{Condition, WAYPOINT_ACCEPTED},
         label::WAYPOINT_CONTROLLER,
         object::{ObjectName, ObjectRef},
         policy::PolicyTarget,
-        report::{Finding, Report},
+        report::{Finding, Report, Severity},
     },
     sync::{
         authorization::TargetRef,
@@ -26,12 +27,50 @@ pub(super) fn resolve(
     report: &mut Report,
 ) -> Vec<PolicyTarget> {
     let mut targets = Vec::new();
+    let mut outcomes = Vec::new();
     for reference in references {
         let (target, finding) = target(scene, services, &object.name, reference);
+        outcomes.push((reference, finding.clone()));
         report.add(object.clone(), finding);
         targets.extend(target.filter(|target| !targets.contains(target)));
     }
+    report.set(object.clone(), condition(&object.name, &outcomes));
     targets
+}
+
+/// One condition for all targets: it holds if one of them is bound, and names those that are not.
+fn condition(policy: &ObjectName, outcomes: &[(&TargetRef, Finding)]) -> Condition {
+    if let [(_, finding)] = outcomes {
+        let bound = is_bound(finding);
+        return Condition::new(WAYPOINT_ACCEPTED, bound, &*finding.reason, &*finding.message);
+    }
+    let unbound = outcomes.iter().filter(|(_, finding)| !is_bound(finding));
+    let unbound: Vec<String> = unbound.map(|(reference, _)| ancestor(policy, reference)).collect();
+    let bound = unbound.len() < outcomes.len();
+    let reason = match (bound, unbound.is_empty()) {
+        (true, true) => "Accepted",
+        (true, false) => "PartiallyInvalid",
+        (false, _) => "Invalid",
+    };
+    let message = match unbound.as_slice() {
+        [] => "bound to every target".to_owned(),
+        some => format!("Invalid targetRefs: {}", some.join(", ")),
+    };
+    Condition::new(WAYPOINT_ACCEPTED, bound, reason, message)
+}
+
+fn is_bound(finding: &Finding) -> bool {
+    finding.severity == Severity::Accepted
+}
+
+/// How a target is named among others.
+fn ancestor(policy: &ObjectName, reference: &TargetRef) -> String {
+    let namespace = reference.namespace.as_ref().unwrap_or(&policy.namespace);
+    let name = match reference.kind.as_str() {
+        "GatewayClass" => ObjectName::cluster(&reference.name),
+        _ => ObjectName::new(namespace, &reference.name),
+    };
+    ObjectRef::new(&reference.kind, name).to_string()
 }
 
 /// A target, if it is honoured, and what there is to say of it. What is not there yet is honoured:

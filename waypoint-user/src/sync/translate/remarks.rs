@@ -10,12 +10,14 @@ use crate::{
     mesh::{
         binding::Binding,
         label::{
-            CANARY, CANARY_NAMESPACE, DATAPLANE_MODE, Labels, NO_WAYPOINT, USE_WAYPOINT,
-            USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
+            CANARY, CANARY_NAMESPACE, DATAPLANE_MODE, FOR_SERVICE_ACCOUNT, INGRESS_USE_WAYPOINT,
+            Labels, NO_WAYPOINT, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, WAYPOINT_FOR,
         },
-        object::ObjectRef,
+        object::{ObjectName, ObjectRef},
         report::{Finding, Report},
+        waypoint::Waypoint,
     },
+    select::Accounts,
     sync::finding::{accepted, error, notice, warning},
 };
 
@@ -86,6 +88,21 @@ pub(super) fn binding(object: &ObjectRef, binding: &Binding, closed: bool, repor
     report.add(object.clone(), finding);
 }
 
+/// Tells of a Gateway that stands for a service account which another one stands for already.
+pub(super) fn account(waypoint: &Waypoint, accounts: &Accounts, report: &mut Report) {
+    let Some(account) = &waypoint.for_account else { return };
+    let account = ObjectName::new(&waypoint.name.namespace, account);
+    let stands = accounts.waypoint(&account).filter(|name| **name != waypoint.name);
+    if let Some(other) = stands {
+        let message =
+            format!("{FOR_SERVICE_ACCOUNT}: Gateway {other} stands for account {account} already");
+        report.add(
+            ObjectRef::new("Gateway", waypoint.name.clone()),
+            warning("AccountTaken", message),
+        );
+    }
+}
+
 /// Tells that an address is another object's already.
 pub(super) fn address_taken(address: IpAddr, by: &ObjectRef) -> Finding {
     error("AddressConflict", format!("{address} belongs to {by}; connections to it are that one's"))
@@ -100,4 +117,4 @@ pub(super) fn tell(object: &ObjectRef, reason: &str, message: String, report: &m
 const LABELS: [&str; 6] =
     [DATAPLANE_MODE, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, CANARY, CANARY_NAMESPACE, WAYPOINT_FOR];
 /// Labels that Istio reads and we do not yet.
-const UNSUPPORTED: [&str; 1] = ["istio.io/ingress-use-waypoint"];
+const UNSUPPORTED: [&str; 1] = [INGRESS_USE_WAYPOINT];

@@ -8,6 +8,8 @@ use gateway_api::experimental::httproutes::{
 
 use crate::{
     mesh::{
+        binding::{Binding, Refusal},
+        condition::Parent,
         object::{ObjectName, ObjectRef},
         report::{Finding, Report},
         route::ServiceParent,
@@ -16,43 +18,103 @@ use crate::{
     sync::finding::{error, warning},
 };
 
-use super::routes::Services;
+use super::{gateways, routes::Services, scene::Scene};
 
-/// The Services that the route is attached to; the others are told of.
+/// What became of one reference to a parent.
+#[derive(Debug)]
+pub(super) struct Attachment {
+    /// The reference.
+    pub(super) about: Parent,
+    /// What the route is attached to by it, or why to nothing.
+    pub(super) parent: Result<ServiceParent, Refused>,
+    /// Why no waypoint stands before the parent, if none does.
+    pub(super) missing: Option<Missing>,
+    /// Whether it is for us to tell of it.
+    pub(super) is_ours: bool,
+}
+
+/// Why no waypoint stands before a parent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Missing {
+    /// The parent itself is missing.
+    Parent,
+    /// Nobody asks for one.
+    Label,
+    /// The one that is asked for cannot be used.
+    Refused(Refusal),
+}
+
+/// What the route is attached to by each of its references; those to nothing are told of.
 pub(super) fn resolve(
+    scene: &Scene<'_>,
     object: &ObjectRef,
     declared: &Declared,
     services: &Services,
     report: &mut Report,
-) -> Vec<ServiceParent> {
-    let mut parents = Vec::new();
+) -> Vec<Attachment> {
+    let mut attachments = Vec::new();
     for reference in declared.spec.parent_refs.iter().flatten() {
-        match parent(object, reference, services) {
-            Ok((parent, service)) => {
-                if service.binding.waypoint().is_none() {
-                    report.add(object.clone(), unbound(&parent.service));
-                }
-                if !parents.contains(&parent) {
-                    parents.push(parent);
-                }
+        let found = parent(object, reference, services);
+        let service = found.as_ref().ok().map(|(_, service)| *service);
+        match &found {
+            Ok((parent, service)) if service.binding.waypoint().is_none() => {
+                report.add(object.clone(), unbound(&parent.service));
             }
-            Err((reason, message)) => report.add(object.clone(), error(reason, message)),
+            Ok(_) => {}
+            Err((reason, message)) => report.add(object.clone(), error(reason, message.clone())),
         }
+        attachments.push(Attachment {
+            about: about(reference),
+            missing: missing(service),
+            is_ours: is_service(reference) && !service.is_some_and(|one| is_foreign(scene, one)),
+            parent: found.map(|(parent, _)| parent),
+        });
     }
-    parents
+    attachments
+}
+
+/// Whether the Service is bound to a waypoint that somebody else makes.
+fn is_foreign(scene: &Scene<'_>, service: &Service) -> bool {
+    let waypoint = service.binding.waypoint().and_then(|name| scene.waypoints.get(name));
+    waypoint.is_some_and(|one| !gateways::is_waypoint_class(scene.objects, &one.class))
+}
+
+fn missing(service: Option<&Service>) -> Option<Missing> {
+    match service.map(|service| &service.binding) {
+        None => Some(Missing::Parent),
+        Some(Binding::Direct) => Some(Missing::Label),
+        Some(Binding::Refused(refusal)) => Some(Missing::Refused(refusal.clone())),
+        Some(Binding::Bound(_)) => None,
+    }
+}
+
+fn about(reference: &ParentRef) -> Parent {
+    Parent {
+        group: reference.group.clone(),
+        kind: reference.kind.clone(),
+        namespace: reference.namespace.clone(),
+        name: reference.name.clone(),
+        section: reference.section_name.clone(),
+        port: reference.port,
+    }
+}
+
+fn is_service(reference: &ParentRef) -> bool {
+    reference.kind.as_deref() == Some("Service")
+        && matches!(reference.group.as_deref(), Some("" | "core"))
 }
 
 /// Why a parent is not honoured.
-type Refused = (&'static str, String);
+pub(super) type Refused = (&'static str, String);
 
 fn parent<'s>(
     object: &ObjectRef,
     reference: &ParentRef,
     services: &'s Services,
 ) -> Result<(ServiceParent, &'s Service), Refused> {
-    let kind = reference.kind.as_deref().unwrap_or("Gateway");
-    let group = reference.group.as_deref().unwrap_or("gateway.networking.k8s.io");
-    if !(kind == "Service" && matches!(group, "" | "core")) {
+    if !is_service(reference) {
+        let kind = reference.kind.as_deref().unwrap_or("Gateway");
+        let group = reference.group.as_deref().unwrap_or("gateway.networking.k8s.io");
         let message = format!("parent {group}/{kind} {} is not supported yet", reference.name);
         return Err(("NoMatchingParent", message));
     }

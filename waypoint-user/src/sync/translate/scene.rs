@@ -13,7 +13,7 @@ use crate::{
         snapshot::Settings,
         waypoint::Waypoint,
     },
-    select::{FailModes, Mesh, parse_fail_mode},
+    select::{Accounts, FailModes, Mesh, parse_fail_mode},
     sync::{Served, finding::error, objects::Objects},
 };
 
@@ -25,6 +25,7 @@ pub(super) struct Scene<'a> {
     pub(super) settings: &'a Settings,
     pub(super) namespaces: BTreeMap<String, Labels>,
     pub(super) waypoints: BTreeMap<ObjectName, Arc<Waypoint>>,
+    accounts: Accounts,
     modes: BTreeMap<String, FailMode>,
 }
 
@@ -53,12 +54,22 @@ impl<'a> Scene<'a> {
             labels.insert(NAME_LABEL.to_owned(), name.clone());
         }
         let waypoints = gateways::translate(objects, settings, served, report);
-        Self { objects, settings, namespaces, waypoints, modes }
+        let accounts = Accounts::of(&waypoints);
+        for waypoint in waypoints.values() {
+            remarks::account(waypoint, &accounts, report);
+        }
+        Self { objects, settings, namespaces, waypoints, accounts, modes }
     }
 
     /// What bindings are resolved against.
     pub(super) fn mesh(&self) -> Mesh<'_> {
-        Mesh { waypoints: &self.waypoints, namespaces: &self.namespaces }
+        let Self { waypoints, namespaces, accounts, .. } = self;
+        Mesh { waypoints, namespaces, accounts }
+    }
+
+    /// Whether a waypoint stands for a service account.
+    pub(super) fn has_accounts(&self) -> bool {
+        !self.accounts.is_empty()
     }
 
     /// The labels of a namespace.

@@ -1,6 +1,7 @@
 //! Services.
 //!
-//! Their endpoints are `endpoints`'s, their fail mode is completed by `closed`.
+//! Their endpoints are `endpoints`'s, their waypoints `bindings`'s; `closed` completes their fail
+//! mode.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,19 +12,18 @@ use k8s_openapi::api::core::v1::{Service as Declared, ServiceSpec};
 
 use crate::{
     mesh::{
-        binding::{Binding, Canary},
+        binding::Binding,
         label::Labels,
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Service, ServicePort},
         workload::Workload,
     },
-    select::Asking,
     sync::finding::{notice, warning},
 };
 
 use super::{
-    distribution,
+    bindings, distribution,
     endpoints::Sources,
     invalid::Invalid,
     meta, ports, remarks,
@@ -49,6 +49,7 @@ pub(super) fn translate(
             }
         }
         service.endpoints = sources.endpoints(&service, declared);
+        bindings::bind(scene, (&object, declared), &mut service, workloads, report);
         services.insert(name.clone(), service);
     }
     services
@@ -93,44 +94,17 @@ fn service(
         let message = "it has no spec.clusterIPs and counts as headless until it has";
         report.add(object.clone(), warning("NoClusterIP", message));
     }
-    let binding = scene.mesh().for_service(&name.namespace, labels);
-    let canary = canary(scene, object, declared, &binding, report);
-    if vips.is_empty() && binding.waypoint().is_some() {
-        let message = "it is headless: its clients dial its pods, whose own waypoints count";
-        report.add(object.clone(), notice("Headless", message));
-    }
     Some(Service {
         name: name.clone(),
         labels: labels.clone(),
         vips,
         ports: ports(object, &spec, report),
         endpoints: Vec::new(),
-        binding,
+        binding: Binding::Direct,
         distribution: distribution::of(scene, object, declared, report),
-        canary,
+        canary: None,
         fail_mode: fail_mode(object, meta::annotations(&declared.metadata), report),
         fail_closed: false,
-    })
-}
-
-/// The second waypoint, if one is asked for and can be used.
-fn canary(
-    scene: &Scene<'_>,
-    object: &ObjectRef,
-    declared: &Declared,
-    binding: &Binding,
-    report: &mut Report,
-) -> Option<Canary> {
-    let asking = Asking {
-        namespace: &object.name.namespace,
-        labels: meta::labels(&declared.metadata),
-        annotations: meta::annotations(&declared.metadata),
-        namespace_annotations: scene.namespace_annotations(&object.name.namespace),
-    };
-    scene.mesh().canary(&asking, binding.waypoint()?).unwrap_or_else(|refusal| {
-        let message = format!("Canary waypoint not attached: {}", refusal.message());
-        report.add(object.clone(), warning(refusal.reason(), message));
-        None
     })
 }
 

@@ -6,6 +6,8 @@ use crate::{
     sync::objects_in,
 };
 
+mod conditions;
+
 /// Translates documents with the default settings.
 fn mesh(documents: &[&str]) -> (Snapshot, Report) {
     with(documents, &Settings::default())

@@ -2,13 +2,14 @@
 
 use std::{convert::Infallible, fmt::Write as _};
 
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 
 use super::{Content, Question, connection::Answer};
 use crate::telemetry::{
+    applied::Applied,
     flows::{Filter, Hub},
     metrics::Registry,
     readiness::Readiness,
@@ -30,7 +31,7 @@ pub(super) fn all<B>(request: &Request<B>, content: &Content) -> Answer {
         "/config_dump" if read => page(StatusCode::OK, JSON, (content.config)()),
         "/" | "/config_dump" | "/flows" | "/version" => only_get(),
         METRICS_PAGE | METRICS_PAGE_OF_ENVOY => metrics(request, &content.registry),
-        READY | LIVE => status(request, &content.readiness),
+        READY | LIVE | APPLIED => status(request, &content.readiness, content.applied.as_ref()),
         _ => page(StatusCode::NOT_FOUND, TEXT, format!("no such page\n\n{}", index(content))),
     }
 }
@@ -47,12 +48,17 @@ pub(super) fn metrics<B>(request: &Request<B>, registry: &Registry) -> Answer {
 }
 
 /// Answers a request of whoever watches the process.
-pub(super) fn status<B>(request: &Request<B>, readiness: &Readiness) -> Answer {
+pub(super) fn status<B>(
+    request: &Request<B>,
+    readiness: &Readiness,
+    applied: Option<&Applied>,
+) -> Answer {
     match request.uri().path() {
         READY if is_read(request) => ready(readiness),
         // Whoever answers lives.
         LIVE if is_read(request) => page(StatusCode::OK, TEXT, "live\n".to_owned()),
-        READY | LIVE => only_get(),
+        APPLIED if is_read(request) => in_force(request, applied),
+        READY | LIVE | APPLIED => only_get(),
         _ => page(StatusCode::NOT_FOUND, TEXT, format!("only {READY} and {LIVE} are here\n")),
     }
 }
@@ -96,6 +102,27 @@ fn ready(readiness: &Readiness) -> Answer {
     page(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
 }
 
+/// What the process goes by, once that is another version than the query's `after`.
+fn in_force<B>(request: &Request<B>, applied: Option<&Applied>) -> Answer {
+    let Some(applied) = applied else {
+        return page(
+            StatusCode::NOT_FOUND,
+            TEXT,
+            "only waypoints say what they apply\n".to_owned(),
+        );
+    };
+    let query = request.uri().query().unwrap_or_default();
+    let Some(answer) = applied.ask(query.strip_prefix("after=")) else {
+        let text = "too many wait already\n".to_owned();
+        return page(StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
+    };
+    let text = async move {
+        let text = answer.text().await;
+        Ok::<_, Infallible>(Frame::data(Bytes::from(text.to_string())))
+    };
+    streamed(JSON, stream::once(text))
+}
+
 /// Shows the level of the log, or changes it to the query's `level`.
 fn logging<B>(request: &Request<B>, content: &Content) -> Answer {
     let show = |status, first: &str| {
@@ -125,8 +152,16 @@ fn flows(query: &str, hub: &Hub) -> Answer {
         let line = listener.line().await?;
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from(line))), listener))
     });
-    let mut response = Response::new(StreamBody::new(lines).boxed_unsync());
-    let content_type = header::HeaderValue::from_static(JSON_LINES);
+    streamed(JSON_LINES, lines)
+}
+
+/// An answer with a type and a text that is made as it is read.
+fn streamed(
+    content_type: &'static str,
+    frames: impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + 'static,
+) -> Answer {
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    let content_type = header::HeaderValue::from_static(content_type);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
@@ -144,6 +179,7 @@ const METRICS_PAGE: &str = "/metrics";
 /// Where Istio's proxies have theirs.
 const METRICS_PAGE_OF_ENVOY: &str = "/stats/prometheus";
 const READY: &str = "/healthz/ready";
+const APPLIED: &str = "/applied";
 const LIVE: &str = "/healthz/live";
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -160,6 +196,8 @@ GET  /metrics                 metrics in Prometheus' text format (also /stats/pr
 GET  /healthz/ready           200 when ready, else 503 and what is missing
 GET  /healthz/live            200 as long as the process answers
 GET  /config_dump             the configuration in force, as JSON
+GET  /applied                 of a waypoint: routes that are in force, as JSON; ?after=VERSION waits
+                              for another version
 GET  /flows                   connections of pods as they happen, a JSON object a line;
                               ?namespace=, ?pod=, ?service= choose
 GET  /version                 the version of the program, as JSON

@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::telemetry::logging::tests::detached;
+use crate::telemetry::{applied, logging::tests::detached};
 
 fn at(admin: &AdminAddress) -> Addresses {
     Addresses { admin: admin.clone(), ..Addresses::default() }
@@ -21,7 +21,15 @@ fn content(readiness: &Readiness, level: LogLevel) -> Content {
     let answer = |query: &str| query::value(query, "a").ok_or_else(|| "no a".to_owned());
     let question = Question { path: "/echo", about: "a", answer: Box::new(answer) };
     let questions = vec![question];
-    Content { registry, readiness: readiness.clone(), level, flows, config, questions }
+    Content {
+        registry,
+        readiness: readiness.clone(),
+        level,
+        applied: None,
+        flows,
+        config,
+        questions,
+    }
 }
 
 async fn ask(address: &AdminAddress, request: &str) -> String {
@@ -165,4 +173,29 @@ fn addresses_are_sockets_or_paths() {
     for wrong in ["unix:", "15000", "localhost"] {
         assert!(wrong.parse::<AdminAddress>().is_err(), "{wrong:?} was accepted");
     }
+}
+
+#[tokio::test]
+async fn a_waypoint_says_what_it_applies() {
+    let (_filter, level) = detached("info");
+    let local = AdminAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let shutdown = CancellationToken::new();
+    let silent = serve(&at(&local), content(&Readiness::new(), level.clone()), shutdown.clone());
+    let answer = ask(&silent.unwrap().address, "GET /applied").await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+
+    let (mut publisher, applied) = applied::channel();
+    let content = Content { applied: Some(applied), ..content(&Readiness::new(), level) };
+    let serving = serve(&at(&local), content, shutdown.clone()).unwrap();
+    publisher.show(|version| format!("first {version}"));
+    let first = ask(&serving.address, "GET /applied").await;
+    let version = first.rsplit_once("first ").unwrap().1.trim().trim_end_matches("\r\n0");
+    let version = version.split_whitespace().next().unwrap().to_owned();
+    let request = format!("GET /applied?after={version}");
+    let waiting = ask(&serving.address, &request);
+    let publish = async { publisher.show(|version| format!("second {version}")) };
+    let (second, ()) = tokio::join!(waiting, publish);
+    assert!(second.contains("second "), "{second}");
+    shutdown.cancel();
+    serving.ended.await.unwrap();
 }

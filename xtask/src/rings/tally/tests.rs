@@ -69,3 +69,15 @@ fn a_failed_test_is_named_and_its_output_shown() {
     assert!(shown.contains(&"assertion failed"));
     assert!(!shown.contains(&"chatter"));
 }
+
+#[test]
+fn a_test_that_runs_twice_is_told_apart() {
+    let mut tally = Tally::default();
+    tally.read("test a ... FAILED");
+    let before = tally.mark();
+    tally.read("test a ... FAILED");
+    tally.skip("b", "needs root");
+    tally.name_since(before, "with a cluster: ");
+    assert_eq!(tally.failures, ["a", "with a cluster: a"]);
+    assert_eq!(tally.skips, ["with a cluster: b: needs root"]);
+}

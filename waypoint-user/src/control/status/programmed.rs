@@ -1,0 +1,110 @@
+//! Whether the waypoints before a route's parents go by the route.
+//!
+//! **Invariant:** it is true only when every ready pod of every waypoint that takes connections of
+//! the parent has said that it applied this very version of the route.
+
+use crate::{
+    mesh::{
+        condition::{ACCEPTED, Condition, PROGRAMMED, Parent, Truth},
+        object::{ObjectName, ObjectRef},
+        route::HttpRoute,
+        service::Service,
+        snapshot::Snapshot,
+        waypoint::Placement,
+    },
+    sync::State,
+};
+
+use super::applied::Applied;
+
+/// One condition for each parent that is ours to speak of.
+pub(super) fn conditions(state: &State, applied: &Applied, object: &ObjectRef) -> Vec<Condition> {
+    let of_parents = state.report.conditions_of(object).iter();
+    let accepted = of_parents.filter(|condition| condition.kind == ACCEPTED);
+    let said = accepted.filter_map(|accepted| {
+        let about = accepted.about.as_ref()?;
+        let route = Said { snapshot: &state.snapshot, applied, object };
+        let condition = if accepted.status == Truth::True {
+            route.of_parent(about)
+        } else {
+            no("Invalid", "the parent does not accept the route")
+        };
+        Some(condition.of(about))
+    });
+    said.collect()
+}
+
+/// What is known of one route.
+struct Said<'a> {
+    snapshot: &'a Snapshot,
+    applied: &'a Applied,
+    object: &'a ObjectRef,
+}
+
+impl Said<'_> {
+    fn of_parent(&self, about: &Parent) -> Condition {
+        let home = about.namespace.as_ref().unwrap_or(&self.object.name.namespace);
+        let service = self.snapshot.services().get(&ObjectName::new(home, &about.name));
+        let route = self.snapshot.routes().get(&self.object.name);
+        match (service, route) {
+            (Some(service), Some(route)) => self.of_service(service, route),
+            _ => no("Invalid", "the route is not in force"),
+        }
+    }
+
+    fn of_service(&self, service: &Service, route: &HttpRoute) -> Condition {
+        let mut waypoints = service.waypoints().peekable();
+        if waypoints.peek().is_none() {
+            return no("NoWaypoint", "no waypoint stands before the parent");
+        }
+        let mut lacking = Vec::new();
+        for waypoint in waypoints {
+            if self.is_of_nodes(waypoint) {
+                let message = format!(
+                    "waypoint {waypoint} runs in the agents of its clients' nodes, which do not \
+                     say what they apply"
+                );
+                return Condition::new(PROGRAMMED, Truth::Unknown, "NotReported", message);
+            }
+            lacking.extend(self.lacking(waypoint, route));
+        }
+        match lacking.as_slice() {
+            [] => {
+                let message = "Every ready pod of its waypoints has applied the route";
+                Condition::new(PROGRAMMED, true, PROGRAMMED, message)
+            }
+            [only] => no("Pending", only),
+            [first, more @ ..] => no("Pending", &format!("{first}, and {} more", more.len())),
+        }
+    }
+
+    fn is_of_nodes(&self, waypoint: &ObjectName) -> bool {
+        let waypoint = self.snapshot.waypoints().get(waypoint);
+        waypoint.is_some_and(|one| one.placement == Placement::Node)
+    }
+
+    /// What keeps the route from being in force everywhere at a waypoint.
+    fn lacking(&self, waypoint: &ObjectName, route: &HttpRoute) -> Vec<String> {
+        let pods = self.snapshot.instances_of(waypoint).iter();
+        let mut ready = pods.filter(|pod| pod.ready).peekable();
+        if ready.peek().is_none() {
+            return vec![format!("waypoint {waypoint} has no ready pod")];
+        }
+        let lacking = ready.filter_map(|pod| {
+            let name = &pod.name;
+            let generation = route.version.generation;
+            match self.applied.of_pod(&pod.uid) {
+                None => Some(format!("waypoint pod {name} has not said what it applied")),
+                Some(routes) if routes.have(self.object, &route.version) => None,
+                Some(_) => {
+                    Some(format!("waypoint pod {name} has not applied generation {generation}"))
+                }
+            }
+        });
+        lacking.collect()
+    }
+}
+
+fn no(reason: &str, message: &str) -> Condition {
+    Condition::new(PROGRAMMED, false, reason, message)
+}

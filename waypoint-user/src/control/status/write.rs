@@ -1,0 +1,169 @@
+//! One write of one object's status.
+//!
+//! It decides nothing. What is one value to the API server is read, changed where it is ours, and
+//! written only if nobody changed it meanwhile; what the API server merges by itself, which are the
+//! conditions of a Service, is applied.
+
+mod counts;
+
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, Client, Error,
+    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    mesh::condition::{WAYPOINT_ACCEPTED, WAYPOINT_BOUND, ZTUNNEL_ACCEPTED},
+    telemetry::metrics::Registry,
+};
+
+use self::counts::Counts;
+use super::{current, entry::say_the_same, merge, wanted::Wanted};
+
+/// A kind of object that has a status of ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Service,
+    HttpRoute,
+    AuthorizationPolicy,
+}
+
+impl Kind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "Service",
+            Self::HttpRoute => "HTTPRoute",
+            Self::AuthorizationPolicy => "AuthorizationPolicy",
+        }
+    }
+
+    /// The field of the status that is a list of ours and of others.
+    pub(super) const fn list(self) -> &'static str {
+        match self {
+            Self::HttpRoute => "parents",
+            Self::Service | Self::AuthorizationPolicy => "conditions",
+        }
+    }
+
+    /// The types of conditions that are ours; nothing where the list is of parents.
+    pub(super) const fn types(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Service => Some(&[WAYPOINT_BOUND]),
+            Self::AuthorizationPolicy => Some(&[WAYPOINT_ACCEPTED, ZTUNNEL_ACCEPTED]),
+            Self::HttpRoute => None,
+        }
+    }
+
+    fn resource(self) -> ApiResource {
+        let (group, plural) = match self {
+            Self::Service => ("", "services"),
+            Self::HttpRoute => ("gateway.networking.k8s.io", "httproutes"),
+            Self::AuthorizationPolicy => ("security.istio.io", "authorizationpolicies"),
+        };
+        let named = GroupVersionKind::gvk(group, "v1", self.as_str());
+        ApiResource::from_gvk_with_plural(&named, plural)
+    }
+}
+
+/// What came of a write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
+    /// The object says what it is to say, as far as it is ours.
+    Written,
+    /// There is no such object any more.
+    Gone,
+    /// It is to be tried again.
+    Failed,
+}
+
+/// Writes; clones count together.
+#[derive(Clone)]
+pub(super) struct Writes {
+    client: Client,
+    counts: Arc<Counts>,
+}
+
+impl Writes {
+    pub(super) fn new(client: Client, registry: &Registry) -> Self {
+        Self { client, counts: Counts::register(registry) }
+    }
+
+    /// Writes what is wanted.
+    pub(super) async fn write(&self, wanted: &Wanted) -> Outcome {
+        let resource = wanted.kind.resource();
+        let name = &wanted.object.name;
+        let api = Api::namespaced_with(self.client.clone(), &name.namespace, &resource);
+        let written = match wanted.kind {
+            Kind::Service => self.apply(&api, &resource, wanted).await,
+            Kind::HttpRoute | Kind::AuthorizationPolicy => self.change(&api, wanted).await,
+        };
+        match &written {
+            Ok(()) => Outcome::Written,
+            Err(Error::Api(status)) if status.code == NOT_FOUND => Outcome::Gone,
+            Err(cause) => {
+                tracing::warn!(object = %wanted.object, %cause, "status could not be written");
+                Outcome::Failed
+            }
+        }
+    }
+
+    /// Applies our conditions alone; one that another controller says differs is left to it.
+    async fn apply(
+        &self,
+        api: &Api<DynamicObject>,
+        resource: &ApiResource,
+        wanted: &Wanted,
+    ) -> Result<(), Error> {
+        let now = now();
+        let items = wanted.entries.iter().map(|entry| entry.item(&wanted.current, &now));
+        let body = json!({
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": { "name": wanted.object.name.name, "uid": wanted.uid },
+            "status": { wanted.kind.list(): items.collect::<Vec<_>>() },
+        });
+        let name = &wanted.object.name.name;
+        let parameters = PatchParams::apply(FIELD_MANAGER);
+        let written = api.patch_status(name, &parameters, &Patch::Apply(&body)).await;
+        self.counts.count(wanted.kind.as_str(), written.map(drop))
+    }
+
+    /// Changes our part of a list that is one value to the API server.
+    async fn change(&self, api: &Api<DynamicObject>, wanted: &Wanted) -> Result<(), Error> {
+        let name = &wanted.object.name.name;
+        let live = api.get(name).await?;
+        let status = live.data.get("status").unwrap_or(&Value::Null);
+        let is_other = wanted.uid.is_some() && live.metadata.uid != wanted.uid;
+        if is_other || say_the_same(&current::of_status(wanted.kind, status), &wanted.entries) {
+            return Ok(());
+        }
+        let list = status.get(wanted.kind.list()).unwrap_or(&Value::Null);
+        let now = now();
+        let list = match wanted.kind.types() {
+            Some(types) => merge::conditions(list, types, &wanted.entries, &now),
+            None => merge::parents(list, &wanted.entries, &now),
+        };
+        let body = json!({
+            "metadata": { "resourceVersion": live.metadata.resource_version },
+            "status": { wanted.kind.list(): list },
+        });
+        let parameters =
+            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let written = api.patch_status(name, &parameters, &Patch::Merge(&body)).await;
+        self.counts.count(wanted.kind.as_str(), written.map(drop))
+    }
+}
+
+/// This second, as API servers write it.
+fn now() -> String {
+    let second = Timestamp::now().as_second();
+    Timestamp::from_second(second).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// Who owns what is written.
+const FIELD_MANAGER: &str = "waypoint.dev/controller";
+/// The code of objects that are not there.
+const NOT_FOUND: u16 = 404;
