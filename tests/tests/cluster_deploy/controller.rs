@@ -93,9 +93,8 @@ fn the_controller_does_its_work_with_its_own_credentials() -> Result<()> {
     }
     let path = "jsonpath={.status.conditions[?(@.type=='Accepted')].status}";
     let get = ["get", "gateway", "waypoint", "--namespace", &shop, "--output", path];
-    let accepted = wait::until_true("an accepted Gateway", SOON, || {
-        Ok(plane.kubectl(&get)? == "True")
-    });
+    let accepted =
+        wait::until_true("an accepted Gateway", SOON, || Ok(plane.kubectl(&get)? == "True"));
     accepted.with_context(|| controller.said().unwrap_or_default())?;
 
     plane.kubectl(&["delete", "gateway", "waypoint", "--namespace", &shop])?;

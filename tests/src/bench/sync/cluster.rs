@@ -160,7 +160,8 @@ fn pod(number: usize) -> Write {
 }
 
 fn running(number: usize) -> Write {
-    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+    let condition =
+        |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": SINCE});
     let conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map(condition);
     let status = json!({
         "phase": "Running", "podIP": address(number), "podIPs": [{"ip": address(number)}],
@@ -206,6 +207,7 @@ fn slice(service: usize, pods: usize) -> Write {
     Write::create(format!("/apis/discovery.k8s.io/v1/namespaces/{home}/endpointslices"), body)
 }
 
+const SINCE: &str = "2026-01-01T00:00:00Z";
 const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 /// How many are sent at once.
 const AT_ONCE: usize = 48;

@@ -149,65 +149,85 @@ impl Drop for Follower {
 pub fn follow(role: Role, kubeconfig: PathBuf) -> Result<()> {
     let runtime = Runtime::new()?;
     let (began, shutdown) = (Instant::now(), CancellationToken::new());
-    let (end, is_over) = (shutdown.clone(), shutdown.clone());
+    let end = shutdown.clone();
     thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         end.cancel();
     });
+    let registry = Registry::new();
+    let feed = runtime.block_on(sync::watch(settings(role, kubeconfig), shutdown.clone()))?;
+    feed.export(&registry);
+    let snapshots = feed.snapshots.clone();
+    let kernel = match role {
+        Role::Agent => {
+            let shutdown = shutdown.clone();
+            Some(Kernel::start(&runtime, snapshots.clone(), &registry, shutdown)?)
+        }
+        Role::Waypoint => None,
+    };
+    let progress = kernel.as_ref().map(|kernel| kernel.progress.clone());
+    Teller { snapshots, progress, registry, shutdown, last: None }.run(&runtime, began)?;
+    kernel.map_or(Ok(()), |kernel| kernel.end(&runtime))
+}
+
+fn settings(role: Role, kubeconfig: PathBuf) -> sync::Settings {
     let access = Access { kubeconfig: Some(kubeconfig), context: None };
-    let settings = sync::Settings {
+    sync::Settings {
         source: Source::Cluster(Place::new(access, role.scope())),
         mesh: snapshot::Settings::default(),
         waypoints: Served::ByStatus,
-    };
-    let registry = Registry::new();
-    let feed = runtime.block_on(sync::watch(settings, shutdown.clone()))?;
-    feed.export(&registry);
-    let path = match role {
-        Role::Agent => Some(Kernel::start(&runtime, feed.snapshots.clone(), &registry, shutdown)?),
-        Role::Waypoint => None,
-    };
-    let in_force =
-        |snapshot: &Arc<Snapshot>| path.as_ref().is_none_or(|path| path.progress.has(snapshot));
-    let mut last: BTreeMap<ObjectName, bool> = BTreeMap::new();
-    let mut snapshots = feed.snapshots.clone();
-    let mut is_first = true;
-    while !is_over.is_cancelled() {
-        let snapshot = Arc::clone(&snapshots.borrow_and_update());
-        let arrived = Instant::now();
-        while !in_force(&snapshot) && !snapshots.has_changed()? && !is_over.is_cancelled() {
-            thread::park_timeout(LOOK);
-        }
-        if !in_force(&snapshot) {
-            continue;
-        }
-        let at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
-        let now = bindings(&snapshot);
-        if is_first {
-            say(&json!({"first_us": u64::try_from(began.elapsed().as_micros())?}))?;
-            is_first = false;
-        } else {
-            let applied = u64::try_from(arrived.elapsed().as_micros())?;
-            let delivery = applied + published(&registry);
-            for (name, is_bound) in now.iter().filter(|(name, now)| last.get(*name) != Some(now)) {
-                say(&json!({
-                    "service": name.name, "is_bound": is_bound, "at_us": u64::try_from(at)?,
-                    "delivery_us": delivery,
-                }))?;
+    }
+}
+
+/// Says which Services are bound, whenever that is in force.
+struct Teller {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What the data path has applied, if there is one.
+    progress: Option<kernel::Progress>,
+    registry: Registry,
+    shutdown: CancellationToken,
+    last: Option<BTreeMap<ObjectName, bool>>,
+}
+
+impl Teller {
+    fn run(mut self, runtime: &Runtime, began: Instant) -> Result<()> {
+        loop {
+            let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+            let arrived = Instant::now();
+            if self.comes_into_force(&snapshot)? {
+                self.tell(&snapshot, began, arrived)?;
             }
-        }
-        last = now;
-        let changed = async {
-            tokio::select! {
-                changed = snapshots.changed() => changed.is_ok(),
-                () = is_over.cancelled() => false,
+            let (snapshots, shutdown) = (&mut self.snapshots, &self.shutdown);
+            let changed = runtime.block_on(shutdown.run_until_cancelled(snapshots.changed()));
+            if !matches!(changed, Some(Ok(()))) {
+                return Ok(());
             }
-        };
-        if !runtime.block_on(changed) {
-            break;
         }
     }
-    path.map_or(Ok(()), |path| path.end(&runtime))
+
+    /// Waits until it is in force; false if another is there before.
+    fn comes_into_force(&self, snapshot: &Arc<Snapshot>) -> Result<bool> {
+        let is_in = || self.progress.as_ref().is_none_or(|progress| progress.has(snapshot));
+        while !is_in() && !self.snapshots.has_changed()? && !self.shutdown.is_cancelled() {
+            thread::park_timeout(LOOK);
+        }
+        Ok(is_in())
+    }
+
+    fn tell(&mut self, snapshot: &Snapshot, began: Instant, arrived: Instant) -> Result<()> {
+        let at = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?;
+        let now = bindings(snapshot);
+        let Some(last) = self.last.replace(now.clone()) else {
+            return say(&json!({"first_us": u64::try_from(began.elapsed().as_micros())?}));
+        };
+        let delivery = u64::try_from(arrived.elapsed().as_micros())? + published(&self.registry);
+        for (name, is_bound) in now.iter().filter(|(name, now)| last.get(*name) != Some(now)) {
+            say(&json!({
+                "service": name.name, "is_bound": is_bound, "at_us": at, "delivery_us": delivery,
+            }))?;
+        }
+        Ok(())
+    }
 }
 
 /// The agent's data path.
