@@ -46,13 +46,16 @@ fn make(plane: &ControlPlane, namespace: &str) -> Result<()> {
     let path = format!("/api/v1/namespaces/{namespace}/services");
     let runtime = tokio::runtime::Runtime::new()?;
     let client = runtime.block_on(connect(&access))?;
-    let create = async |number: usize| {
+    let create = |number: usize| {
         let metadata = serde_json::json!({"name": format!("service-{number}")});
         let spec = serde_json::json!({"ports": [{"port": 80}]});
         let body = serde_json::json!({"metadata": metadata, "spec": spec}).to_string();
-        let request = http::Request::post(&path).header("content-type", "application/json");
-        client.request_text(request.body(body.into_bytes())?).await?;
-        anyhow::Ok(())
+        let (client, request) = (&client, http::Request::post(&path));
+        let request = request.header("content-type", "application/json").body(body.into_bytes());
+        async move {
+            client.request_text(request?).await?;
+            anyhow::Ok(())
+        }
     };
     let made = stream::iter(0..SERVICES).map(create).buffer_unordered(AT_ONCE);
     runtime.block_on(made.try_collect::<()>())
