@@ -8,6 +8,7 @@
 
 pub mod hbone;
 mod sample;
+pub mod sync;
 
 use std::net::SocketAddr;
 use std::path::Path;

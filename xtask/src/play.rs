@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::shell::{cargo, command, is_root, run, say, status, target};
-use crate::{bpffs::Borrowed, cluster, ebpf, image, product, setup};
+use crate::{bpffs::Borrowed, cluster, ebpf, image, kube, product, setup};
 
 /// Arguments handed on to the program.
 #[derive(Args)]
@@ -23,6 +23,8 @@ pub(crate) enum Bench {
     Datapath(Passed),
     /// CPU, latency and memory of HBONE, beside Envoy doing the same: `--json FILE --seconds N`
     Hbone(Passed),
+    /// How soon a changed label is in force, and what following a real API server costs: `--pods N`
+    Sync(Passed),
 }
 
 /// Leaves a topology standing to play in.
@@ -52,9 +54,14 @@ pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
     let (program, passed) = match what {
         Bench::Datapath(passed) => ("bench-datapath", passed),
         Bench::Hbone(passed) => ("bench-hbone", passed),
+        Bench::Sync(passed) => ("bench-sync", passed),
     };
     need_root()?;
     ebpf::build(&setup::run()?)?;
+    if matches!(what, Bench::Sync(_)) {
+        // The program finds there what is built here.
+        kube::ensure()?;
+    }
     say("build: optimised programs");
     run(cargo(&["build", "--release", "--bins"]).args(product::PACKAGES))?;
     start("release", program, passed)

@@ -11,8 +11,7 @@ use crate::{
 };
 
 #[test]
-fn a_killed_api_server_leaves_the_last_state_in_force_and_is_followed_when_it_is_back() -> Result<()>
-{
+fn a_killed_api_server_leaves_the_last_state_in_force_and_is_followed_again() -> Result<()> {
     let plane = ControlPlane::start()?;
     let shop = plane.namespace("killed")?;
     plane.apply(&(service(&shop, "reviews", 80) + &service(&shop, "ratings", 80)))?;

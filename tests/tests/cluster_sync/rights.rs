@@ -97,5 +97,7 @@ fn role(name: &str, rules: &[(&str, &str)]) -> String {
 
 const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 const SECURITY_GROUP: &str = "security.istio.io";
-const SLICES: &str = "- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}\n\
-     - {apiGroups: [networking.istio.io], resources: ['*'], verbs: [get, list, watch]}\n";
+const SLICES: &str = "\
+- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
+- {apiGroups: [networking.istio.io], resources: ['*'], verbs: [get, list, watch]}
+";

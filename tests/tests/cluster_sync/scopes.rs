@@ -106,8 +106,8 @@ fn serve(plane: &ControlPlane, namespace: &str) -> Result<()> {
          spec: {{controllerName: istio.io/mesh-controller}}\n---\n\
          apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata:\n  name: waypoint\n  \
          namespace: {namespace}\n  labels: {{istio.io/waypoint-for: all}}\n\
-         spec:\n  gatewayClassName: istio-waypoint\n  listeners:\n  - name: mesh\n    port: 15008\n    \
-         protocol: HBONE\n    allowedRoutes: {{namespaces: {{from: All}}}}\n"
+         spec:\n  gatewayClassName: istio-waypoint\n  listeners:\n  - name: mesh\n    \
+         port: 15008\n    protocol: HBONE\n    allowedRoutes: {{namespaces: {{from: All}}}}\n"
     ))?;
     plane.apply_status(&format!(
         "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\

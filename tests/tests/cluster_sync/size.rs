@@ -43,23 +43,22 @@ fn five_thousand_services_are_read_soon_and_one_change_sooner() -> Result<()> {
 /// Makes Services, many at a time.
 fn make(plane: &ControlPlane, namespace: &str) -> Result<()> {
     let access = Access { kubeconfig: Some(plane.kubeconfig().to_owned()), context: None };
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let client = connect(&access).await?;
-        let made = stream::iter(0..SERVICES).map(|number| {
-            let client = client.clone();
-            async move {
-                let metadata = serde_json::json!({"name": format!("service-{number}")});
-                let spec = serde_json::json!({"ports": [{"port": 80}]});
-                let body = serde_json::json!({"metadata": metadata, "spec": spec}).to_string();
-                let request =
-                    http::Request::post(format!("/api/v1/namespaces/{namespace}/services"))
-                        .header("content-type", "application/json")
-                        .body(body.into_bytes())?;
-                anyhow::Ok(client.request_text(request).await.map(drop)?)
-            }
-        });
-        made.buffer_unordered(AT_ONCE).try_collect::<()>().await
-    })
+    let path = format!("/api/v1/namespaces/{namespace}/services");
+    let runtime = tokio::runtime::Runtime::new()?;
+    let client = runtime.block_on(connect(&access))?;
+    let create = |number: usize| {
+        let metadata = serde_json::json!({"name": format!("service-{number}")});
+        let spec = serde_json::json!({"ports": [{"port": 80}]});
+        let body = serde_json::json!({"metadata": metadata, "spec": spec}).to_string();
+        let (client, request) = (&client, http::Request::post(&path));
+        let request = request.header("content-type", "application/json").body(body.into_bytes());
+        async move {
+            client.request_text(request?).await?;
+            anyhow::Ok(())
+        }
+    };
+    let made = stream::iter(0..SERVICES).map(create).buffer_unordered(AT_ONCE);
+    runtime.block_on(made.try_collect::<()>())
 }
 
 const SERVICES: usize = 5000;

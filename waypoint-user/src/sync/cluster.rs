@@ -27,6 +27,7 @@ mod watcher;
 use std::sync::Arc;
 
 use kube::Client;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -83,7 +84,8 @@ pub(super) async fn read(place: &Place, settings: &Settings) -> Result<(Snapshot
     for kind in KINDS {
         let selection = Arc::new(Selection::all(kind));
         store.add(Arc::clone(&selection));
-        match list(&client, &selection, &mut store).await {
+        let listed = timeout(place.pace.answer, list(&client, &selection, &mut store)).await;
+        match listed.unwrap_or(Err(Failure::Silent)) {
             Ok(()) => {}
             Err(failure @ Failure::Denied(_)) => {
                 let change = Change::Failing { told: failure.to_string(), is_denied: true };

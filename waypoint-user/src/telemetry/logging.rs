@@ -3,7 +3,8 @@
 //! The access log is not part of it; see [`access`](super::access).
 
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+    EnvFilter, Layer, Registry, filter::filter_fn, fmt, layer::SubscriberExt, reload,
+    util::SubscriberInitExt,
 };
 
 /// How lines of the log look.
@@ -40,7 +41,8 @@ pub fn init(directives: &str, format: Format) -> Result<LogLevel, Error> {
         Format::Text => lines.with_ansi(false).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
-    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
+    let told_otherwise = filter_fn(|line| line.target() != TOLD_OTHERWISE);
+    let subscriber = tracing_subscriber::registry().with(filter).with(told_otherwise).with(lines);
     subscriber.try_init().map_err(|_| Error::Twice)?;
     Ok(level)
 }
@@ -84,6 +86,9 @@ pub enum Error {
     #[error("the log was never started")]
     NoLog,
 }
+
+/// Whose errors are told by whoever asked, once and not at every try: requests to API servers.
+const TOLD_OTHERWISE: &str = "kube_client::client::builder";
 
 #[cfg(test)]
 pub(super) mod tests;

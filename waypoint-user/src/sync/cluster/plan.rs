@@ -57,6 +57,8 @@ pub(super) fn wanted(scope: &Scope, objects: &Objects, snapshot: &Snapshot) -> B
         }
         _ => None,
     };
+    // Every part is a connection to the server.
+    let parts = parts.filter(|(_, parts)| parts.len() <= PARTS_MAX);
     let left_out = parts.as_ref().map_or("", |(kind, _)| kind);
     let whole = KINDS.iter().filter(|kind| kind.name != left_out).map(Selection::all);
     whole.chain(parts.into_iter().flat_map(|(_, parts)| parts)).collect()
@@ -169,6 +171,8 @@ fn slices_of_waypoint(name: &ObjectName, objects: &Objects, snapshot: &Snapshot)
     namespaces.into_iter().filter_map(of).collect()
 }
 
+/// Where more parts of a kind than these would be read, all of it is.
+const PARTS_MAX: usize = 32;
 const POD: &str = "Pod";
 const ENDPOINT_SLICE: &str = "EndpointSlice";
 

@@ -155,11 +155,12 @@ impl Watcher {
         if self.presence != Presence::Absent {
             return Err(Failure::NotServed);
         }
+        // First, as it takes back whatever was told.
+        self.recovered().await?;
         if before != Presence::Absent {
             self.position = None;
             self.tell(Change::NotServed).await?;
         }
-        self.recovered().await?;
         Ok(Round::NotServed)
     }
 

@@ -161,7 +161,9 @@ impl Cluster {
         let labels = json!({SERVICE_NAME: format!("s{number}")});
         json!({
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": {"name": format!("s{number}"), "namespace": home(service.home), "labels": labels},
+            "metadata": {
+                "name": format!("s{number}"), "namespace": home(service.home), "labels": labels,
+            },
             "ports": [{"port": 80}], "endpoints": endpoints,
         })
     }
@@ -181,7 +183,9 @@ impl PodOf {
         let ready = if self.ready { "True" } else { "False" };
         json!({
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": format!("p{number}"), "namespace": home(self.home), "labels": labels},
+            "metadata": {
+                "name": format!("p{number}"), "namespace": home(self.home), "labels": labels,
+            },
             "spec": {"nodeName": node, "hostNetwork": self.host, "containers": []},
             "status": {
                 "phase": "Running", "podIP": address(number), "podIPs": [{"ip": address(number)}],

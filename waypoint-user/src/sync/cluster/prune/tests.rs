@@ -9,46 +9,37 @@ fn pruned(keep: &Keep, mut value: Value) -> Value {
 
 #[test]
 fn of_a_pod_stays_what_translation_looks_at() {
-    let pod = json!({
-        "metadata": {
-            "name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7",
-            "labels": {"app": "p"},
-            "annotations": {
-                "waypoint.dev/netns": "a", "sidecar.istio.io/status": "{}", "istio.io/x": "",
-                "notistio.io/x": "", "plain": "",
-            },
-            "managedFields": [{}],
-            "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "v"}],
+    let metadata = json!({
+        "name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7",
+        "labels": {"app": "p"}, "managedFields": [{}],
+        "annotations": {
+            "waypoint.dev/netns": "a", "sidecar.istio.io/status": "{}", "istio.io/x": "",
+            "notistio.io/x": "", "plain": "",
         },
-        "spec": {
-            "nodeName": "a", "volumes": [{}],
-            "containers": [{"name": "c", "image": "i", "ports": [
-                {"name": "http", "containerPort": 80, "hostPort": 1},
-            ]}],
-        },
-        "status": {
-            "phase": "Running", "podIPs": [{"ip": "10.0.0.1"}], "containerStatuses": [{}],
-            "conditions": [{"type": "Initialized", "status": "True"},
-                           {"type": "Ready", "status": "True"}],
-        },
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "v"}],
     });
-    let kept = json!({
-        "metadata": {
-            "name": "p", "namespace": "n", "uid": "u", "labels": {"app": "p"},
-            "annotations": {
-                "waypoint.dev/netns": "a", "sidecar.istio.io/status": "{}", "istio.io/x": "",
-            },
-            "ownerReferences": [{"kind": "ReplicaSet", "name": "r"}],
-        },
-        "spec": {
-            "nodeName": "a",
-            "containers": [{"ports": [{"name": "http", "containerPort": 80}]}],
-        },
-        "status": {
-            "phase": "Running", "podIPs": [{"ip": "10.0.0.1"}],
-            "conditions": [{"type": "Ready", "status": "True"}],
-        },
+    let ports = json!([{"name": "http", "containerPort": 80, "hostPort": 1}]);
+    let containers = json!([{"name": "c", "image": "i", "ports": ports}]);
+    let spec = json!({"nodeName": "a", "volumes": [{}], "containers": containers});
+    let ready = json!({"type": "Ready", "status": "True"});
+    let status = json!({
+        "phase": "Running", "podIPs": [{"ip": "10.0.0.1"}], "containerStatuses": [{}],
+        "conditions": [{"type": "Initialized", "status": "True"}, &ready],
     });
+    let pod = json!({"metadata": metadata, "spec": spec, "status": status});
+    let metadata = json!({
+        "name": "p", "namespace": "n", "uid": "u", "labels": {"app": "p"},
+        "annotations": {
+            "waypoint.dev/netns": "a", "sidecar.istio.io/status": "{}", "istio.io/x": "",
+        },
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "r"}],
+    });
+    let ports = json!([{"name": "http", "containerPort": 80}]);
+    let spec = json!({"nodeName": "a", "containers": [{"ports": ports}]});
+    let status = json!({
+        "phase": "Running", "podIPs": [{"ip": "10.0.0.1"}], "conditions": [&ready],
+    });
+    let kept = json!({"metadata": metadata, "spec": spec, "status": status});
     assert_eq!(pruned(&Keep::Fields(POD), pod), kept);
 }
 
