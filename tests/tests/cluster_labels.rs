@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use waypoint_tests::{
-    lab::{Gateway, Lab, LabBuilder, Namespace, Object, Pod, Service, wait},
+    lab::{Lab, LabBuilder, Object, Pod, Service, wait},
     story,
-    story::{shop, two_nodes},
+    story::shop,
 };
 
 /// Labels a Service with kubectl, and measures until its requests take another way.
@@ -38,17 +38,6 @@ story!(labels_changed_with_kubectl_move_live_traffic_within_a_second, |lab: LabB
         moved(&lab, "istio.io/use-waypoint-", |lab| Ok(!is_waypointed(lab)?))?;
     }
     Ok(())
-});
-
-story!(agents_and_waypoints_of_several_nodes_follow_kubectl, |lab: LabBuilder| {
-    let lab = two_nodes(lab)
-        .namespace(Namespace::new("shop").enrolled())
-        .gateway(Gateway::new("shop", "waypoint"))
-        .in_cluster()
-        .start()?;
-    ensure!(!is_waypointed(&lab)?, "it went through a waypoint that nothing names");
-    moved(&lab, "istio.io/use-waypoint=waypoint", is_waypointed)?;
-    moved(&lab, "istio.io/use-waypoint-", |lab| Ok(!is_waypointed(lab)?))
 });
 
 story!(pods_that_come_and_go_are_followed, |lab: LabBuilder| {
