@@ -189,7 +189,6 @@ fn fixtures() -> serde_json::Value {
             "endpoints": [{"addresses": [addresses().v4], "conditions": {"ready": true}}],
         })
     };
-    let port = |name: &str, protocol: &str, port: u16| json!({"name": name, "protocol": protocol, "port": port});
     json!({"apiVersion": "v1", "kind": "List", "items": [
         {
             "apiVersion": "v1",
@@ -200,6 +199,11 @@ fn fixtures() -> serde_json::Value {
         slice("kube-dns", "kube-system", json!([port("dns", "UDP", dns::PORT)])),
         slice("kubernetes", "default", json!([port("https", "TCP", crate::kube::PORT)])),
     ]})
+}
+
+/// A port of a Service, or of endpoints.
+fn port(name: &str, protocol: &str, port: u16) -> serde_json::Value {
+    json!({"name": name, "protocol": protocol, "port": port})
 }
 
 /// Those of the control plane.

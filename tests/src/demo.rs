@@ -12,6 +12,7 @@ mod mesh;
 mod narrator;
 mod prompt;
 mod scene;
+pub mod town;
 
 use anyhow::{Result, bail};
 

@@ -9,6 +9,7 @@
 //! |---|---|---|---|---|---|
 //! | `cfg` | ARRAY 1 | `u32` 0 | [`redirect::Config`] | agent | every program |
 //! | `wp_dst` | HASH | [`redirect::DestinationKey`] | [`redirect::Destination`] | agent | `from_pod` |
+//! | `wp_net` | LPM_TRIE | [`addr::Addr`] by its leading bits | [`redirect::Range`] | agent | `from_pod` |
 //! | `if_pod` | HASH | `u32` ifindex of the host side of a pod's veth | [`redirect::PodOfInterface`] | agent | `from_pod`, `to_pod` |
 //! | `pod_if` | HASH | [`addr::Addr`] | [`redirect::InterfaceOfPod`] | agent | `from_agent`, `steer` |
 //! | `lsn` | SOCKMAP | `u32` slot ([`redirect::slot`]) | a listening socket | agent | `from_pod`, `to_pod`, `steer` |
@@ -38,7 +39,7 @@ pub mod redirect;
 pub mod watch;
 
 /// Version of everything in this crate that is visible in a map.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 
 /// Names of the maps, as the programs declare them and as they are pinned.
 pub mod map {
@@ -46,6 +47,8 @@ pub mod map {
     pub const CFG: &str = "cfg";
     /// Captured destinations.
     pub const WP_DST: &str = "wp_dst";
+    /// Captured ranges of addresses.
+    pub const WP_NET: &str = "wp_net";
     /// Enrolled pods by the host side of their veth.
     pub const IF_POD: &str = "if_pod";
     /// Host sides of veths by pod address.

@@ -7,6 +7,10 @@
 //! that the SYN made, whatever the tables say by then.
 //! **Invariant:** a packet that is not captured, refused or spoofed passes unchanged.
 
+mod range;
+
+pub use range::Range;
+
 use crate::{addr::Addr, counter::Reason};
 
 /// `TCP` in the protocol field (RFC 9293).
@@ -57,15 +61,15 @@ pub struct DestinationKey {
     pub port: u16,
     /// IP protocol number; zero for a [guard](Self::guard).
     pub protocol: u8,
-    /// Explicit padding.
-    pub pad: u8,
+    /// Zero for an address; of a [range](Self::in_range) its [`Range::mark`].
+    pub range: u8,
 }
 
 impl DestinationKey {
     /// The key of a TCP destination; `port` in network byte order, zero for every port.
     #[inline(always)]
     pub const fn tcp(addr: Addr, port: u16) -> Self {
-        Self { addr, port, protocol: TCP, pad: 0 }
+        Self { addr, port, protocol: TCP, range: 0 }
     }
 
     /// The key of an address that has an entry that fails closed. What hides its port from the
@@ -73,7 +77,13 @@ impl DestinationKey {
     /// through to it.
     #[inline(always)]
     pub const fn guard(addr: Addr) -> Self {
-        Self { addr, port: 0, protocol: 0, pad: 0 }
+        Self { addr, port: 0, protocol: 0, range: 0 }
+    }
+
+    /// The same of a whole range, by which it has its entries.
+    #[inline(always)]
+    pub const fn in_range(self, range: &Range) -> Self {
+        Self { addr: range.first, range: range.mark, ..self }
     }
 }
 
@@ -187,6 +197,8 @@ pub mod slot {
 pub mod limit {
     /// Captured destinations.
     pub const WP_DST: u32 = 262_144;
+    /// Captured ranges, and addresses that are left out of them.
+    pub const WP_NET: u32 = 131_072;
     /// Enrolled pods of a node.
     pub const IF_POD: u32 = 4096;
     /// Addresses of the enrolled pods of a node.
@@ -243,6 +255,8 @@ pub enum Packet<'a> {
 pub trait Tables {
     /// The entry of exactly this key.
     fn destination(&self, key: &DestinationKey) -> Option<Destination>;
+    /// The narrowest range that an address is in.
+    fn range(&self, address: &Addr) -> Option<&Range>;
     /// Whether the agent has a connection of exactly this segment's addresses and ports.
     fn established(&self, segment: &Segment) -> bool;
     /// Whether the agent listens in this slot.
@@ -306,16 +320,23 @@ pub fn decide<T: Tables>(
     }
 }
 
-/// The entry of the segment's port, else of every port of its address. The tunnel port counts only
-/// by itself: a waypoint's tunnel to a pod would otherwise lead back to the waypoint.
+/// The entry of the segment's port, else of every port of its address, else of the range that it
+/// is in. The tunnel port counts only by itself: a waypoint's tunnel to a pod would otherwise lead
+/// back to the waypoint.
 #[inline(always)]
 fn destination<T: Tables>(segment: &Segment, tables: &T) -> Option<Destination> {
     let exact = DestinationKey::tcp(segment.destination, segment.destination_port);
-    match tables.destination(&exact) {
-        Some(found) => Some(found),
-        None if segment.destination_port == TUNNEL_PORT.to_be() => None,
-        None => tables.destination(&DestinationKey::tcp(segment.destination, 0)),
+    if let Some(found) = tables.destination(&exact) {
+        return Some(found);
     }
+    if segment.destination_port == TUNNEL_PORT.to_be() {
+        return None;
+    }
+    if let Some(found) = tables.destination(&DestinationKey::tcp(segment.destination, 0)) {
+        return Some(found);
+    }
+    let range = tables.range(&segment.destination)?;
+    tables.destination(&exact.in_range(range))
 }
 
 /// Decides about a new connection to a destination that has an entry.

@@ -11,7 +11,7 @@ use aya_ebpf::{
     },
     helpers::{bpf_map_lookup_elem, bpf_sk_release, bpf_skc_lookup_tcp},
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf, SockMap},
+    maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, SockMap, lpm_trie::Key},
     programs::TcContext,
 };
 use waypoint_common::{
@@ -19,7 +19,8 @@ use waypoint_common::{
     counter::{Count, STATS_ENTRIES},
     event::RING_BYTES,
     redirect::{
-        Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, Segment, Tables, limit,
+        Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, Range, Segment,
+        Tables, destination_flag::FAIL_CLOSED, limit,
     },
 };
 
@@ -28,6 +29,8 @@ static CFG: Array<Config> = Array::with_max_entries(1, 0);
 #[map(name = "wp_dst")]
 static WP_DST: HashMap<DestinationKey, Destination> =
     HashMap::with_max_entries(limit::WP_DST, BPF_F_NO_PREALLOC);
+#[map(name = "wp_net")]
+static WP_NET: LpmTrie<Addr, Range> = LpmTrie::with_max_entries(limit::WP_NET, 0);
 #[map(name = "if_pod")]
 static IF_POD: HashMap<u32, PodOfInterface> =
     HashMap::with_max_entries(limit::IF_POD, BPF_F_NO_PREALLOC);
@@ -67,11 +70,19 @@ pub(crate) fn interface_of(address: &Addr) -> Option<&'static InterfaceOfPod> {
     unsafe { POD_IF.get(address) }
 }
 
-/// Whether an address has an entry that fails closed.
+/// Whether an address, or the range that it is in, has an entry that fails closed.
 #[inline(always)]
 pub(crate) fn is_guarded(address: &Addr) -> bool {
     // SAFETY: as in `pod_of`; nothing of the element is read.
-    unsafe { WP_DST.get(DestinationKey::guard(*address)) }.is_some()
+    let own = unsafe { WP_DST.get(DestinationKey::guard(*address)) };
+    own.is_some() || range_of(address).is_some_and(|range| range.flags & FAIL_CLOSED != 0)
+}
+
+/// The narrowest range that an address is in. The agent replaces elements as a whole, and one is
+/// freed only after this program has ended.
+#[inline(always)]
+fn range_of(address: &Addr) -> Option<&'static Range> {
+    WP_NET.get(Key::new(ADDRESS_BITS, *address))
 }
 
 /// The socket in a listener slot; the caller must release it.
@@ -117,6 +128,11 @@ impl Tables for KernelTables<'_> {
     fn destination(&self, key: &DestinationKey) -> Option<Destination> {
         // SAFETY: as in `pod_of`; the element is copied at once.
         unsafe { WP_DST.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn range(&self, address: &Addr) -> Option<&Range> {
+        range_of(address)
     }
 
     #[inline(always)]
@@ -183,5 +199,7 @@ fn tuple_v6(segment: &Segment) -> bpf_sock_tuple {
     bpf_sock_tuple { __bindgen_anon_1: bpf_sock_tuple__bindgen_ty_1 { ipv6 } }
 }
 
+/// How many bits an address has in maps.
+const ADDRESS_BITS: u32 = 128;
 const TUPLE_V4_BYTES: u32 = 12;
 const TUPLE_V6_BYTES: u32 = 36;

@@ -25,6 +25,7 @@ use crate::{
         binding::Binding,
         object::{ObjectName, ObjectRef},
         report::Report,
+        service::Service,
         snapshot::Snapshot,
         workload::Workload,
     },
@@ -139,7 +140,7 @@ pub fn explain(
     let mut steps = vec![client::step(&case), address::step(&case)];
     steps.extend(binding::steps(&case));
     steps.extend(endpoints::steps(&case));
-    steps.extend(capture::step(&case));
+    steps.push(capture::step(&case));
     steps.extend(judged::steps(&case));
     steps.extend(routes::steps(&case));
     steps.extend(conclusion::fail_mode(&case));
@@ -223,6 +224,16 @@ impl<'s> Case<'s> {
     fn waypoint(&self) -> Option<&'s ObjectName> {
         self.dialled.binding()?.waypoint()
     }
+}
+
+/// Refers to a Service.
+fn of_service(service: &Service) -> ObjectRef {
+    ObjectRef::new("Service", service.name.clone())
+}
+
+/// Refers to a workload.
+fn of_workload(workload: &Workload) -> ObjectRef {
+    ObjectRef::new("Pod", workload.name.clone())
 }
 
 /// Refers to a namespace.

@@ -10,6 +10,7 @@
 pub mod address;
 pub mod binding;
 pub mod condition;
+pub mod external;
 pub mod flow;
 pub mod label;
 pub mod node;
@@ -17,6 +18,7 @@ pub mod object;
 pub mod path;
 pub mod pattern;
 pub mod policy;
+mod ranges;
 pub mod report;
 pub mod request;
 pub mod route;

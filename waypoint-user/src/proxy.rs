@@ -17,7 +17,7 @@
 //! **Invariant:** nothing that a peer sends or fails to read makes memory grow beyond the limits in
 //! [`limits`].
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,7 @@ mod network;
 mod peer;
 mod proof;
 mod record;
+mod resolve;
 mod respond;
 mod seats;
 mod silence;
@@ -91,6 +92,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// Connections of HBONE from peers that one worker keeps at a time; more are reset.
     pub tunnels_max: usize,
+    /// Name servers that are asked for endpoints outside the cluster; none means the system's.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 impl Default for Settings {
@@ -105,6 +108,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(5),
             connections_max: 16 * 1024,
             tunnels_max: 4096,
+            name_servers: Vec::new(),
         }
     }
 }
@@ -207,6 +211,7 @@ impl Engine {
             network,
             identities,
             hbone,
+            lookups: resolve::Counts::register(&telemetry.registry),
             telemetry,
             in_force: in_force.clone(),
             drain,

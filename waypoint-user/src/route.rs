@@ -1,10 +1,10 @@
-//! Where a request goes, by the HTTPRoutes of the Service it is addressed to.
+//! Where a request goes, by the HTTPRoutes or GRPCRoutes of the Service it is addressed to.
 //!
 //! It sends nothing: the proxy acts on the [`Choice`]. Chance is passed in.
 //!
 //! Every route that applies to the Service and port takes part, whether it names the port or not,
-//! and the best match of all of them decides (Gateway API `apis/v1/httproute_types.go`,
-//! HTTPRouteRule.matches):
+//! unless it is an HTTPRoute and there are GRPCRoutes, and the best match of all of them decides
+//! (Gateway API `apis/v1/httproute_types.go`, HTTPRouteRule.matches):
 //!
 //! 1. `Exact` path, then the longest `PathPrefix`, then `RegularExpression`, the longest first
 //!    (the Gateway API leaves expressions open; this is Istio's order);
@@ -141,20 +141,17 @@ impl fmt::Display for RuleId {
     }
 }
 
-/// The routes that apply to a port of a Service, in the order that decides between equal matches.
+/// The routes that apply to a port of a Service, in the order that decides between equal matches:
+/// GRPCRoutes if any of them is (GEP-1294).
 pub fn applying(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Vec<Arc<HttpRoute>> {
     let mut routes = routes.to_vec();
-    routes.retain(|route| applies(route, service, port));
+    routes.retain(|route| route.applies(service, port));
+    let kind = routes.iter().map(|route| route.kind).max();
+    routes.retain(|route| Some(route.kind) == kind);
     routes.sort_by_cached_key(|route| {
         (route.created.is_none(), route.created, route.name.to_string())
     });
     routes
-}
-
-fn applies(route: &HttpRoute, service: &ObjectName, port: u16) -> bool {
-    route.parents.iter().any(|parent| {
-        parent.service == *service && parent.port.is_none_or(|of_parent| of_parent == port)
-    })
 }
 
 #[cfg(test)]

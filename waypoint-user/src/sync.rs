@@ -21,7 +21,9 @@ mod last_good;
 pub mod objects;
 mod outlet;
 pub mod peer_authentication;
+pub mod service_entry;
 mod translate;
+pub mod workload_entry;
 
 use std::path::PathBuf;
 

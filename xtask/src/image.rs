@@ -51,6 +51,11 @@ pub(crate) fn for_the_cluster() -> Result<()> {
     pack(&SHOP, shop, &folder)
 }
 
+/// The archives that [`for_the_cluster`] makes.
+pub(crate) fn for_the_cluster_archives() -> [PathBuf; 3] {
+    [PAUSE, SHOP, WAYPOINT].map(|what| debug_folder().join(what.file()))
+}
+
 fn debug_folder() -> PathBuf {
     root().join(product::PLACE).join("debug")
 }

@@ -16,8 +16,8 @@ pub(crate) fn on_this_host() -> BTreeSet<String> {
     ours.map(|(_, path)| path.display().to_string()).collect()
 }
 
-/// Where network namespaces, links, pins and run directories are seen.
-const FOLDERS: &[&str] = &["/run/netns", "/sys/class/net", "/sys/fs/bpf", "/run"];
+/// Where network namespaces, links, pins, run directories and the disks of nodes are seen.
+const FOLDERS: &[&str] = &["/run/netns", "/sys/class/net", "/sys/fs/bpf", "/run", "/var/tmp"];
 /// How names of labs and agents begin.
 const PREFIXES: &[&str] = &["wl", "wp", "waypoint"];
 /// The lab's folder of locks, which stays.

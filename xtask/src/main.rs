@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod bpffs;
 mod ci;
+mod cluster;
 mod ebpf;
 mod fuzz;
 mod image;
@@ -50,6 +51,11 @@ enum Command {
     Test(rings::Request),
     /// Bring up a topology to play in, with a cheat sheet
     Lab(play::Passed),
+    /// Stand up a Kubernetes cluster of real nodes on this machine, to play in
+    Cluster {
+        #[command(subcommand)]
+        what: cluster::Request,
+    },
     /// Bring up a small shop and show, step by step, what Waypoint does with its traffic
     Demo(play::Passed),
     /// Measure on this machine
@@ -84,6 +90,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Kube => kube::ensure().map(|_| ExitCode::SUCCESS),
         Command::Test(request) => rings::run(&request),
         Command::Lab(passed) => play::lab(&passed),
+        Command::Cluster { what } => cluster::run(&what),
         Command::Demo(passed) => play::demo(&passed),
         Command::Bench { what } => play::bench(&what),
         Command::Fuzz(request) => fuzz::run_targets(&request),

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::shell::{cargo, command, is_root, run, say, status, target};
-use crate::{bpffs::Borrowed, ebpf, kube, product, setup};
+use crate::{bpffs::Borrowed, cluster, ebpf, image, kube, product, setup};
 
 /// Arguments handed on to the program.
 #[derive(Args)]
@@ -34,11 +34,19 @@ pub(crate) fn lab(passed: &Passed) -> Result<ExitCode> {
     start("debug", "lab", passed)
 }
 
-/// Runs the demo.
+/// Runs the demo; `--cluster` is for us, as there is more to prepare and to pass on.
 pub(crate) fn demo(passed: &Passed) -> Result<ExitCode> {
     need_root()?;
-    product::for_the_lab()?;
-    start("debug", "demo", passed)
+    if !passed.arguments.iter().any(|argument| argument == "--cluster") {
+        product::for_the_lab()?;
+        return start("debug", "demo", passed);
+    }
+    let kube = cluster::prepare()?;
+    say("demo");
+    let mut demo = command(target().join("debug/demo"), &[]);
+    let images = image::for_the_cluster_archives();
+    demo.args(&passed.arguments).args(images).envs(kube.variables());
+    Ok(if status(&mut demo)?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs a measurement, with optimised programs.

@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 
 use crate::kube::{self, Kube};
 use crate::shell::{cargo, is_root, root, say};
-use crate::{bpffs::Borrowed, leaks, product};
+use crate::{bpffs::Borrowed, cluster, leaks, product};
 
 mod tally;
 
@@ -57,7 +57,7 @@ pub(crate) fn run(request: &Request) -> Result<ExitCode> {
     times.push(("build", started.elapsed()));
     if request.ring.is_none_or(|only| only == Ring::Cluster) {
         let started = Instant::now();
-        kube = Some(kube::ensure()?);
+        kube = Some(if is_root() { cluster::add_to_programs()? } else { kube::ensure()? });
         times.push(("kube", started.elapsed()));
     }
     for ring in Ring::value_variants() {
@@ -104,10 +104,13 @@ impl Ring {
             Self::Golden | Self::Lab | Self::Cluster => {
                 let mut targets = targets()?;
                 targets.retain(|name| Self::of_target(name) == self);
+                let on_nodes: Vec<String> =
+                    targets.extract_if(.., |name| name.starts_with(ON_NODES)).collect();
                 let mut batch = Batch::of(product_test(&picked(&targets)));
                 batch.needs_root = (self == Self::Lab).then_some(WHY_ROOT);
                 let mut batches = if targets.is_empty() { Vec::new() } else { vec![batch] };
                 if self == Self::Cluster {
+                    batches.push(Batch::on_nodes(&on_nodes));
                     batches.push(Batch::told_again());
                 }
                 batches
@@ -139,6 +142,13 @@ struct Batch {
 impl Batch {
     fn of(command: Command) -> Self {
         Self { command, needs_root: None, left_out: &[], mark: "" }
+    }
+
+    /// Those in a cluster of real nodes.
+    fn on_nodes(targets: &[String]) -> Self {
+        let mut batch = Self::of(product_test(&picked(targets)));
+        batch.needs_root = Some("needs root, for nodes made of namespaces");
+        batch
     }
 
     /// Stories of the lab with a control plane as the source, in the place of a directory.
@@ -249,3 +259,5 @@ const WHY_ROOT: &str = "needs root, for network namespaces and BPF";
 const TOLD_AGAIN: [&str; 5] = ["binding", "enrolment", "failure", "policy", "traffic"];
 /// Stories of those that are about files.
 const ABOUT_FILES: &[&str] = &["a_broken_manifest_keeps_the_last_good_state"];
+/// How targets begin that need a cluster of real nodes.
+const ON_NODES: &str = "cluster_nodes";

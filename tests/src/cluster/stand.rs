@@ -57,7 +57,8 @@ pub fn up(nodes: u8, images: &[PathBuf]) -> Result<()> {
 /// Takes it down, also what a killed keeper left.
 pub fn down() -> Result<()> {
     let place = Place::standing();
-    if let Some(keeper) = keeper()? {
+    let keeper = keeper()?;
+    if let Some(keeper) = keeper {
         println!("asking the keeper (process {keeper}) to end");
         kill(keeper, Signal::SIGTERM).context("the keeper does not take a signal")?;
         if wait::until_true("end of the keeper", PATIENCE, || Ok(!is_kept()?)).is_err() {
@@ -66,9 +67,9 @@ pub fn down() -> Result<()> {
             wait::until_true("end of the keeper", PATIENCE, || Ok(!is_kept()?))?;
         }
     }
-    let was_there = place.is_there();
+    let was_there = place.is_there() || keeper.is_some();
     place.scrub();
-    println!("{}", if was_there { "removed what was left" } else { "no cluster stands" });
+    println!("{}", if was_there { "the cluster is gone" } else { "no cluster stands" });
     Ok(())
 }
 
@@ -176,7 +177,7 @@ In your shell:
   export KUBECONFIG={run}/kubeconfig PATH={bin}:$PATH
 
   kubectl get nodes                          the {nodes} nodes
-  kubectl apply -k deploy/overlays/dev       install Waypoint (from the repository's root)
+  kubectl apply -k deploy                    install Waypoint (from the repository's root)
   kubectl apply -f deploy/examples/cluster   a shop: web and guest call catalog, reviews, ratings
   kubectl -n shop exec deploy/web -- curl -s http://reviews/
   waypointctl apply -n shop --enroll-namespace --wait

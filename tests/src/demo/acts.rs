@@ -3,7 +3,7 @@
 mod enrolment;
 mod outage;
 mod policy;
-mod routing;
+pub(super) mod routing;
 
 use anyhow::Result;
 

@@ -24,7 +24,7 @@ impl Etcd {
     pub(super) fn start(programs: &Programs, directory: &Path) -> Result<Self> {
         let at = |name: &str| directory.join(name).display().to_string();
         let file = directory.join("etcd.yaml");
-        // A single member is asked by nobody where it is, so that what it advertises is not dialled.
+        // Nobody asks a single member where it is: what it advertises is not dialled.
         let text = format!(
             "name: waypoint\n\
              data-dir: {state}\n\

@@ -97,9 +97,10 @@ impl Programs {
         Ok(files)
     }
 
-    /// What changes when any of the programs or definitions does.
-    pub(super) fn fingerprint(&self) -> Result<u64> {
+    /// What changes when any of the programs or definitions does, or a setting.
+    pub(super) fn fingerprint(&self, setting: &str) -> Result<u64> {
         let mut hasher = DefaultHasher::new();
+        setting.hash(&mut hasher);
         for name in ["etcd", "kube-apiserver"] {
             let program = self.part(name)?.0.first().map(PathBuf::from).unwrap_or_default();
             let is = program.metadata()?;

@@ -130,6 +130,6 @@ fn inside<T: Send>(place: &Place, run: impl FnOnce() -> Result<T> + Send) -> Res
 }
 
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-/// Of both families, as the lab's Services have addresses of both.
-const SERVICES: &str = "10.96.0.0/16,fd77:96::/108";
+/// Of both families, as the lab's Services have addresses of both; a state remembers it.
+pub(super) const SERVICES: &str = "10.96.0.0/16,fd96::/108";
 const PROBE: Duration = Duration::from_secs(5);

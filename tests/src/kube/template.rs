@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{ControlPlane, Place, directory::Directory, etcd, lock, programs::Programs};
+use super::{ControlPlane, Place, directory::Directory, etcd, lock, programs::Programs, server};
 use crate::lab::command;
 
 /// A directory that stays as it is.
@@ -25,7 +25,7 @@ pub(super) fn ensure(programs: &Programs) -> Result<Template> {
     // Of several programs that want one, one makes it.
     let file = File::create(above.join("lock"))?;
     let _lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
-    let place = above.join(format!("{:016x}", programs.fingerprint()?));
+    let place = above.join(format!("{:016x}", programs.fingerprint(server::SERVICES)?));
     if !place.is_dir() {
         make(programs, &place)?;
     }

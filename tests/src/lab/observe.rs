@@ -184,9 +184,10 @@ pub(super) fn labels_of<'c>(call: &'c Call<'_>, line: &'c Value) -> Vec<(&'stati
     }
     let field = |name| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let sent_to = field("upstream_cluster").rsplit('|').next().unwrap_or_default();
-    if let Some((name, _)) = sent_to.split_once('.') {
+    if let Some((first, rest)) = sent_to.split_once('.') {
+        let inside = rest.ends_with(".svc.cluster.local");
         labels.push(("destination_service", sent_to));
-        labels.push(("destination_service_name", name));
+        labels.push(("destination_service_name", if inside { first } else { sent_to }));
     } else if let Some((_, name)) = field("destination_service").split_once('/') {
         labels.push(("destination_service_name", name));
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Deserializer, Value};
 
 use super::{metrics::Metrics, netns::Netns};
 use crate::kube::{ControlPlane, Door};
@@ -116,9 +116,14 @@ impl Tenancy {
         let mut all: Vec<_> = first.into_iter().cloned().collect();
         all.extend(self.grounds(documents));
         all.extend(rest.into_iter().cloned());
-        self.send(&all, &[])?;
-        let states = all.into_iter().filter(|document| document.contains("\nstatus:"));
-        self.send(&states.collect::<Vec<_>>(), &["--subresource=status"])
+        let stateless: Vec<_> = all.iter().map(|document| stateless(document)).collect();
+        self.send(APPLY, &stateless)?;
+        all.retain(|document| document.contains("\nstatus:"));
+        // Two addresses of a node may be of one type, which merging takes for a mistake.
+        let (nodes, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|document| document.contains("\nkind: Node\n"));
+        self.send(&[REPLACE, STATUS].concat(), &nodes)?;
+        self.send(&[APPLY, STATUS].concat(), &others)
     }
 
     /// What objects presuppose and a directory of manifests need not have.
@@ -143,18 +148,20 @@ impl Tenancy {
         grounds
     }
 
-    fn send(&mut self, documents: &[String], further: &[&str]) -> Result<()> {
+    fn send(&mut self, arguments: &[&str], documents: &[String]) -> Result<()> {
         if documents.is_empty() {
             return Ok(());
         }
         let plane = self.plane();
-        let arguments = [APPLY, further].concat();
-        let written =
-            plane.kubectl_with(plane.kubeconfig(), &arguments, &documents.join("\n---\n"))?;
-        let written: Value = serde_json::from_str(&written).context("kubectl printed no JSON")?;
-        let several = written.get("items").and_then(Value::as_array).cloned();
-        for object in several.unwrap_or_else(|| vec![written]) {
-            self.expectation.add(&object)?;
+        let text = documents.join("\n---\n");
+        let written = plane.kubectl_with(plane.kubeconfig(), arguments, &text)?;
+        // One document, or several, or a list.
+        for object in Deserializer::from_str(&written).into_iter::<Value>() {
+            let object = object.context("kubectl printed no JSON")?;
+            let several = object.get("items").and_then(Value::as_array).cloned();
+            for object in several.unwrap_or_else(|| vec![object]) {
+                self.expectation.add(&object)?;
+            }
         }
         Ok(())
     }
@@ -198,14 +205,27 @@ fn for_servers(document: &str) -> String {
     lines.fold(String::from("\n"), |all, line| all + line + "\n")
 }
 
+/// A document without its status, which only a request of its own changes.
+fn stateless(document: &str) -> String {
+    let Some((before, status)) = document.split_once("\nstatus:") else {
+        return document.to_owned();
+    };
+    let after = status.lines().skip(1).skip_while(|line| line.starts_with([' ', '-']));
+    after.fold(format!("{before}\n"), |all, line| all + line + "\n")
+}
+
 fn bare_namespace(name: &str) -> String {
     format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n")
 }
 
-/// Everything that stands behind a key, each once.
+/// Everything that stands behind a key, each once; the key of a label is another one.
 fn values<'t>(text: &'t str, key: &str) -> Vec<&'t str> {
-    let behind = text.split(key).skip(1);
+    let places = text
+        .match_indices(key)
+        .filter(|(at, _)| text.get(..*at).is_some_and(|before| before.ends_with([' ', '{', '\n'])));
+    let behind = places.filter_map(|(at, _)| text.get(at + key.len()..));
     let words = behind.filter_map(|rest| rest.split([',', '}', '\n', ' ']).next());
+    let words = words.map(|word| word.trim_matches(['"', '\'']));
     let words: BTreeSet<_> = words.filter(|word| !word.is_empty()).collect();
     words.into_iter().collect()
 }
@@ -226,6 +246,8 @@ const APPLY: &[&str] = &[
     "--output=json",
     "--filename=-",
 ];
+const REPLACE: &[&str] = &["replace", "--output=json", "--filename=-"];
+const STATUS: &[&str] = &["--subresource=status"];
 const REMOVE: &[&str] =
     &["delete", "--ignore-not-found", "--force", "--grace-period=0", "--filename=-"];
 /// Everything that labs make in a namespace.
@@ -238,3 +260,6 @@ const CLEAR: &[&str] = &[
     "--grace-period=0",
     "--field-selector=metadata.name!=kubernetes",
 ];
+
+#[cfg(test)]
+mod tests;

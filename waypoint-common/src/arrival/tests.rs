@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     addr::Addr,
     admission::{Rule, RuleKey, SourceKey},
-    redirect::{Destination, DestinationKey},
+    redirect::{Destination, DestinationKey, Range},
 };
 
 /// Tables in memory.
@@ -22,6 +22,10 @@ struct Memory {
 
 impl Tables for Memory {
     fn destination(&self, _: &DestinationKey) -> Option<Destination> {
+        None
+    }
+
+    fn range(&self, _: &Addr) -> Option<&Range> {
         None
     }
 

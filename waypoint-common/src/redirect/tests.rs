@@ -16,6 +16,7 @@ use super::*;
 #[derive(Debug, Default)]
 struct Memory {
     destinations: HashMap<DestinationKey, Destination>,
+    ranges: Vec<(Addr, u8, Range)>,
     established: bool,
     slots: HashSet<u32>,
 }
@@ -23,6 +24,16 @@ struct Memory {
 impl Tables for Memory {
     fn destination(&self, key: &DestinationKey) -> Option<Destination> {
         self.destinations.get(key).copied()
+    }
+
+    fn range(&self, address: &Addr) -> Option<&Range> {
+        let inside = |(first, bits, _): &&(Addr, u8, Range)| {
+            let number = |address: &Addr| u128::from_be_bytes(address.octets());
+            let shared = (number(first) ^ number(address)).leading_zeros();
+            shared >= u32::from(*bits)
+        };
+        let narrowest = self.ranges.iter().filter(inside).max_by_key(|(_, bits, _)| *bits);
+        narrowest.map(|(_, _, range)| range)
     }
 
     fn established(&self, _: &Segment) -> bool {
@@ -52,6 +63,25 @@ impl Memory {
             reserve: 0,
         };
         self.destinations.insert(DestinationKey::tcp(addr(address), port.to_be()), entry);
+    }
+
+    /// A range with an entry for one port, or without a port one that is left out.
+    fn add_range(&mut self, first: &str, bits: u8, port: Option<u16>) {
+        let Some(port) = port else {
+            return self.ranges.push((addr(first), bits, Range::NONE));
+        };
+        let range = Range::new(addr(first), bits);
+        self.ranges.push((addr(first), bits, range));
+        let key = DestinationKey::tcp(addr(first), port.to_be()).in_range(&range);
+        let entry = Destination {
+            action: action::CAPTURE,
+            flags: 0,
+            waypoint_slot: 0,
+            waypoint_id: 0,
+            target_if: 0,
+            reserve: 0,
+        };
+        self.destinations.insert(key, entry);
     }
 
     fn deaf(mut self) -> Self {
@@ -100,6 +130,35 @@ fn an_entry_of_the_port_comes_before_one_of_every_port() {
     let on = |port| judge(&syn(POD_V4, "10.96.0.10", port), &tables);
     assert_eq!(on(80), Verdict::Capture(Reason::Captured));
     assert_eq!(on(81), Verdict::Refuse(Reason::Refused));
+}
+
+#[test]
+fn an_address_is_captured_by_the_narrowest_range_that_holds_it() {
+    for (own, (wide, bits), inside, (narrow, more), other) in [
+        (POD_V4, ("198.18.0.0", 96 + 15), "198.18.7.9", ("198.19.0.0", 96 + 24), "198.19.0.9"),
+        (POD_V6, ("2001:db8::", 32), "2001:db8:7::9", ("2001:db8:9::", 48), "2001:db8:9::9"),
+    ] {
+        let mut tables = Memory::with("10.96.0.10", 80, action::CAPTURE, 0);
+        tables.add_range(wide, bits, Some(443));
+        tables.add_range(narrow, more, Some(80));
+        let on = |address, port| judge(&syn(own, address, port), &tables);
+        assert_eq!(on(inside, 443), Verdict::Capture(Reason::Captured));
+        assert_eq!(on(inside, 80), Verdict::Pass(Reason::Miss));
+        assert_eq!(on(other, 80), Verdict::Capture(Reason::Captured));
+        assert_eq!(on(other, 443), Verdict::Pass(Reason::Miss), "the wider range has it no more");
+        assert_eq!(on("203.0.113.1", 443), Verdict::Pass(Reason::Miss));
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_range_is_left_alone() {
+    let mut tables = Memory::with("198.18.7.8", 80, action::CAPTURE, 0);
+    tables.add_range("198.18.0.0", 96 + 15, Some(443));
+    tables.add_range("198.18.7.9", 128, None);
+    let on = |address, port| judge(&syn(POD_V4, address, port), &tables);
+    assert_eq!(on("198.18.7.9", 443), Verdict::Pass(Reason::Miss));
+    assert_eq!(on("198.18.7.8", 80), Verdict::Capture(Reason::Captured), "its own entry counts");
+    assert_eq!(on("198.18.7.7", TUNNEL_PORT), Verdict::Pass(Reason::Miss));
 }
 
 #[test]

@@ -68,9 +68,8 @@ pub(super) async fn whole(stream: BufReader<Connection>) -> io::Result<String> {
 /// A word as a value of a query.
 pub(super) fn escaped(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let escape = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
+    let escape = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     word.bytes().map(escape).collect()
 }

@@ -21,16 +21,13 @@ pub(super) fn run(
     command: Command,
     console: &mut Console<'_>,
 ) -> Result<Outcome, Error> {
-    match &arguments.directory {
-        Some(directory) => {
-            let written = write(command, directory);
-            written.map_err(|cause| Error::Manual { directory: directory.clone(), cause })?;
-        }
-        None => {
-            let mut page = Vec::new();
-            Man::new(command).render(&mut page)?;
-            console.out.text(&String::from_utf8_lossy(&page))?;
-        }
+    if let Some(directory) = &arguments.directory {
+        let written = write(command, directory);
+        written.map_err(|cause| Error::Manual { directory: directory.clone(), cause })?;
+    } else {
+        let mut page = Vec::new();
+        Man::new(command).render(&mut page)?;
+        console.out.text(&String::from_utf8_lossy(&page))?;
     }
     Ok(Outcome::Good)
 }

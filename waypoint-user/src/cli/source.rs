@@ -55,21 +55,17 @@ impl Source {
 
     fn settings(&self) -> sync::Settings {
         let default = snapshot::Settings::default();
-        let (source, waypoints, root) = match &self.manifests {
-            Some(path) => {
-                let waypoints = match self.waypoints {
-                    Waypoints::Here => Served::Here,
-                    Waypoints::ByStatus => Served::ByStatus,
-                };
-                let place = directory::Place::new(path);
-                (sync::Source::Directory(place), waypoints, default.root_namespace.clone())
-            }
-            None => {
-                let access = self.connection.access();
-                let place = cluster::Place::new(access, Scope::Whole);
-                let root = self.connection.system_namespace.clone();
-                (sync::Source::Cluster(place), Served::ByStatus, root)
-            }
+        let (source, waypoints, root) = if let Some(path) = &self.manifests {
+            let waypoints = match self.waypoints {
+                Waypoints::Here => Served::Here,
+                Waypoints::ByStatus => Served::ByStatus,
+            };
+            let place = directory::Place::new(path);
+            (sync::Source::Directory(place), waypoints, default.root_namespace.clone())
+        } else {
+            let place = cluster::Place::new(self.connection.access(), Scope::Whole);
+            let root = self.connection.system_namespace.clone();
+            (sync::Source::Cluster(place), Served::ByStatus, root)
         };
         let mesh = snapshot::Settings {
             root_namespace: self.root_namespace.clone().unwrap_or(root),

@@ -19,11 +19,13 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 
     /// The same with so many spaces between columns.
+    #[must_use]
     pub fn with_gap(self, gap: usize) -> Self {
         Self { gap, ..self }
     }
 
     /// The same without its first columns.
+    #[must_use]
     pub fn without_first(self, skipped: usize) -> Self {
         Self { skipped, ..self }
     }

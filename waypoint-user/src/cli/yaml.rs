@@ -42,7 +42,9 @@ fn block(value: &Value, depth: usize, text: &mut String) {
                 let _ = write!(text, "{indent}- {rest}");
             }
         }
-        other => text.push_str(&format!("{indent}{}\n", scalar(other))),
+        other => {
+            let _ = writeln!(text, "{indent}{}", scalar(other));
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Work {
         match result {
             Ok(_) => self.troubles.remove(&target).is_some(),
             Err(cause) => {
-                if repeats == 0 || cause.needs_a_person() {
+                if repeats == 0 {
                     tracing::warn!(%cause, repeats, "not written");
                 }
                 let trouble = trouble(&cause);

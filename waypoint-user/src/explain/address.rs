@@ -17,7 +17,7 @@ use crate::{
     select::service_of_host,
 };
 
-use super::{Case, Question, Step, Unknown, counted};
+use super::{Case, Question, Step, Unknown, counted, of_service, of_workload};
 
 /// What is dialled.
 pub(super) enum Dialled<'s> {
@@ -39,8 +39,9 @@ impl<'s> Dialled<'s> {
     /// The address, if it is known.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Service { address, .. } | Self::Workload { address, .. } => Some(*address),
-            Self::Nobody(address) => Some(*address),
+            Self::Service { address, .. }
+            | Self::Workload { address, .. }
+            | Self::Nobody(address) => Some(*address),
             Self::Elsewhere(_) => None,
         }
     }
@@ -48,12 +49,8 @@ impl<'s> Dialled<'s> {
     /// The object whose label counts, and its labels.
     pub(super) fn labelled(&self) -> Option<(ObjectRef, &'s Labels)> {
         match self {
-            Self::Service { service, .. } => {
-                Some((ObjectRef::new("Service", service.name.clone()), &service.labels))
-            }
-            Self::Workload { workload, .. } => {
-                Some((ObjectRef::new("Pod", workload.name.clone()), &workload.labels))
-            }
+            Self::Service { service, .. } => Some((of_service(service), &service.labels)),
+            Self::Workload { workload, .. } => Some((of_workload(workload), &workload.labels)),
             Self::Elsewhere(_) | Self::Nobody(_) => None,
         }
     }
@@ -87,18 +84,21 @@ pub(super) fn find<'s>(
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(at(snapshot, SocketAddr::new(ip.to_canonical(), question.port)));
     }
-    let name =
-        service_name(snapshot, client, host).ok_or_else(|| Unknown::Name(host.to_owned()))?;
+    if let Some(service) = service_of_host(snapshot, host) {
+        return by_name(snapshot, client, service, question.port);
+    }
+    let name = service_name(snapshot, client, host);
+    let name = name.ok_or_else(|| Unknown::Name(host.to_owned()))?;
     let domain = &snapshot.settings().cluster_domain;
     let full = format!("{}.{}.svc.{domain}", name.name, name.namespace);
-    let Some(service) = service_of_host(snapshot, &full) else {
-        let object = ObjectRef::new("Service", name.clone());
-        let outside =
-            report.iter().any(|(of, finding)| *of == object && finding.reason == EXTERNAL_NAME);
-        let unknown = Unknown::Host { host: host.to_owned(), service: name };
-        return if outside { Ok(Dialled::Elsewhere(object)) } else { Err(unknown) };
-    };
-    by_name(snapshot, client, service, question.port)
+    if let Some(service) = service_of_host(snapshot, &full) {
+        return by_name(snapshot, client, service, question.port);
+    }
+    let object = ObjectRef::new("Service", name.clone());
+    let outside =
+        report.iter().any(|(of, finding)| *of == object && finding.reason == EXTERNAL_NAME);
+    let unknown = Unknown::Host { host: host.to_owned(), service: name };
+    if outside { Ok(Dialled::Elsewhere(object)) } else { Err(unknown) }
 }
 
 /// What has an address.
@@ -153,10 +153,8 @@ fn service_name(snapshot: &Snapshot, client: &Workload, host: &str) -> Option<Ob
 /// Says what is dialled.
 pub(super) fn step(case: &Case<'_>) -> Step {
     match &case.dialled {
-        Dialled::Service { service, address } => of_service(service, *address),
-        Dialled::Workload { workload, address, headless } => {
-            of_pod(&workload.name, *address, *headless)
-        }
+        Dialled::Service { service, address } => by_port(service, *address),
+        Dialled::Workload { workload, address, headless } => itself(workload, *address, *headless),
         Dialled::Elsewhere(object) => {
             let says = format!("{object} is only another name, for something outside of the mesh");
             Step::new(TOPIC, says).by(object, "spec.type: ExternalName")
@@ -167,20 +165,20 @@ pub(super) fn step(case: &Case<'_>) -> Step {
     }
 }
 
-fn of_pod(pod: &ObjectName, address: SocketAddr, headless: Option<&Arc<Service>>) -> Step {
-    let pod = ObjectRef::new("Pod", pod.clone());
+fn itself(pod: &Workload, address: SocketAddr, headless: Option<&Arc<Service>>) -> Step {
+    let pod = of_workload(pod);
     let own = format!("{address} is {pod} itself");
     let Some(service) = headless else {
         return Step::new(TOPIC, own).by(pod, "status.podIPs");
     };
-    let object = ObjectRef::new("Service", service.name.clone());
+    let object = of_service(service);
     let pods = counted(service.endpoints.len(), "pod");
     let says = format!("{object} is headless: its name means the addresses of its {pods}; {own}");
     Step::new(TOPIC, says).by(object, "spec.clusterIP: None")
 }
 
-fn of_service(service: &Service, address: SocketAddr) -> Step {
-    let object = ObjectRef::new("Service", service.name.clone());
+fn by_port(service: &Service, address: SocketAddr) -> Step {
+    let object = of_service(service);
     let Some(port) = service.port(address.port()) else {
         let ports = service.ports.iter().map(|port| port.number.to_string());
         let ports = ports.collect::<Vec<_>>().join(", ");

@@ -116,9 +116,8 @@ fn standing(case: &Case<'_>, waypoint: &Waypoint, own: bool) -> Step {
 /// Whether the waypoint's listener admits the object's namespace.
 fn admitting(case: &Case<'_>, object: &ObjectRef, waypoint: &Waypoint) -> Step {
     let home = &object.name.namespace;
-    static NONE: Labels = Labels::new();
-    let labels = case.snapshot.namespaces().get(home).unwrap_or(&NONE);
-    let allowed = waypoint.allowed.allow(&waypoint.name.namespace, home, labels);
+    let labels = case.snapshot.namespaces().get(home).cloned().unwrap_or_default();
+    let allowed = waypoint.allowed.allow(&waypoint.name.namespace, home, &labels);
     let from = match &waypoint.allowed {
         AllowedNamespaces::Same => "Same",
         AllowedNamespaces::All => "All",

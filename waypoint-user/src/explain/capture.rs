@@ -9,12 +9,12 @@ use crate::{
 
 use super::{Case, Step, address::Dialled};
 
-/// Whether new connections to the destination are captured; nothing where nobody's are.
-pub(super) fn step(case: &Case<'_>) -> Option<Step> {
+/// Whether new connections to the destination are captured.
+pub(super) fn step(case: &Case<'_>) -> Step {
     let (capture, closed) = match &case.dialled {
         Dialled::Service { service, .. } if case.dialled.is_undeclared() => {
             let says = format!("left alone: only declared ports of {} are captured", service.name);
-            return Some(Step::new(TOPIC, says));
+            return Step::new(TOPIC, says);
         }
         Dialled::Service { service, .. } => {
             (captures_service(case.snapshot, service), service.fail_closed)
@@ -39,7 +39,7 @@ pub(super) fn step(case: &Case<'_>) -> Option<Step> {
     };
     let others = case.client.enrolment != Enrolment::Enrolled && !matches!(capture, Capture::No);
     let says = if others { format!("{says}; but this client is not enrolled") } else { says };
-    Some(Step::new(TOPIC, says))
+    Step::new(TOPIC, says)
 }
 
 const TOPIC: &str = "capture";

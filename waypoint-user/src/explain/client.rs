@@ -4,16 +4,15 @@
 
 use crate::mesh::{
     label::{DATAPLANE_MODE, GATEWAY_NAME, SIDECAR_STATUS},
-    object::ObjectRef,
     workload::Enrolment,
 };
 
-use super::{Case, Step, label, namespace};
+use super::{Case, Step, label, namespace, of_workload};
 
 /// Says whether they are.
 pub(super) fn step(case: &Case<'_>) -> Step {
     let client = case.client;
-    let pod = ObjectRef::new("Pod", client.name.clone());
+    let pod = of_workload(client);
     let home = namespace(&client.name.namespace);
     let own = client.labels.get(DATAPLANE_MODE).map(String::as_str);
     let by_own = label(DATAPLANE_MODE, own);

@@ -11,7 +11,7 @@ use crate::mesh::{
     workload::Workload,
 };
 
-use super::{Case, Step, address::Dialled, counted};
+use super::{Case, Step, address::Dialled, counted, of_service, of_workload};
 
 /// The waypoints' pods, then the Service's endpoints.
 pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
@@ -63,7 +63,7 @@ fn instances(case: &Case<'_>, name: &ObjectName) -> Step {
 /// The endpoints of a Service that are ready.
 fn endpoints(service: &Service) -> Step {
     let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready).count();
-    let object = ObjectRef::new("Service", service.name.clone());
+    let object = of_service(service);
     let all = counted(service.endpoints.len(), "endpoint");
     Step::new("endpoints", format!("{ready} of {all} of {object} ready"))
         .by(object, "spec.selector, EndpointSlices")
@@ -78,7 +78,7 @@ fn transit(case: &Case<'_>, service: &Service) -> Option<Step> {
         pods.into_iter().find(|pod| pod.binding.waypoint().is_some());
     let pod = bound?;
     let waypoint = pod.binding.waypoint()?;
-    let object = ObjectRef::new("Pod", pod.name.clone());
+    let object = of_workload(pod);
     let says = format!(
         "waypoint {waypoint} of {object} is passed by: it takes only what is addressed to the pod"
     );

@@ -53,7 +53,7 @@ fn at_waypoint(case: &Case<'_>, waypoint: &ObjectName) -> Vec<Step> {
 /// Policies for the Service that nobody judges by, as no waypoint takes the connection.
 fn unheard(case: &Case<'_>) -> Vec<Step> {
     let Dialled::Service { service, .. } = &case.dialled else { return Vec::new() };
-    let target = PolicyTarget::Service(service.name.clone());
+    let target = service.policy_target();
     let step = |policy: &Arc<AuthorizationPolicy>| {
         let says = format!("{} does not judge it: it passes no waypoint", named(policy));
         Step::new(TOPIC, says).by(object(policy), field(&target)).amiss_if(true)
@@ -142,6 +142,7 @@ fn mutual_tls(case: &Case<'_>, pods: &[&Arc<Workload>]) -> Option<Step> {
 fn field(target: &PolicyTarget) -> String {
     match target {
         PolicyTarget::Service(name) => format!("spec.targetRefs: Service {}", name.name),
+        PolicyTarget::ServiceEntry(name) => format!("spec.targetRefs: ServiceEntry {}", name.name),
         PolicyTarget::Gateway(name) => format!("spec.targetRefs: Gateway {}", name.name),
         PolicyTarget::GatewayClass(name) => format!("spec.targetRefs: GatewayClass {name}"),
         PolicyTarget::Namespace(_) => "spec.targetRefs, which cannot be read".to_owned(),

@@ -3,14 +3,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::*;
 use crate::mesh::{
     report::{Finding, Severity},
-    service::{Endpoint, Service, ServicePort},
+    service::{AppProtocol, Endpoint, Service, ServicePort},
     snapshot::Contents,
     workload::Enrolment,
 };
 
 /// Service `a/s` with addresses of both families, headless `a/h`, and the client `b/client`.
 fn mesh() -> Snapshot {
-    let port = ServicePort { name: String::new(), number: 80, protocol: Default::default() };
+    let port = ServicePort { name: String::new(), number: 80, protocol: AppProtocol::Detect };
     let endpoint = Endpoint {
         address: "10.1.0.1".parse().unwrap(),
         workload: Some(ObjectName::new("a", "p1")),

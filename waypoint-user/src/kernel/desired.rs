@@ -28,14 +28,18 @@ use crate::{
 
 use super::whereabouts::{Sought, Whereabouts};
 use admission::Admissions;
+pub(super) use networks::{Network, Networks};
 
 mod admission;
+mod networks;
 
 /// What the kernel should hold.
 #[derive(Debug, Default)]
 pub(super) struct Desired {
     /// Entries of `wp_dst`.
     pub(super) destinations: HashMap<DestinationKey, Destination>,
+    /// Entries of `wp_net`.
+    pub(super) networks: Networks,
     /// Pods of this node whose connections or tunnels are captured.
     pub(super) pods: BTreeMap<ObjectName, Pod>,
     /// Who may connect to them.
@@ -68,7 +72,8 @@ impl Desired {
         let workloads = snapshot.workloads().values();
         let workloads = workloads.flat_map(|w| workload_entries(snapshot, w));
         let allowed = services.chain(workloads).filter(|(address, _, _)| guard.allows(*address));
-        let destinations = allowed.flat_map(records).collect();
+        let (networks, mut destinations) = Networks::of(snapshot);
+        destinations.extend(allowed.flat_map(records));
         let here = |workload: &&Arc<Workload>| node.is_none_or(|node| workload.node == node);
         let workloads = snapshot.workloads().values().filter(here);
         let (mut pods, mut admissions) = (BTreeMap::new(), Admissions::default());
@@ -80,7 +85,7 @@ impl Desired {
                 admissions.add(workload);
             }
         }
-        Self { destinations, pods, admissions, sought: wanted }
+        Self { destinations, networks, pods, admissions, sought: wanted }
     }
 
     /// Takes over where pods are that nobody says it of.

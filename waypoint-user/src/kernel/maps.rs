@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use aya::maps::{
-    Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf, SockMap,
+    Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf, SockMap,
 };
 use waypoint_common::{
     ABI,
@@ -13,7 +13,9 @@ use waypoint_common::{
     admission::{Bypass, Rule, RuleKey, SourceKey},
     counter::Count,
     map,
-    redirect::{Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, config_flag},
+    redirect::{
+        Config, Destination, DestinationKey, InterfaceOfPod, PodOfInterface, Range, config_flag,
+    },
 };
 
 use super::{Error, agent_netns::Inner, pins::Pins};
@@ -23,6 +25,11 @@ pub(super) fn destinations(
     pins: &Pins,
 ) -> Result<HashMap<MapData, DestinationKey, Destination>, Error> {
     hash(pins, map::WP_DST)
+}
+
+/// Captured ranges, and what is left out of them.
+pub(super) fn networks(pins: &Pins) -> Result<LpmTrie<MapData, Addr, Range>, Error> {
+    Map::LpmTrie(open(pins, map::WP_NET)?).try_into().map_err(Error::map(map::WP_NET))
 }
 
 /// Enrolled pods by interface.

@@ -8,10 +8,14 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use aya::maps::{MapData, MapError};
+use aya::maps::{
+    MapData, MapError,
+    lpm_trie::{Key, LpmTrie},
+};
 use nix::libc::{E2BIG, ENOSPC};
+use waypoint_common::{addr::Addr, redirect::Range};
 
-use super::Error;
+use super::{Error, desired::Network};
 
 /// A table that can be changed entry by entry.
 pub(super) trait Table<K, V> {
@@ -111,6 +115,24 @@ where
 
     fn remove(&mut self, key: &K) -> Result<(), MapError> {
         aya::maps::HashMap::remove(self, key)
+    }
+}
+
+impl Table<Network, Range> for LpmTrie<MapData, Addr, Range> {
+    fn entries(&self) -> Result<HashMap<Network, Range>, MapError> {
+        let entry = |(key, range): (Key<Addr>, Range)| {
+            let bits = u8::try_from(key.prefix_len()).unwrap_or(u8::MAX);
+            (Network { bits, first: key.data() }, range)
+        };
+        self.iter().map(|found| found.map(entry)).collect()
+    }
+
+    fn insert(&mut self, key: &Network, value: &Range) -> Result<(), MapError> {
+        LpmTrie::insert(self, &Key::new(u32::from(key.bits), key.first), value, 0)
+    }
+
+    fn remove(&mut self, key: &Network) -> Result<(), MapError> {
+        LpmTrie::remove(self, &Key::new(u32::from(key.bits), key.first))
     }
 }
 

@@ -25,9 +25,10 @@ pub(super) fn fingerprint() -> u64 {
 }
 
 /// Maps that outlive the process.
-const PINNED: [&str; 13] = [
+const PINNED: [&str; 14] = [
     map::CFG,
     map::WP_DST,
+    map::WP_NET,
     map::IF_POD,
     map::POD_IF,
     map::LSN,

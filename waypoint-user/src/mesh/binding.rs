@@ -44,6 +44,10 @@ impl Refusal {
             RefusalReason::AttachmentDenied => format!(
                 "we are not permitted to attach to waypoint \"{waypoint}\" (missing allowedRoutes?)"
             ),
+            RefusalReason::CrossNamespaceWaypointForbidden => format!(
+                "cannot bind to waypoint \"{waypoint}\" in another namespace: cross-namespace \
+                 waypoint binding is not permitted for a ServiceEntry with NAMESPACE visibility"
+            ),
             RefusalReason::UnsupportedServiceTraffic => unsupported("service", waypoint),
             RefusalReason::UnsupportedWorkloadTraffic => unsupported("workload", waypoint),
             RefusalReason::MixedServiceAccounts => format!(
@@ -61,6 +65,8 @@ pub enum RefusalReason {
     WaypointIsNotReady,
     /// The waypoint's `allowedRoutes` leave the object's namespace out.
     AttachmentDenied,
+    /// The waypoint is of another namespace, and the ServiceEntry is only for its own.
+    CrossNamespaceWaypointForbidden,
     /// The waypoint takes no service-addressed traffic.
     UnsupportedServiceTraffic,
     /// The waypoint takes no workload-addressed traffic.
@@ -75,6 +81,7 @@ impl RefusalReason {
         match self {
             Self::WaypointIsNotReady => "WaypointIsNotReady",
             Self::AttachmentDenied => "AttachmentDenied",
+            Self::CrossNamespaceWaypointForbidden => "CrossNamespaceWaypointForbidden",
             Self::UnsupportedServiceTraffic | Self::UnsupportedWorkloadTraffic => {
                 "UnsupportedTrafficType"
             }

@@ -83,6 +83,8 @@ impl From<bool> for Truth {
 
 /// On what can be bound to a waypoint: whether it is.
 pub const WAYPOINT_BOUND: &str = "istio.io/WaypointBound";
+/// On what has no effect without a waypoint: that it has none.
+pub const WAYPOINT_MISSING: &str = "istio.io/WaypointMissing";
 /// Of a route's parent: whether the route is attached to it.
 pub const ACCEPTED: &str = "Accepted";
 /// Of a route's parent: whether everything that the route refers to can be used.

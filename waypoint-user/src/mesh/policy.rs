@@ -39,6 +39,8 @@ pub enum Action {
 pub enum PolicyTarget {
     /// A Service of the policy's namespace that is bound to the waypoint.
     Service(ObjectName),
+    /// A ServiceEntry of the policy's namespace: each of its hosts.
+    ServiceEntry(ObjectName),
     /// A waypoint of the policy's namespace, for all of its services.
     Gateway(ObjectName),
     /// Every waypoint of a class, from the root namespace.

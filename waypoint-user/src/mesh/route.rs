@@ -1,4 +1,5 @@
-//! HTTPRoutes attached to Services (Gateway API `apis/v1/httproute_types.go`, GEP-1294).
+//! HTTPRoutes and GRPCRoutes attached to Services (Gateway API `apis/v1/httproute_types.go`,
+//! GEP-1294).
 //!
 //! They are kept as written; `route` orders, matches and applies them.
 
@@ -7,9 +8,11 @@ use super::{
     pattern::Regex,
 };
 
-/// An HTTPRoute with at least one Service as its parent.
+/// A route with at least one Service as its parent. A GRPCRoute is one by the paths of its calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HttpRoute {
+    /// As what it was written.
+    pub kind: RouteKind,
     /// Its name.
     pub name: ObjectName,
     /// Which version of it this is.
@@ -20,6 +23,35 @@ pub struct HttpRoute {
     pub parents: Vec<ServiceParent>,
     /// Its rules, in the order written.
     pub rules: Vec<HttpRule>,
+}
+
+/// Kinds of routes. On one port of a Service only those of the most specific kind count.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash, Ord, PartialOrd)]
+pub enum RouteKind {
+    /// An HTTPRoute.
+    #[default]
+    Http,
+    /// A GRPCRoute, which is more specific.
+    Grpc,
+}
+
+impl RouteKind {
+    /// The kind of the object, as manifests write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "HTTPRoute",
+            Self::Grpc => "GRPCRoute",
+        }
+    }
+}
+
+impl HttpRoute {
+    /// Whether it is attached to a port of a Service.
+    pub fn applies(&self, service: &ObjectName, port: u16) -> bool {
+        self.parents.iter().any(|parent| {
+            parent.service == *service && parent.port.is_none_or(|of_parent| of_parent == port)
+        })
+    }
 }
 
 /// A Service, or one port of it, that a route is attached to.

@@ -5,16 +5,22 @@
 use std::net::IpAddr;
 
 use super::{
+    address::IpBlock,
     binding::{Binding, Canary, FailMode},
+    external::{External, Resolution},
     label::Labels,
     object::ObjectName,
+    policy::PolicyTarget,
 };
 
-/// A Kubernetes Service that has addresses or endpoints; ExternalName Services are left out.
+/// A Kubernetes Service that has addresses or endpoints, or one host of a ServiceEntry;
+/// ExternalName Services are left out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Service {
-    /// Its name.
+    /// Its name; of a ServiceEntry's host see [`service_name`](super::external::service_name).
     pub name: ObjectName,
+    /// What a ServiceEntry says, if it is a host of one.
+    pub external: Option<External>,
     /// Its labels.
     pub labels: Labels,
     /// Its cluster IPs; none for a headless Service.
@@ -40,6 +46,7 @@ impl Service {
     pub fn new(name: ObjectName) -> Self {
         Self {
             name,
+            external: None,
             labels: Labels::new(),
             vips: Vec::new(),
             ports: Vec::new(),
@@ -54,7 +61,7 @@ impl Service {
 
     /// Whether it has no virtual address.
     pub fn is_headless(&self) -> bool {
-        self.vips.is_empty()
+        self.vips.is_empty() && self.ranges().is_empty()
     }
 
     /// The waypoints that take its connections: the one that it is bound to, and a second one.
@@ -68,9 +75,30 @@ impl Service {
         self.waypoints().any(|one| one == waypoint)
     }
 
-    /// `name.namespace.svc.domain`.
+    /// Ranges of addresses by which clients dial it.
+    pub fn ranges(&self) -> &[IpBlock] {
+        self.external.as_ref().map_or(&[], |external| &external.ranges)
+    }
+
+    /// How its endpoints are found.
+    pub fn resolution(&self) -> &Resolution {
+        self.external.as_ref().map_or(&Resolution::Listed, |external| &external.resolution)
+    }
+
+    /// The host of a ServiceEntry, else `name.namespace.svc.domain`.
     pub fn host(&self, domain: &str) -> String {
-        format!("{}.{}.svc.{domain}", self.name.name, self.name.namespace)
+        match self.external {
+            Some(_) => self.name.name.trim_end_matches('.').to_owned(),
+            None => format!("{}.{}.svc.{domain}", self.name.name, self.name.namespace),
+        }
+    }
+
+    /// What policies name that are attached to it alone.
+    pub fn policy_target(&self) -> PolicyTarget {
+        match &self.external {
+            Some(external) => PolicyTarget::ServiceEntry(external.entry.clone()),
+            None => PolicyTarget::Service(self.name.clone()),
+        }
     }
 
     /// The declared port of this number.

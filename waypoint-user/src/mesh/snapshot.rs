@@ -9,10 +9,12 @@ use std::{
 };
 
 use super::{
+    address::IpBlock,
     label::Labels,
     node::Node,
     object::ObjectName,
     policy::{AuthorizationPolicy, PolicyTarget},
+    ranges::Ranges,
     route::HttpRoute,
     service::Service,
     spiffe::DEFAULT_TRUST_DOMAIN,
@@ -72,8 +74,10 @@ pub struct Contents {
     pub nodes: BTreeMap<ObjectName, Arc<Node>>,
     /// Waypoints by name.
     pub waypoints: BTreeMap<ObjectName, Arc<Waypoint>>,
-    /// Routes by name.
+    /// HTTPRoutes by name.
     pub routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
+    /// GRPCRoutes by name.
+    pub grpc_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
     /// Policies by name.
     pub policies: BTreeMap<ObjectName, Arc<AuthorizationPolicy>>,
 }
@@ -83,6 +87,8 @@ pub struct Contents {
 pub struct Snapshot {
     contents: Contents,
     service_of_vip: HashMap<IpAddr, Arc<Service>>,
+    ranges: Ranges,
+    services_of_host: HashMap<String, Vec<Arc<Service>>>,
     workload_of_address: HashMap<IpAddr, Arc<Workload>>,
     services_of_workload: HashMap<ObjectName, Vec<Arc<Service>>>,
     instances_of_waypoint: HashMap<ObjectName, Vec<Arc<Workload>>>,
@@ -92,8 +98,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Indexes contents. Where two objects claim an address, the first by name has it; pods of the
-    /// node's own network have none.
+    /// Indexes contents. Where two objects claim an address, the first by name has it, and
+    /// Kubernetes Services come before hosts of ServiceEntries; pods of the node's own network have
+    /// none.
     pub fn new(contents: Contents) -> Self {
         let mut snapshot = Self { contents, ..Self::default() };
         snapshot.index_addresses();
@@ -104,7 +111,10 @@ impl Snapshot {
     }
 
     fn index_addresses(&mut self) {
-        for service in self.contents.services.values() {
+        let services = self.contents.services.values();
+        let (external, own): (Vec<_>, Vec<_>) =
+            services.partition(|service| service.external.is_some());
+        for service in own.into_iter().chain(external.iter().copied()) {
             for vip in &service.vips {
                 self.service_of_vip.entry(*vip).or_insert_with(|| Arc::clone(service));
             }
@@ -115,6 +125,15 @@ impl Snapshot {
                 index.entry(*address).or_insert_with(|| Arc::clone(workload));
             }
         }
+        for service in &external {
+            let host = service.host(&self.contents.settings.cluster_domain);
+            self.services_of_host.entry(host).or_default().push(Arc::clone(service));
+        }
+        let vips = self.service_of_vip.keys().copied();
+        let workloads = self.contents.workloads.values().flat_map(|one| one.addresses.clone());
+        let nodes = self.contents.nodes.values().flat_map(|node| node.addresses.clone());
+        let owned = vips.chain(workloads).chain(nodes);
+        self.ranges = Ranges::new(external.into_iter(), owned);
     }
 
     fn index_workloads(&mut self) {
@@ -135,10 +154,10 @@ impl Snapshot {
     }
 
     fn index_routes(&mut self) {
-        for route in self.contents.routes.values() {
+        for route in self.contents.routes.values().chain(self.contents.grpc_routes.values()) {
             for parent in &route.parents {
                 let routes = self.routes_of_service.entry(parent.service.clone()).or_default();
-                if !routes.iter().any(|known| known.name == route.name) {
+                if !routes.iter().any(|known| Arc::ptr_eq(known, route)) {
                     routes.push(Arc::clone(route));
                 }
             }
@@ -190,9 +209,14 @@ impl Snapshot {
         &self.contents.waypoints
     }
 
-    /// Routes by name.
+    /// HTTPRoutes by name.
     pub fn routes(&self) -> &BTreeMap<ObjectName, Arc<HttpRoute>> {
         &self.contents.routes
+    }
+
+    /// GRPCRoutes by name.
+    pub fn grpc_routes(&self) -> &BTreeMap<ObjectName, Arc<HttpRoute>> {
+        &self.contents.grpc_routes
     }
 
     /// Policies by name.
@@ -200,9 +224,33 @@ impl Snapshot {
         &self.contents.policies
     }
 
-    /// The Service that has this virtual address.
+    /// The Service that has this virtual address, or that has it in a range and nobody else has it.
     pub fn service_of_vip(&self, vip: IpAddr) -> Option<&Arc<Service>> {
-        self.service_of_vip.get(&vip)
+        let exact = self.service_of_vip.get(&vip);
+        exact.or_else(|| self.ranges.find(vip).map(|(_, service)| service))
+    }
+
+    /// The range of a Service by which it has an address that is not one of its virtual ones.
+    pub fn range_of(&self, address: IpAddr) -> Option<IpBlock> {
+        if self.service_of_vip.contains_key(&address) {
+            return None;
+        }
+        self.ranges.find(address).map(|(block, _)| block)
+    }
+
+    /// Every range of a Service; of equal ranges one Service has it.
+    pub fn ranges(&self) -> impl Iterator<Item = (IpBlock, &Arc<Service>)> {
+        self.ranges.iter()
+    }
+
+    /// Addresses in ranges that are somebody else's own.
+    pub fn range_exceptions(&self) -> impl Iterator<Item = IpAddr> {
+        self.ranges.exceptions().iter().copied()
+    }
+
+    /// The hosts of ServiceEntries of this name, of whatever namespace.
+    pub fn services_of_host(&self, host: &str) -> &[Arc<Service>] {
+        self.services_of_host.get(host).map_or(&[], Vec::as_slice)
     }
 
     /// The workload that has this address.

@@ -1,4 +1,5 @@
-//! A workload: one pod, as an address, an identity and a set of labels.
+//! A workload: one pod, or what a WorkloadEntry stands for, as an address, an identity and a set of
+//! labels.
 //!
 //! It says nothing of the pod's containers.
 
@@ -15,15 +16,19 @@ use super::{
     spiffe::{DEFAULT_TRUST_DOMAIN, SpiffeId},
 };
 
-/// A pod that has an address and is not in a terminal phase.
+/// A pod that has an address and is not in a terminal phase, or a WorkloadEntry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Workload {
-    /// The pod's name.
+    /// The object's name; no pod and WorkloadEntry share one.
     pub name: ObjectName,
+    /// What it is made of.
+    pub kind: WorkloadKind,
     /// What tells it from every other workload, also from an earlier one of the same name.
     pub uid: Arc<str>,
     /// The node it runs on; empty when that is not known.
     pub node: String,
+    /// Where it is, if not where its node is.
+    pub locality: Option<Locality>,
     /// Its labels.
     pub labels: Labels,
     /// Its identity.
@@ -62,7 +67,9 @@ impl Workload {
     pub fn new(name: ObjectName) -> Self {
         Self {
             uid: name.to_string().into(),
+            kind: WorkloadKind::Pod,
             node: String::new(),
+            locality: None,
             labels: Labels::new(),
             identity: Arc::new(SpiffeId::new(DEFAULT_TRUST_DOMAIN, &name.namespace, "default")),
             addresses: Vec::new(),
@@ -108,6 +115,35 @@ impl Workload {
     fn label(&self, keys: &[&str]) -> Option<&str> {
         keys.iter().find_map(|key| self.labels.get(*key)).map(String::as_str)
     }
+}
+
+/// What a workload is made of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum WorkloadKind {
+    /// A pod.
+    #[default]
+    Pod,
+    /// A WorkloadEntry: something outside the cluster, which has no node and no network namespace.
+    Entry,
+}
+
+impl WorkloadKind {
+    /// The kind of the object, as manifests write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::Entry => "WorkloadEntry",
+        }
+    }
+}
+
+/// Where something is; what is not known is empty.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Locality {
+    /// The region.
+    pub region: String,
+    /// The zone.
+    pub zone: String,
 }
 
 /// Whether a pod's connections are captured, or why not.

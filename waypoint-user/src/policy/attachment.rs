@@ -31,8 +31,7 @@ pub(super) fn through(
     waypoint: &ObjectName,
     service: &Service,
 ) -> Vec<Attached> {
-    let own = [PolicyTarget::Service(service.name.clone())];
-    behind(snapshot, waypoint, &service.name.namespace, &own)
+    behind(snapshot, waypoint, &service.name.namespace, &[service.policy_target()])
 }
 
 /// The policies of connections addressed to a workload.

@@ -104,6 +104,25 @@ pub const TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Ways to endpoints that a worker remembers; then it forgets them all.
 pub const WAYS_MAX: usize = 16 * 1024;
 
+/// Names of endpoints that a worker keeps looked up; endpoints of further ones are not found.
+/// Counted as `names`.
+pub const NAMES_MAX: usize = 1024;
+
+/// Shortest time for which an answer of a name server holds.
+pub const NAME_TTL_MIN: Duration = Duration::from_secs(1);
+
+/// Longest time for which an answer of a name server holds.
+pub const NAME_TTL_MAX: Duration = Duration::from_mins(5);
+
+/// How long it holds that there is no address, or that nobody answered.
+pub const NAME_TTL_NONE: Duration = Duration::from_secs(5);
+
+/// How long the first who asks for a name waits for it; then its endpoints are not found.
+pub const NAME_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long nobody asks for a name before it is forgotten.
+pub const NAME_IDLE: Duration = Duration::from_mins(10);
+
 /// Pairs of parties whose counters one connection remembers.
 pub const METERS_MAX: usize = 32;
 
@@ -128,6 +147,8 @@ pub(super) struct Limits {
     pub(super) header_timeout: Limit,
     /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
     pub(super) header_bytes: Limit,
+    /// [`NAMES_MAX`].
+    pub(super) names: Limit,
     /// A waypoint of which no pod could be reached, and that may be passed by then.
     pub(super) waypoint_passed_by: Limit,
 }
@@ -145,6 +166,7 @@ impl Limits {
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
+            names: registry.limit("names"),
             waypoint_passed_by: registry.limit("waypoint_passed_by"),
         }
     }

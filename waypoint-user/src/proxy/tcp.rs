@@ -82,7 +82,7 @@ impl Session {
     pub(super) async fn reach(&mut self) -> Result<Upstream, Fault> {
         let connection = Rc::clone(&self.connection);
         // A view is held no longer than it takes to decide, so that old Snapshots go away.
-        let endpoint = self.choose(&connection, &connection.worker.view())?;
+        let endpoint = self.choose(&connection, &connection.worker.view()).await?;
         let in_flight = endpoint.begin();
         let way = connection.worker.way(&endpoint, &self.peer);
         let stream = way.dial(&connection.worker).await?;
@@ -122,7 +122,7 @@ impl Session {
     }
 
     /// Judges the connection and chooses its endpoint.
-    fn choose(&mut self, connection: &Connection, view: &View) -> Result<Endpoint, Fault> {
+    async fn choose(&mut self, connection: &Connection, view: &View) -> Result<Endpoint, Fault> {
         let target = connection.target(view);
         describe(&mut self.entry, &self.peer, target.as_deref());
         let target = target.ok_or(Fault::UnknownDestination)?;
@@ -132,6 +132,7 @@ impl Session {
             return Err(Fault::Denied(rule));
         }
         let cluster = view.default_cluster(&target, connection.local);
+        let cluster = view.settled(cluster, connection.local).await;
         let cluster_name = format!("inbound-vip|{}|tcp|{}", cluster.port, cluster.host);
         self.entry.upstream_cluster = Some(cluster_name);
         let worker = &connection.worker;

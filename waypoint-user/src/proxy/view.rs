@@ -18,7 +18,9 @@ use std::{
 
 use crate::{
     mesh::{
+        address::IpBlock,
         binding::Binding,
+        external::Resolution,
         object::ObjectName,
         route::HttpRoute,
         service::{AppProtocol, Service},
@@ -30,10 +32,13 @@ use crate::{
     telemetry::metrics::traffic::ServiceLabels,
 };
 
+use self::cluster::Around;
 pub(super) use self::{
     cluster::{Cluster, Endpoint, Family, InFlight, Loads},
     home::Home,
 };
+
+use super::resolve::Names;
 
 mod cluster;
 mod home;
@@ -45,6 +50,7 @@ pub(super) struct View {
     /// The waypoint that this process is, if it is one.
     own: Option<ObjectName>,
     home: Home,
+    names: Rc<Names>,
     targets: RefCell<HashMap<Key, Rc<Target>>>,
     clusters: RefCell<HashMap<ObjectName, Vec<Rc<Cluster>>>>,
     tables: RefCell<HashMap<(ObjectName, u16), Compiled>>,
@@ -86,6 +92,7 @@ impl View {
             loads: Rc::clone(loads),
             own: before.and_then(|view| view.own.clone()),
             home: before.map(|view| view.home.clone()).unwrap_or_default(),
+            names: before.map(|view| Rc::clone(&view.names)).unwrap_or_default(),
             targets: RefCell::default(),
             clusters: RefCell::default(),
             tables: RefCell::new(tables),
@@ -103,6 +110,11 @@ impl View {
         Self { home, ..self }
     }
 
+    /// The same view, and all that follow it, where these names are known.
+    pub(super) fn resolving(self, names: Rc<Names>) -> Self {
+        Self { names, ..self }
+    }
+
     /// The Snapshot.
     pub(super) fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
@@ -115,7 +127,11 @@ impl View {
         let service = self.snapshot.service_of_vip(ip);
         let key = match service {
             Some(service) => {
-                Key::Service(ip, service.port(address.port()).map(|port| port.number)?)
+                let port = service.port(address.port()).map(|port| port.number)?;
+                match self.snapshot.range_of(ip) {
+                    Some(range) => Key::Range(range, port),
+                    None => Key::Service(ip, port),
+                }
             }
             None => Key::Workload(ip),
         };
@@ -123,7 +139,9 @@ impl View {
             return Some(Rc::clone(target));
         }
         let target = match (&key, service) {
-            (Key::Service(_, port), Some(service)) => self.service_target(service, *port)?,
+            (Key::Service(_, port) | Key::Range(_, port), Some(service)) => {
+                self.service_target(service, *port)?
+            }
             _ => self.workload_target(self.snapshot.workload_of_address(ip)?)?,
         };
         let target = Rc::new(target);
@@ -188,20 +206,46 @@ impl View {
         Some(self.cluster_of(service, port, dialled))
     }
 
+    /// The endpoints, when those of their names that nobody asked for before were looked up.
+    pub(super) async fn settled(&self, cluster: Rc<Cluster>, dialled: SocketAddr) -> Rc<Cluster> {
+        let Some(unknown) = &cluster.unknown else { return cluster };
+        self.names.settle(&unknown.names).await;
+        self.cluster(&unknown.service, cluster.port, dialled).unwrap_or(cluster)
+    }
+
     fn cluster_of(&self, service: &Arc<Service>, port: u16, dialled: SocketAddr) -> Rc<Cluster> {
         let family = Family::of(dialled.ip());
+        let domain = &self.snapshot.settings().cluster_domain;
+        if *service.resolution() == Resolution::Original {
+            // Only who dialled it can say where it is.
+            let owner = self.snapshot.service_of_vip(dialled.ip().to_canonical());
+            let is_its = owner.is_some_and(|owner| owner.name == service.name);
+            let there = is_its.then(|| SocketAddr::new(dialled.ip().to_canonical(), port));
+            let endpoint = there.map(|there| Endpoint::new(there, None, &self.loads));
+            return Rc::new(Cluster::of_original((service, port), family, domain, endpoint));
+        }
+        let version = match service.resolution() {
+            Resolution::Names(_) => self.names.version(),
+            Resolution::Listed | Resolution::Original => 0,
+        };
         let same = |cluster: &&Rc<Cluster>| cluster.port == port && cluster.family == family;
         if let Some(known) = self.clusters.borrow().get(&service.name)
             && let Some(cluster) = known.iter().find(same)
+            && cluster.version == version
         {
+            self.names.want(service.resolution().names());
             return Rc::clone(cluster);
         }
         let home = self.home.place(&self.snapshot);
-        let from = (family, home);
-        let cluster = Cluster::of_service((service, port), from, &self.snapshot, &self.loads);
-        let cluster = Rc::new(cluster);
+        let around = Around { snapshot: &self.snapshot, loads: &self.loads, names: &self.names };
+        let cluster = Rc::new(Cluster::of_service((service, port), (family, home), &around));
         let mut clusters = self.clusters.borrow_mut();
-        clusters.entry(service.name.clone()).or_default().push(Rc::clone(&cluster));
+        let known = clusters.entry(service.name.clone()).or_default();
+        known.retain(|known| !same(&known));
+        known.push(Rc::clone(&cluster));
+        if version > 0 {
+            self.loads.prune();
+        }
         cluster
     }
 
@@ -257,6 +301,8 @@ impl View {
 enum Key {
     /// An address and port of a Service.
     Service(IpAddr, u16),
+    /// A range of a Service, and a port.
+    Range(IpBlock, u16),
     /// An address of a pod.
     Workload(IpAddr),
 }

@@ -38,6 +38,7 @@ use super::{
     late::Waiting,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
+    resolve::{self, Dns, Names},
     seats::Seats,
     terminate,
     upstream::Pool,
@@ -55,6 +56,7 @@ pub(super) struct Equipment {
     pub(super) network: Arc<dyn Network>,
     pub(super) identities: Option<Identities>,
     pub(super) hbone: hbone::Settings,
+    pub(super) lookups: Arc<resolve::Counts>,
     pub(super) telemetry: Telemetry,
     pub(super) in_force: InForce,
     pub(super) drain: CancellationToken,
@@ -127,14 +129,17 @@ impl Worker {
 
     fn new(equipment: Equipment, (gauges, seats): (Arc<Gauges>, Seats)) -> Self {
         let Equipment { settings, mut snapshots, origins, network, identities, .. } = equipment;
-        let Equipment { hbone, telemetry, drain, .. } = equipment;
+        let Equipment { hbone, lookups, telemetry, drain, .. } = equipment;
+        let limits = Limits::new(&telemetry.registry);
+        let dns = Box::new(Dns::new(&settings.name_servers));
+        let names = Rc::new(Names::new(dns, lookups, limits.names.clone()));
         let loads = Rc::default();
         let own = match &settings.duty {
             Duty::Waypoint(own) => Some(own.clone()),
             Duty::Everything | Duty::Node(_) => None,
         };
         let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
-        let view = view.of_waypoint(own).at(Home::of(&settings));
+        let view = view.of_waypoint(own).at(Home::of(&settings)).resolving(names);
         Self {
             settings,
             origins,
@@ -146,7 +151,7 @@ impl Worker {
             ways: Ways::default(),
             log: telemetry.access_log,
             shard: telemetry.registry.shard(),
-            limits: Limits::new(&telemetry.registry),
+            limits,
             leases: Leases::default(),
             pool: Pool::default(),
             waiting: Waiting::default(),

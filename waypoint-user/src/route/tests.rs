@@ -20,6 +20,7 @@ mod splitting;
 /// A route `default/<name>` of every port of the Service `default/s`.
 fn route(name: &str, rules: Vec<HttpRule>) -> HttpRoute {
     HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name: ObjectName::new("default", name),
         version: Version::default(),
         created: None,

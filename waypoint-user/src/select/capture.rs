@@ -27,7 +27,9 @@ pub enum Capture<'s> {
 
 /// For connections to a Service's addresses.
 pub fn captures_service<'s>(snapshot: &Snapshot, service: &'s Arc<Service>) -> Capture<'s> {
-    capture(&for_service(service), is_mesh(snapshot))
+    // What is outside the cluster has no agent to tunnel to.
+    let inside = service.external.is_none();
+    capture(&for_service(service), inside && is_mesh(snapshot))
 }
 
 /// For connections to a workload's addresses: in the whole mesh those that take a tunnel.

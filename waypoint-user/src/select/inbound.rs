@@ -215,10 +215,15 @@ fn address_of(workload: &Workload, family: IpAddr) -> Option<IpAddr> {
     addresses.iter().find(|one| is_same_family(**one, family)).or(addresses.first()).copied()
 }
 
-/// The Service of a host name `name.namespace.svc.domain`.
+/// The Service of a host name `name.namespace.svc.domain`, or the first by name of those that
+/// ServiceEntries make of it.
 pub fn service_of_host<'s>(snapshot: &'s Snapshot, host: &str) -> Option<&'s Arc<Service>> {
-    let domain = &snapshot.settings().cluster_domain;
     let host = host.trim_end_matches('.').to_ascii_lowercase();
+    in_cluster(snapshot, &host).or_else(|| snapshot.services_of_host(&host).first())
+}
+
+fn in_cluster<'s>(snapshot: &'s Snapshot, host: &str) -> Option<&'s Arc<Service>> {
+    let domain = &snapshot.settings().cluster_domain;
     let short = host.strip_suffix(domain.as_str())?.strip_suffix(".svc.")?;
     let (name, namespace) = short.split_once('.')?;
     snapshot.services().get(&ObjectName::new(namespace, name))

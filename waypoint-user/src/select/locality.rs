@@ -7,7 +7,10 @@
 //! order they come; where it is not known from where they are seen, none is left out.
 
 use crate::mesh::{
-    object::ObjectName, service::Distribution, snapshot::Snapshot, workload::Workload,
+    object::ObjectName,
+    service::Distribution,
+    snapshot::Snapshot,
+    workload::{Locality, Workload},
 };
 
 /// Where something runs; what is not known is empty.
@@ -28,7 +31,11 @@ impl<'s> Place<'s> {
 
     /// Where a workload runs.
     pub fn of_workload(snapshot: &'s Snapshot, workload: Option<&'s Workload>) -> Self {
-        workload.map_or_else(Self::default, |workload| Self::on_node(snapshot, &workload.node))
+        let Some(workload) = workload else { return Self::default() };
+        match &workload.locality {
+            Some(Locality { region, zone }) => Self { region, zone, node: &workload.node },
+            None => Self::on_node(snapshot, &workload.node),
+        }
     }
 
     /// How near another place is by a rule: the number of scopes that are shared, from the region

@@ -12,6 +12,7 @@ use std::{
 
 use crate::mesh::{
     binding::{FailMode, Refusal},
+    external::Resolution,
     object::ObjectName,
     service::Service,
     snapshot::{CaptureMode, Snapshot},
@@ -142,6 +143,10 @@ fn direct<'s>(
     let ip = destination.ip().to_canonical();
     let destination = SocketAddr::new(ip, destination.port());
     let reached = match snapshot.service_of_vip(ip) {
+        // Names are a waypoint's to look up; without one it is the address that counts.
+        Some(service) if *service.resolution() != Resolution::Listed => {
+            Reached { address: destination, workload: None, service: Some(service) }
+        }
         Some(service) => match balance::endpoint(snapshot, (service, destination), home, dice) {
             Some(reached) => reached,
             None => return Outbound::Refuse(RefusedBy::NoEndpoint(&service.name)),

@@ -79,6 +79,13 @@ fn is_read(version: &str, kind: &str) -> bool {
                 "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1",
                 "GatewayClass" | "Gateway" | "HTTPRoute" | "ReferenceGrant"
             )
+            | ("gateway.networking.k8s.io/v1", "GRPCRoute")
+            | (
+                "networking.istio.io/v1"
+                    | "networking.istio.io/v1beta1"
+                    | "networking.istio.io/v1alpha3",
+                "ServiceEntry" | "WorkloadEntry"
+            )
             | (
                 "security.istio.io/v1" | "security.istio.io/v1beta1",
                 "AuthorizationPolicy" | "PeerAuthentication"
@@ -110,7 +117,10 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "GatewayClass" => Object::GatewayClass(typed(document)?),
         "Gateway" => Object::Gateway(checked(document, check::gateway)?),
         "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
+        "GRPCRoute" => Object::GrpcRoute(checked(document, check::grpc_route)?),
         "ReferenceGrant" => Object::ReferenceGrant(typed(document)?),
+        "ServiceEntry" => Object::ServiceEntry(checked(document, check::service_entry)?),
+        "WorkloadEntry" => Object::WorkloadEntry(checked(document, check::workload_entry)?),
         "PeerAuthentication" => {
             let object = checked(document, check::peer_authentication)?;
             Object::PeerAuthentication(PeerAuthentication::Read(object))

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gateway_api::experimental::{
-    gatewayclasses::GatewayClass, gateways::Gateway, httproutes::HttpRoute,
+    gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
     referencegrants::ReferenceGrant,
 };
 use k8s_openapi::api::{
@@ -21,6 +21,8 @@ use crate::mesh::object::ObjectName;
 use super::{
     authorization::{AuthorizationPolicy, TargetRef},
     peer_authentication,
+    service_entry::ServiceEntry,
+    workload_entry::WorkloadEntry,
 };
 
 /// One object.
@@ -35,9 +37,12 @@ pub enum Object {
     GatewayClass(Arc<GatewayClass>),
     Gateway(Arc<Gateway>),
     HttpRoute(Arc<HttpRoute>),
+    GrpcRoute(Arc<GrpcRoute>),
     Policy(Policy),
     PeerAuthentication(PeerAuthentication),
     ReferenceGrant(Arc<ReferenceGrant>),
+    ServiceEntry(Arc<ServiceEntry>),
+    WorkloadEntry(Arc<WorkloadEntry>),
 }
 
 impl Object {
@@ -94,9 +99,12 @@ pub struct Objects {
     pub gateway_classes: BTreeMap<ObjectName, Arc<GatewayClass>>,
     pub gateways: BTreeMap<ObjectName, Arc<Gateway>>,
     pub http_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
+    pub grpc_routes: BTreeMap<ObjectName, Arc<GrpcRoute>>,
     pub policies: BTreeMap<ObjectName, Policy>,
     pub peer_authentications: BTreeMap<ObjectName, PeerAuthentication>,
     pub reference_grants: BTreeMap<ObjectName, Arc<ReferenceGrant>>,
+    pub service_entries: BTreeMap<ObjectName, Arc<ServiceEntry>>,
+    pub workload_entries: BTreeMap<ObjectName, Arc<WorkloadEntry>>,
 }
 
 impl Objects {
@@ -111,11 +119,14 @@ impl Objects {
             Object::GatewayClass(object) => drop(self.gateway_classes.insert(name, object)),
             Object::Gateway(object) => drop(self.gateways.insert(name, object)),
             Object::HttpRoute(object) => drop(self.http_routes.insert(name, object)),
+            Object::GrpcRoute(object) => drop(self.grpc_routes.insert(name, object)),
             Object::Policy(object) => drop(self.policies.insert(name, object)),
             Object::PeerAuthentication(object) => {
                 drop(self.peer_authentications.insert(name, object));
             }
             Object::ReferenceGrant(object) => drop(self.reference_grants.insert(name, object)),
+            Object::ServiceEntry(object) => drop(self.service_entries.insert(name, object)),
+            Object::WorkloadEntry(object) => drop(self.workload_entries.insert(name, object)),
         }
     }
 
@@ -130,9 +141,12 @@ impl Objects {
             Object::GatewayClass(_) => drop(self.gateway_classes.remove(name)),
             Object::Gateway(_) => drop(self.gateways.remove(name)),
             Object::HttpRoute(_) => drop(self.http_routes.remove(name)),
+            Object::GrpcRoute(_) => drop(self.grpc_routes.remove(name)),
             Object::Policy(_) => drop(self.policies.remove(name)),
             Object::PeerAuthentication(_) => drop(self.peer_authentications.remove(name)),
             Object::ReferenceGrant(_) => drop(self.reference_grants.remove(name)),
+            Object::ServiceEntry(_) => drop(self.service_entries.remove(name)),
+            Object::WorkloadEntry(_) => drop(self.workload_entries.remove(name)),
         }
     }
 }

@@ -10,6 +10,7 @@ mod distribution;
 mod endpoints;
 mod gateways;
 mod grants;
+mod grpc_rules;
 mod invalid;
 mod listeners;
 mod meta;
@@ -23,6 +24,7 @@ mod policies;
 mod policy_targets;
 mod ports;
 mod remarks;
+mod route_backends;
 mod route_conditions;
 mod route_filters;
 mod route_matches;
@@ -30,8 +32,12 @@ mod route_parents;
 mod routes;
 mod rules;
 mod scene;
+mod service_endpoints;
+mod service_entries;
+mod service_hosts;
 mod services;
 mod sources;
+mod workload_entries;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -42,6 +48,7 @@ use crate::mesh::{
 };
 
 use super::{Served, objects::Objects};
+use endpoints::Sources;
 use scene::Scene;
 
 /// Translates objects; `report` holds what their source had to say of them already.
@@ -54,8 +61,12 @@ pub fn translate(
     let scene = Scene::new(objects, settings, served, &mut report);
     let nodes = nodes::translate(objects);
     let mut workloads = pods::translate(&scene, &mut report);
-    let mut services = services::translate(&scene, &workloads, &mut report);
+    workload_entries::translate(&scene, &mut workloads, &mut report);
+    let sources = Sources::new(objects, &workloads, &mut report);
+    let mut services = services::translate(&scene, &sources, &mut report);
+    service_entries::translate(&scene, &sources, &mut services, &mut report);
     let routes = routes::translate(&scene, &services, &mut report);
+    let grpc_routes = routes::translate_grpc(&scene, &services, &routes, &mut report);
     let policies = policies::translate(&scene, &services, &mut report);
     peer_authentications::apply(&scene, &mut workloads, &mut report);
     admissions::apply(&scene, &services, &mut workloads, &mut report);
@@ -68,6 +79,7 @@ pub fn translate(
         nodes: share(nodes),
         waypoints: scene.waypoints,
         routes: share(routes),
+        grpc_routes: share(grpc_routes),
         policies: share(policies),
     });
     (snapshot, report)

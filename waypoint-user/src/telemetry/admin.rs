@@ -56,14 +56,17 @@ pub struct Content {
     pub questions: Vec<Question>,
 }
 
+/// How a question is answered: with JSON, or with what is wrong with the query.
+type Answering = dyn Fn(&str) -> Result<String, String> + Send + Sync;
+
 /// Something that only one kind of process can be asked.
 pub struct Question {
     /// The path of its page.
     pub path: &'static str,
     /// What the page shows, for the index.
     pub about: &'static str,
-    /// Answers a query with JSON, or says what is wrong with it.
-    pub answer: Box<dyn Fn(&str) -> Result<String, String> + Send + Sync>,
+    /// Answers a query.
+    pub answer: Box<Answering>,
 }
 
 impl fmt::Debug for Content {

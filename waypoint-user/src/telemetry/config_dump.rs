@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::mesh::{
     binding::{Binding, Canary},
+    external::External,
     node::Node,
     object::ObjectRef,
     policy::{Action, AuthorizationPolicy, PolicyTarget},
@@ -27,6 +28,7 @@ pub fn show(snapshot: &Snapshot, report: &Report) -> String {
         "workloads": workloads(snapshot),
         "waypoints": waypoints(snapshot),
         "routes": snapshot.routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "grpcRoutes": snapshot.grpc_routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
         "policies": policies(snapshot),
         "report": report.iter().map(|(object, found)| finding(object, found)).collect::<Vec<_>>(),
     });
@@ -63,6 +65,8 @@ fn services(snapshot: &Snapshot) -> Vec<Value> {
         let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready).count();
         json!({
             "name": service.name.to_string(),
+            "host": service.host(&snapshot.settings().cluster_domain),
+            "external": service.external.as_ref().map(external),
             "vips": service.vips,
             "ports": service.ports.iter().map(|port| port.number).collect::<Vec<_>>(),
             "trafficDistribution": service.distribution.as_str(),
@@ -75,10 +79,23 @@ fn services(snapshot: &Snapshot) -> Vec<Value> {
     snapshot.services().values().map(|service| show(service)).collect()
 }
 
+/// What a ServiceEntry says.
+fn external(external: &External) -> Value {
+    let names = external.resolution.names().iter();
+    json!({
+        "entry": external.entry.to_string(),
+        "ranges": external.ranges.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "resolution": external.resolution.as_str(),
+        "names": names.map(|one| one.host.as_str()).collect::<Vec<_>>(),
+        "private": external.private,
+    })
+}
+
 fn workloads(snapshot: &Snapshot) -> Vec<Value> {
     let show = |workload: &Workload| {
         json!({
             "name": workload.name.to_string(),
+            "kind": workload.kind.as_str(),
             "uid": &*workload.uid,
             "node": workload.node,
             "addresses": workload.addresses,
@@ -141,6 +158,7 @@ fn policies(snapshot: &Snapshot) -> Vec<Value> {
 fn scope(target: &PolicyTarget, policy: &AuthorizationPolicy, root: &str) -> String {
     match target {
         PolicyTarget::Service(name) => format!("Service {name}"),
+        PolicyTarget::ServiceEntry(name) => format!("ServiceEntry {name}"),
         PolicyTarget::Gateway(name) => format!("Gateway {name}"),
         PolicyTarget::GatewayClass(name) => format!("GatewayClass {name}"),
         PolicyTarget::Namespace(name) => format!("Namespace {name}"),

@@ -1,5 +1,7 @@
 //! Debian packages: which are missing, and installing them.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use crate::shell::{ask, command, is_root, run, say, which};
@@ -11,6 +13,14 @@ pub(crate) fn missing_tools() -> Vec<&'static str> {
         .filter(|(program, _)| which(program).is_none())
         .map(|(_, package)| *package)
         .collect()
+}
+
+/// The same for what only the nodes of a cluster on this machine need.
+pub(crate) fn missing_for_nodes() -> Vec<&'static str> {
+    let missing = NODE_TOOLS
+        .iter()
+        .filter(|(program, _)| which(program).is_none() && !Path::new(program).is_file());
+    missing.map(|(_, package)| *package).collect()
 }
 
 /// Installs packages, or says which command would.
@@ -51,4 +61,13 @@ const TOOLS: &[(&str, &str)] = &[
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
     ("sysctl", "procps"),
+];
+
+/// The same for the nodes of a cluster; a path is of a program that is not on the search path.
+const NODE_TOOLS: &[(&str, &str)] = &[
+    ("containerd", "containerd"),
+    ("runc", "runc"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    ("conntrack", "conntrack"),
+    ("socat", "socat"),
 ];

@@ -30,14 +30,15 @@ pub(super) fn reviews_are_split(scene: &mut Scene, ledger: &mut Ledger) -> Resul
 
 /// How many answers each version gave.
 #[derive(Debug, Default)]
-struct Shares {
-    v1: usize,
-    v2: usize,
-    v3: usize,
+pub(in crate::demo) struct Shares {
+    pub(in crate::demo) v1: usize,
+    pub(in crate::demo) v2: usize,
+    pub(in crate::demo) v3: usize,
 }
 
 impl Shares {
-    fn count(bodies: &[String]) -> Self {
+    /// Counts by what each server called itself.
+    pub(in crate::demo) fn count(bodies: &[String]) -> Self {
         let mut shares = Self::default();
         for body in bodies {
             let account: Value = serde_json::from_str(body).unwrap_or_default();
@@ -61,4 +62,4 @@ impl std::fmt::Display for Shares {
 const VERSIONS: &str = include_str!("../../../../deploy/examples/shop/reviews-versions.yaml");
 const ROUTE: &str = include_str!("../../../../deploy/examples/shop/reviews-route.yaml");
 /// What a fair ten per cent of 200 yields but for one run in a hundred thousand.
-const LIKELY: std::ops::RangeInclusive<usize> = 4..=42;
+pub(in crate::demo) const LIKELY: std::ops::RangeInclusive<usize> = 4..=42;

@@ -72,14 +72,19 @@ struct Row<'a> {
 fn rows<'s>(snapshot: &'s Snapshot, within: &'s Within) -> impl Iterator<Item = Row<'s>> {
     let services =
         snapshot.services().values().filter(|one| within.has(&one.name)).map(|service| {
-            let object = ObjectRef::new("Service", service.name.clone());
-            let captured = if service.is_headless() { "as its pods" } else { "by its address" };
+            let kind = if service.external.is_some() { "ServiceEntry" } else { "Service" };
+            let object = ObjectRef::new(kind, service.name.clone());
+            let captured = match &service.external {
+                Some(_) if service.is_headless() => "no: has no address",
+                None if service.is_headless() => "as its pods",
+                _ => "by its address",
+            };
             let row = row(object, &select::for_service(service), service.fail_closed, captured);
             Row { canary: service.canary.as_ref(), ..row }
         });
     let workloads =
         snapshot.workloads().values().filter(|one| within.has(&one.name)).map(|workload| {
-            let object = ObjectRef::new("Pod", workload.name.clone());
+            let object = ObjectRef::new(workload.kind.as_str(), workload.name.clone());
             let captured = enrolment(workload.enrolment);
             row(object, &select::for_workload(workload), workload.fail_closed, captured)
         });

@@ -73,7 +73,9 @@ fn table(arguments: &Arguments, waypoints: &[Gateway], classes: &[GatewayClass])
     };
     if arguments.output == Format::Wide {
         let mut table = Table::new(header).with_gap(GAP).without_first(skipped);
-        waypoints.iter().for_each(|waypoint| table.row(cells(waypoint)));
+        for waypoint in waypoints {
+            table.row(cells(waypoint));
+        }
         return table.to_string();
     }
     let [namespace, name, revision, traffic, programmed, _] = header;

@@ -2,7 +2,7 @@
 //!
 //! It is asked of nobody; the API server validates it.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     cli::Error,
@@ -37,14 +37,16 @@ pub(super) fn gateway(wish: &Wish<'_>) -> Result<Value, Error> {
             wish.traffic
         )));
     }
-    let mut metadata = json!({});
     let labels = [(REVISION, wish.revision), (WAYPOINT_FOR, wish.traffic)];
-    for (key, value) in labels.into_iter().filter(|(_, value)| !value.is_empty()) {
-        metadata["labels"][key] = json!(value);
+    let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());
+    let labels: Map<_, _> = labels.map(|(key, value)| (key.to_owned(), value.into())).collect();
+    let mut metadata = Map::new();
+    if !labels.is_empty() {
+        metadata.insert("labels".to_owned(), labels.into());
     }
-    metadata["name"] = json!(wish.name);
+    metadata.insert("name".to_owned(), wish.name.into());
     if let Some(namespace) = wish.namespace {
-        metadata["namespace"] = json!(namespace);
+        metadata.insert("namespace".to_owned(), namespace.into());
     }
     Ok(json!({
         "apiVersion": "gateway.networking.k8s.io/v1",

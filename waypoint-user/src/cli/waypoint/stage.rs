@@ -33,7 +33,7 @@ pub(super) struct Stage {
 
 impl Stage {
     /// With one namespace, which has these labels.
-    pub(super) fn with(namespace: &str, labels: Value) -> Self {
+    pub(super) fn with(namespace: &str, labels: &Value) -> Self {
         let stage = Self::default();
         let object = json!({ "metadata": { "name": namespace, "labels": labels } });
         let object = serde_json::from_value(object).unwrap();
@@ -135,7 +135,7 @@ pub(super) fn condition(status: &str, reason: &str, message: &str) -> Value {
 }
 
 /// A Gateway of a class.
-pub(super) fn gateway(name: &str, class: &str, labels: Value) -> Value {
+pub(super) fn gateway(name: &str, class: &str, labels: &Value) -> Value {
     json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
         "metadata": { "name": name, "namespace": "shop", "labels": labels },

@@ -156,7 +156,9 @@ impl Seen {
             rows.push([name.namespace.clone(), name.name.clone(), status, kind, reason, message]);
         }
         if rows != self.last {
-            rows.iter().cloned().for_each(|row| self.table.row(row));
+            for row in rows.iter().cloned() {
+                self.table.row(row);
+            }
             self.last = rows;
         }
     }

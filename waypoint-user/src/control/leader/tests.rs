@@ -60,6 +60,11 @@ impl Controller {
         Self { led, shutdown, task: crate::telemetry::task::spawn("leading", leading) }
     }
 
+    /// Whether it does not lead all the while.
+    async fn waits(&mut self, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.led.wait_for(|led| *led)).await.is_err()
+    }
+
     async fn leads(&mut self, leads: bool) -> Duration {
         let begin = Instant::now();
         let waited = self.led.wait_for(|led| *led == leads);
@@ -73,9 +78,8 @@ async fn the_first_leads_and_the_second_waits() {
     let shelf = Shelf::default();
     let mut first = Controller::start(&shelf, "a");
     first.leads(true).await;
-    let second = Controller::start(&shelf, "b");
-    tokio::time::sleep(Duration::from_mins(3)).await;
-    assert!(!*second.led.borrow());
+    let mut second = Controller::start(&shelf, "b");
+    assert!(second.waits(Duration::from_mins(3)).await);
     assert!(*first.led.borrow());
 }
 
@@ -85,7 +89,7 @@ async fn a_leader_that_ends_hands_over_at_once() {
     let mut first = Controller::start(&shelf, "a");
     first.leads(true).await;
     let mut second = Controller::start(&shelf, "b");
-    tokio::time::sleep(PACE).await;
+    assert!(second.waits(PACE).await);
     first.shutdown.cancel();
     assert!(second.leads(true).await <= PACE);
     first.task.await.unwrap();
@@ -98,7 +102,7 @@ async fn a_leader_that_dies_is_followed_when_its_lease_is_old() {
     let mut first = Controller::start(&shelf, "a");
     first.leads(true).await;
     let mut second = Controller::start(&shelf, "b");
-    tokio::time::sleep(PACE).await;
+    assert!(second.waits(PACE).await);
     first.task.abort();
     let waited = second.leads(true).await;
     assert!(

@@ -83,7 +83,10 @@ fn directives_are_followed() {
     let patch = json!({
         "metadata": { "finalizers": ["y"], "$deleteFromPrimitiveList/finalizers": ["x"] },
         "spec": {
-            "volumes": [{ "name": "one", "$patch": "delete" }, { "name": "no", "$patch": "delete" }],
+            "volumes": [
+                { "name": "one", "$patch": "delete" },
+                { "name": "no", "$patch": "delete" },
+            ],
             "containers": [
                 { "name": "proxy", "env": [{ "$patch": "replace" }, { "name": "B" }] }
             ]

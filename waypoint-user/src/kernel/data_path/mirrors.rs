@@ -1,16 +1,16 @@
 //! The mirrored maps together.
 
-use aya::maps::{HashMap, MapData};
+use aya::maps::{HashMap, LpmTrie, MapData};
 use waypoint_common::{
     addr::Addr,
     admission::{Rule, RuleKey, SourceKey},
     map,
-    redirect::{Destination, DestinationKey, InterfaceOfPod, PodOfInterface},
+    redirect::{Destination, DestinationKey, InterfaceOfPod, PodOfInterface, Range},
 };
 
 use super::super::{
     Error,
-    desired::Desired,
+    desired::{Desired, Network, Networks},
     enrolment::{Left, Tables},
     exempt::Exempt,
     maps,
@@ -24,6 +24,7 @@ type HashMirror<K, V> = Mirror<HashMap<MapData, K, V>, K, V>;
 /// The maps that follow Snapshots.
 pub(super) struct Mirrors {
     destinations: HashMirror<DestinationKey, Destination>,
+    networks: Mirror<LpmTrie<MapData, Addr, Range>, Network, Range>,
     pods: HashMirror<u32, PodOfInterface>,
     interfaces: HashMirror<Addr, InterfaceOfPod>,
     rules: HashMirror<RuleKey, Rule>,
@@ -37,6 +38,7 @@ impl Mirrors {
     pub(super) fn open(pins: &Pins) -> Result<Self, Error> {
         Ok(Self {
             destinations: Mirror::new(map::WP_DST, maps::destinations(pins)?)?,
+            networks: Mirror::new(map::WP_NET, maps::networks(pins)?)?,
             pods: Mirror::new(map::IF_POD, maps::pods(pins)?)?,
             interfaces: Mirror::new(map::POD_IF, maps::interfaces(pins)?)?,
             rules: Mirror::new(map::ADMIT, maps::rules(pins)?)?,
@@ -76,7 +78,29 @@ impl Mirrors {
     pub(super) fn apply_destinations(&mut self, desired: &Desired) -> Result<(), Error> {
         let mut wanted = desired.destinations.clone();
         wanted.extend(probe::destinations());
-        self.destinations.apply(&wanted)
+        let left_out = self.leave_out(&desired.networks);
+        let entries = self.destinations.apply(&wanted);
+        // Without room for what is left out of a range nothing of it is captured that was not.
+        left_out?;
+        // And a range goes before what was left out of it.
+        let mut wanted = desired.networks.all.clone();
+        for (network, range) in self.networks.known().iter().filter(|(_, one)| !one.is_some()) {
+            wanted.entry(*network).or_insert(*range);
+        }
+        self.networks.apply(&wanted)?;
+        self.networks.apply(&desired.networks.all).and(entries)
+    }
+
+    /// Makes sure that what is left out of ranges is there before them; where there is no room,
+    /// what is stale goes first.
+    fn leave_out(&mut self, networks: &Networks) -> Result<(), Error> {
+        if self.networks.add(&networks.exceptions).is_ok() {
+            return Ok(());
+        }
+        let known = self.networks.known().clone().into_iter();
+        let still = known.filter(|(network, _)| networks.all.contains_key(network));
+        self.networks.apply(&still.collect())?;
+        self.networks.add(&networks.exceptions)
     }
 
     /// How many destinations are captured or refused, without the probe's.

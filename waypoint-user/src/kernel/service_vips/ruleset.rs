@@ -28,7 +28,9 @@ impl Ruleset {
     /// What a Snapshot wants.
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let mut ways = BTreeMap::new();
-        for service in snapshot.services().values() {
+        // What is outside the cluster has its addresses by itself; who dials it is not in our way.
+        let inside = snapshot.services().values().filter(|service| service.external.is_none());
+        for service in inside {
             for vip in &service.vips {
                 // Two Services may claim an address; the mesh says whose it is.
                 if snapshot.service_of_vip(*vip).is_some_and(|owner| Arc::ptr_eq(owner, service)) {

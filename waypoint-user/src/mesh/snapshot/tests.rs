@@ -22,6 +22,7 @@ fn route(name: &str, parents: &[(&str, Option<u16>)]) -> HttpRoute {
         port: *port,
     };
     HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name: ObjectName::new("default", name),
         version: Version::default(),
         created: None,

@@ -102,11 +102,12 @@ impl Exchange {
         let dialled = self.connection.local;
         let planned = plan(&head, &target, (&self.view, dialled), &mut |n| worker.dice(n))?;
         self.record.note(|entry| entry.route_name = Some(planned.route_name()));
-        let plan = match planned {
+        let mut plan = match planned {
             Planned::Redirect { response, .. } => return Ok(Outcome::Redirect(response)),
             Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
             Planned::Forward(plan) => plan,
         };
+        plan.cluster = self.view.settled(plan.cluster, dialled).await;
         let path_and_query = head.path_and_query();
         let body = RequestBody::new(body, Rc::clone(&self.progress));
         let outgoing = Outgoing { parts, body, authority, path_and_query };

@@ -39,6 +39,7 @@ async fn lab(rules: Vec<HttpRule>) -> Lab {
     let parent = ServiceParent { service: ObjectName::new("default", "shop"), port: None };
     let name = ObjectName::new("default", "shop");
     let route = HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name,
         version: Version::default(),
         created: None,

@@ -11,10 +11,13 @@ use std::{
 use crate::{
     balance::least_request,
     mesh::{
+        address::is_special,
+        object::ObjectName,
         service::{AppProtocol, Service},
         snapshot::Snapshot,
         workload::Workload,
     },
+    proxy::resolve::Names,
     select::{Place, nearest},
     telemetry::metrics::traffic::ServiceLabels,
 };
@@ -31,7 +34,29 @@ pub(in crate::proxy) struct Cluster {
     pub(in crate::proxy) host: String,
     /// How metrics name it.
     pub(in crate::proxy) labels: Rc<ServiceLabels>,
+    /// How often answers of name servers had changed when it was made.
+    pub(super) version: u64,
+    /// Names of endpoints of which nothing is known yet.
+    pub(super) unknown: Option<Unknown>,
     endpoints: Vec<Endpoint>,
+}
+
+/// Names that have to be looked up first.
+pub(super) struct Unknown {
+    /// The Service whose endpoints they lead to.
+    pub(super) service: ObjectName,
+    /// The names.
+    pub(super) names: Vec<String>,
+}
+
+/// What endpoints are looked for in.
+pub(super) struct Around<'a> {
+    /// The mesh.
+    pub(super) snapshot: &'a Snapshot,
+    /// What each has outstanding.
+    pub(super) loads: &'a Loads,
+    /// What is behind names.
+    pub(super) names: &'a Names,
 }
 
 /// An address family.
@@ -67,9 +92,9 @@ impl Cluster {
     pub(super) fn of_service(
         (service, port): (&Service, u16),
         (family, home): (Family, Place<'_>),
-        snapshot: &Snapshot,
-        loads: &Loads,
+        around: &Around<'_>,
     ) -> Self {
+        let Around { snapshot, loads, names } = *around;
         let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready);
         let endpoints = ready.filter_map(|endpoint| {
             let address = SocketAddr::new(endpoint.address, endpoint.target_port(port)?);
@@ -77,6 +102,8 @@ impl Cluster {
             let workload = name.and_then(|name| snapshot.workloads().get(name)).cloned();
             Some(Endpoint::new(address, workload, loads))
         });
+        let (named, unknown) = named((service, port), around);
+        let endpoints = endpoints.chain(named);
         let (same, other): (Vec<_>, Vec<_>) =
             endpoints.partition(|endpoint| Family::of(endpoint.address.ip()) == family);
         let endpoints = if same.is_empty() { other } else { same };
@@ -91,7 +118,28 @@ impl Cluster {
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
             host: service.host(domain),
             labels: Rc::new(ServiceLabels::of(service, domain)),
+            version: names.version(),
+            unknown,
             endpoints: nearest(endpoints, nearness),
+        }
+    }
+
+    /// Where a client dialled, if it may be dialled on its behalf.
+    pub(super) fn of_original(
+        (service, port): (&Service, u16),
+        family: Family,
+        domain: &str,
+        there: Option<Endpoint>,
+    ) -> Self {
+        Self {
+            port,
+            family,
+            protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
+            host: service.host(domain),
+            labels: Rc::new(ServiceLabels::of(service, domain)),
+            version: 0,
+            unknown: None,
+            endpoints: there.into_iter().collect(),
         }
     }
 
@@ -109,6 +157,8 @@ impl Cluster {
             protocol: AppProtocol::Detect,
             host: workload.name.to_string(),
             labels,
+            version: 0,
+            unknown: None,
             endpoints: vec![endpoint],
         }
     }
@@ -150,6 +200,33 @@ impl Endpoint {
         self.load.set(self.load.get().saturating_add(1));
         InFlight(Rc::clone(&self.load))
     }
+}
+
+/// The endpoints behind the names of a Service, and the names of which nothing is known yet. A name
+/// that leads to a workload of the mesh leads to that workload, which has to prove itself; one that
+/// leads back to this machine leads nowhere.
+fn named(
+    (service, port): (&Service, u16),
+    Around { snapshot, loads, names }: &Around<'_>,
+) -> (Vec<Endpoint>, Option<Unknown>) {
+    let (mut endpoints, mut unknown) = (Vec::new(), Vec::new());
+    for endpoint in service.resolution().names() {
+        let Some(target) = endpoint.target_port(port) else { continue };
+        match names.addresses(&endpoint.host) {
+            Some(addresses) => {
+                let at = |address: &IpAddr| SocketAddr::new(*address, target);
+                let dialled = addresses.iter().map(at).filter(|at| !is_special(at.ip()));
+                endpoints.extend(dialled.map(|at| {
+                    let workload = snapshot.workload_of_address(at.ip()).cloned();
+                    Endpoint::new(at, workload, loads)
+                }));
+            }
+            None => unknown.push(endpoint.host.clone()),
+        }
+    }
+    let unknown =
+        (!unknown.is_empty()).then(|| Unknown { service: service.name.clone(), names: unknown });
+    (endpoints, unknown)
 }
 
 /// One outstanding request or connection.

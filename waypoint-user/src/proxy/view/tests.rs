@@ -9,6 +9,8 @@ use crate::mesh::{
     snapshot::Contents,
 };
 
+mod external;
+
 const PORT: u16 = 80;
 
 fn name() -> ObjectName {
@@ -34,6 +36,7 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
         ..Service::new(name())
     };
     let route = HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name: ObjectName::new("default", "all"),
         version: Version::default(),
         created: None,

@@ -2,14 +2,18 @@
 //!
 //! It asks only the engine; what there should be is the controller's to know.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    mesh::{object::ObjectName, snapshot::Snapshot},
+    mesh::{
+        object::ObjectName,
+        route::{HttpRoute, RouteKind},
+        snapshot::Snapshot,
+    },
     telemetry::applied::Publisher,
 };
 
@@ -42,17 +46,23 @@ fn routes(snapshot: &Snapshot, gateway: &ObjectName) -> Map<String, Value> {
     let serves = |service: &ObjectName| {
         snapshot.services().get(service).is_some_and(|service| service.is_served_by(gateway))
     };
-    let routes = snapshot.routes().values();
-    let served = routes.filter(|route| route.parents.iter().any(|parent| serves(&parent.service)));
-    let listed = served.map(|route| {
-        json!({
-            "namespace": route.name.namespace,
-            "name": route.name.name,
-            "uid": route.version.uid,
-            "generation": route.version.generation,
-        })
-    });
-    Map::from_iter([("HTTPRoute".to_owned(), Value::Array(listed.collect()))])
+    let listed = |routes: &BTreeMap<ObjectName, Arc<HttpRoute>>| {
+        let routes = routes.values();
+        let served = routes.filter(|one| one.parents.iter().any(|parent| serves(&parent.service)));
+        let shown = served.map(|route| {
+            json!({
+                "namespace": route.name.namespace,
+                "name": route.name.name,
+                "uid": route.version.uid,
+                "generation": route.version.generation,
+            })
+        });
+        Value::Array(shown.collect())
+    };
+    Map::from_iter([
+        (RouteKind::Http.as_str().to_owned(), listed(snapshot.routes())),
+        (RouteKind::Grpc.as_str().to_owned(), listed(snapshot.grpc_routes())),
+    ])
 }
 
 fn page(version: &str, gateway: &ObjectName, routes: &Map<String, Value>) -> String {

@@ -119,6 +119,7 @@ fn any_routes() -> impl Strategy<Value = Vec<HttpRoute>> {
     prop::collection::vec(one, 0..5).prop_map(|all| {
         let named = all.into_iter().enumerate();
         let routes = named.map(|(index, (rules, ports, created, namespace))| HttpRoute {
+            kind: crate::mesh::route::RouteKind::Http,
             // Falling names, so that the order of creation is not that of names.
             name: ObjectName::new(namespace, format!("r{}", 9 - index)),
             version: Version::default(),

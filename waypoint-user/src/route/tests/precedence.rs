@@ -119,3 +119,18 @@ fn a_route_attached_twice_counts_once() {
     twice.parents.push(ServiceParent { service: service(), port: Some(80) });
     assert_eq!(destination(&table([twice]), &url("/")), Some("b"));
 }
+
+#[test]
+fn on_a_port_that_has_a_route_of_grpc_those_of_http_do_not_count() {
+    let grpc = HttpRoute {
+        kind: crate::mesh::route::RouteKind::Grpc,
+        parents: vec![ServiceParent { service: service(), port: Some(80) }],
+        ..route("calls", vec![rule(vec![prefix("/shop.Cart")], "grpc")])
+    };
+    let http = || route("all", vec![rule(vec![exact("/shop.Cart/Add")], "http")]);
+    let table = table([http(), grpc.clone()]);
+    assert_eq!(destination(&table, &url("/shop.Cart/Add")), Some("grpc"));
+    assert_eq!(destination(&table, &url("/other")), None);
+    let elsewhere = applying(&[Arc::new(http()), Arc::new(grpc)], &service(), 81);
+    assert_eq!(elsewhere.len(), 1, "the other port keeps its own");
+}

@@ -77,6 +77,10 @@ const DEFINITIONS_GROUP: &str = "apiextensions.k8s.io";
 
 /// The Gateway API's group.
 const GATEWAY: &str = "gateway.networking.k8s.io";
+/// Istio's group of what is outside the cluster.
+const NETWORKING: &str = "networking.istio.io";
+/// Istio's versions of it.
+const NETWORKING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha3"];
 /// Istio's group of security policies.
 const SECURITY: &str = "security.istio.io";
 /// The Gateway API's versions.
@@ -134,11 +138,26 @@ pub(super) static KINDS: &[Kind] = &[
         plural: "httproutes",
         ..KIND
     },
+    Kind { name: "GRPCRoute", group: GATEWAY, plural: "grpcroutes", ..KIND },
     Kind {
         name: "ReferenceGrant",
         group: GATEWAY,
         versions: GATEWAY_VERSIONS,
         plural: "referencegrants",
+        ..KIND
+    },
+    Kind {
+        name: "ServiceEntry",
+        group: NETWORKING,
+        versions: NETWORKING_VERSIONS,
+        plural: "serviceentries",
+        ..KIND
+    },
+    Kind {
+        name: "WorkloadEntry",
+        group: NETWORKING,
+        versions: NETWORKING_VERSIONS,
+        plural: "workloadentries",
         ..KIND
     },
     Kind {

@@ -10,7 +10,8 @@
 //!   and those that may have a waypoint of their own: by their own label or their namespace's.
 //!   Other pods are endpoints, which EndpointSlices name. They count where an agent chooses an
 //!   endpoint itself: where everything is to travel by mutual TLS, where a waypoint runs on its
-//!   clients' nodes, and where a waypoint may be passed by while it is missing; then more is read.
+//!   clients' nodes, and where a waypoint may be passed by while it is missing; and where a
+//!   ServiceEntry has a range of addresses, in which every pod keeps its own; then more is read.
 //!   Telemetry of an agent does not name the pods that it does not read.
 //! - The pods of a waypoint take what is addressed to the Services and workloads that are bound to
 //!   it, and dial those, or what their routes name. Of EndpointSlices they read those of the
@@ -67,6 +68,7 @@ pub(super) fn wanted(scope: &Scope, objects: &Objects, snapshot: &Snapshot) -> B
 fn needs_every_pod(objects: &Objects, snapshot: &Snapshot) -> bool {
     let mut waypoints = snapshot.waypoints().values();
     snapshot.settings().capture == CaptureMode::Mesh
+        || snapshot.ranges().next().is_some()
         || waypoints.any(|waypoint| !matches!(waypoint.placement, Placement::Pods(_)))
         || has_account_waypoint(objects)
 }
@@ -130,10 +132,9 @@ fn namespaces_of_pods(objects: &Objects, snapshot: &Snapshot) -> BTreeSet<String
 fn chooses(service: &Service, objects: &Objects, listed: &BTreeSet<ObjectName>) -> bool {
     let may_pass_by = service.binding.waypoint().is_some() && service.fail_mode == FailMode::Open;
     let by_place = !matches!(service.distribution, Distribution::Unset | Distribution::Any);
-    let selects = objects
-        .services
-        .get(&service.name)
-        .is_some_and(|declared| declared.spec.as_ref().is_some_and(|spec| spec.selector.is_some()));
+    let declared = objects.services.get(&service.name);
+    let selects = service.external.is_some()
+        || declared.and_then(|service| service.spec.as_ref()?.selector.as_ref()).is_some();
     may_pass_by && (by_place || (selects && !listed.contains(&service.name)))
 }
 
@@ -156,9 +157,8 @@ fn slices_of_waypoint(name: &ObjectName, objects: &Objects, snapshot: &Snapshot)
     };
     let services = snapshot.services().values().filter(|service| is_bound(service));
     let services: BTreeSet<&ObjectName> = services.map(|service| &service.name).collect();
-    let routes = snapshot
-        .routes()
-        .values()
+    let routes = snapshot.routes().values().chain(snapshot.grpc_routes().values());
+    let routes = routes
         .filter(|route| route.parents.iter().any(|parent| services.contains(&parent.service)));
     let homes = services.iter().map(|service| &service.namespace);
     let homes = homes.chain(routes.map(|route| &route.name.namespace));

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Service as Declared;
+use k8s_openapi::{
+    api::core::v1::Service as Declared, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 use crate::{
     mesh::{
@@ -32,7 +34,7 @@ pub(super) fn bind(
     report: &mut Report,
 ) {
     service.binding = binding(scene, service, workloads);
-    let refused = canary(scene, object, declared, service);
+    let refused = canary(scene, &declared.metadata, service);
     if let Some(refusal) = &refused {
         report.add(object.clone(), warning(refusal.reason(), not_attached(refusal)));
     }
@@ -119,17 +121,17 @@ pub(super) fn condition(
 }
 
 /// Finds the second waypoint, if one is asked for; or says why it is not used.
-fn canary(
+pub(super) fn canary(
     scene: &Scene<'_>,
-    object: &ObjectRef,
-    declared: &Declared,
+    metadata: &ObjectMeta,
     service: &mut Service,
 ) -> Option<CanaryRefusal> {
+    let namespace = &service.name.namespace;
     let asking = Asking {
-        namespace: &object.name.namespace,
-        labels: meta::labels(&declared.metadata),
-        annotations: meta::annotations(&declared.metadata),
-        namespace_annotations: scene.namespace_annotations(&object.name.namespace),
+        namespace,
+        labels: meta::labels(metadata),
+        annotations: meta::annotations(metadata),
+        namespace_annotations: scene.namespace_annotations(namespace),
     };
     match scene.mesh().canary(&asking, service.binding.waypoint()?) {
         Ok(canary) => {
@@ -140,7 +142,8 @@ fn canary(
     }
 }
 
-fn not_attached(refusal: &CanaryRefusal) -> String {
+/// What there is to say of a second waypoint that is not used.
+pub(super) fn not_attached(refusal: &CanaryRefusal) -> String {
     format!("Canary waypoint not attached: {}", refusal.message())
 }
 

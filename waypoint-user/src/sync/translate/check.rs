@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use gateway_api::experimental::{gateways::Gateway, httproutes::HttpRoute};
+use gateway_api::experimental::{gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute};
 use k8s_openapi::api::{
     core::v1::{Node, Pod, Service},
     discovery::v1::EndpointSlice,
@@ -15,13 +15,14 @@ use crate::{
     mesh::label::{USE_WAYPOINT, USE_WAYPOINT_NAMESPACE},
     sync::{
         admit::DEFAULT_NAMESPACE, authorization::AuthorizationPolicy,
-        peer_authentication::PeerAuthentication,
+        peer_authentication::PeerAuthentication, service_entry::ServiceEntry,
+        workload_entry::WorkloadEntry,
     },
 };
 
 use super::{
-    invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies, ports, rules,
-    services,
+    grpc_rules, invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies,
+    ports, rules, service_hosts, services, workload_entries,
 };
 
 /// Names, and labels' values.
@@ -96,6 +97,23 @@ pub(in crate::sync) fn gateway(gateway: &Gateway) -> Result<(), Invalid> {
 pub(in crate::sync) fn http_route(route: &HttpRoute) -> Result<(), Invalid> {
     let mut declared = route.spec.rules.iter().flatten().enumerate();
     declared.try_for_each(|(index, rule)| rules::rule(index, rule).map(drop))
+}
+
+/// Matches, filters and weights.
+pub(in crate::sync) fn grpc_route(route: &GrpcRoute) -> Result<(), Invalid> {
+    let mut declared = route.spec.rules.iter().flatten().enumerate();
+    declared
+        .try_for_each(|(index, rule)| rules::rule(index, &grpc_rules::rule(index, rule)?).map(drop))
+}
+
+/// Hosts, addresses, ports and endpoints.
+pub(in crate::sync) fn service_entry(declared: &ServiceEntry) -> Result<(), Invalid> {
+    service_hosts::check(declared)
+}
+
+/// Address and ports.
+pub(in crate::sync) fn workload_entry(declared: &WorkloadEntry) -> Result<(), Invalid> {
+    workload_entries::check(&declared.spec).map_err(|cause| Invalid::field("spec", cause))
 }
 
 /// Rules.

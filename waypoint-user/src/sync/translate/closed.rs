@@ -29,25 +29,30 @@ pub(super) fn apply(
     let guarded = Guarded::new(policies);
     for (name, service) in services {
         let modes = scene.modes(service.fail_mode, &name.namespace, &service.binding);
-        let own = PolicyTarget::Service(name.clone());
+        let object = match &service.external {
+            Some(external) => ObjectRef::new("ServiceEntry", external.entry.clone()),
+            None => ObjectRef::new("Service", name.clone()),
+        };
+        let own = service.policy_target();
         let applies = guarded.any(scene, &name.namespace, &service.binding, Some(&own));
         service.fail_mode = modes.effective();
         service.fail_closed = modes.closed(&service.binding, applies);
-        tell("Service", name, &service.binding, modes, report);
+        tell(&object, &service.binding, modes, report);
     }
     for (name, workload) in workloads {
         let modes = scene.modes(FailMode::Unset, &name.namespace, &workload.binding);
         let applies = guarded.any(scene, &name.namespace, &workload.binding, None);
         workload.fail_mode = modes.effective();
         workload.fail_closed = modes.closed(&workload.binding, applies);
-        tell("Pod", name, &workload.binding, modes, report);
+        let object = ObjectRef::new(workload.kind.as_str(), name.clone());
+        tell(&object, &workload.binding, modes, report);
     }
 }
 
 /// Tells of a binding.
-fn tell(kind: &str, name: &ObjectName, binding: &Binding, modes: FailModes, report: &mut Report) {
+fn tell(object: &ObjectRef, binding: &Binding, modes: FailModes, report: &mut Report) {
     let closed = modes.effective() == FailMode::Closed;
-    remarks::binding(&ObjectRef::new(kind, name.clone()), binding, closed, report);
+    remarks::binding(object, binding, closed, report);
 }
 
 /// What policies that are enforced are attached to.

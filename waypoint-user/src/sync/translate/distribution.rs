@@ -3,7 +3,9 @@
 //!
 //! It looks at no endpoint.
 
-use k8s_openapi::api::core::v1::Service as Declared;
+use k8s_openapi::{
+    api::core::v1::Service as Declared, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 use crate::{
     mesh::{
@@ -35,8 +37,18 @@ pub(super) fn of(
             Distribution::Any
         });
     }
+    annotated(scene, object, &declared.metadata, report)
+}
+
+/// What the object's own annotation says, else its namespace's.
+pub(super) fn annotated(
+    scene: &Scene<'_>,
+    object: &ObjectRef,
+    metadata: &ObjectMeta,
+    report: &mut Report,
+) -> Distribution {
     let annotation = |all: &Labels| all.get(TRAFFIC_DISTRIBUTION).cloned();
-    if let Some(word) = annotation(meta::annotations(&declared.metadata)) {
+    if let Some(word) = annotation(meta::annotations(metadata)) {
         return parse(&word).unwrap_or_else(|| {
             tell(object, &format!("annotation {TRAFFIC_DISTRIBUTION}"), &word, report);
             Distribution::Any

@@ -17,13 +17,13 @@ use k8s_openapi::{
 
 use crate::{
     mesh::{
-        label::{SERVICE_NAME, Selector},
+        label::{Labels, SERVICE_NAME, Selector},
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Endpoint, Service},
-        workload::Workload,
+        workload::{Workload, WorkloadKind},
     },
-    sync::{finding::notice, objects::Objects},
+    sync::{finding::notice, objects::Objects, workload_entry},
 };
 
 use super::{meta, ports};
@@ -57,13 +57,16 @@ impl<'a> Sources<'a> {
 
     /// The endpoints of a Service.
     pub(super) fn endpoints(&self, service: &Service, declared: &Declared) -> Vec<Endpoint> {
-        if let Some(slices) = self.slices.get(&service.name) {
-            return from_slices(slices, service, self.workloads);
-        }
-        let mut endpoints = Vec::new();
-        for workload in self.selected(service, declared) {
-            let pod = self.objects.pods.get(&workload.name).map(AsRef::as_ref);
-            let ports = pod.map(|pod| pod_ports(declared, pod)).unwrap_or_default();
+        let slices = self.slices.get(&service.name);
+        let mut endpoints =
+            slices.map(|slices| from_slices(slices, service, self.workloads)).unwrap_or_default();
+        let wanted = declared.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+        for workload in self.selected(&service.name.namespace, wanted) {
+            // Slices hold pods only; a Service selects WorkloadEntries beside them.
+            if slices.is_some() && workload.kind == WorkloadKind::Pod {
+                continue;
+            }
+            let ports = self.ports(declared, workload);
             let addresses = workload.addresses.iter();
             endpoints.extend(addresses.filter(|address| is_of_family(service, address)).map(
                 |address| Endpoint {
@@ -77,16 +80,47 @@ impl<'a> Sources<'a> {
         endpoints
     }
 
-    /// The workloads that a Service selects; without a selector none.
-    fn selected(&self, service: &Service, declared: &Declared) -> Vec<&'a Workload> {
-        let wanted = declared.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-        let first = wanted.and_then(BTreeMap::first_key_value).and_then(|(key, value)| {
-            self.labelled.get(&(service.name.namespace.as_str(), key.as_str(), value.as_str()))
-        });
+    /// The workloads of a namespace with these labels; without any label none.
+    pub(super) fn selected(&self, namespace: &str, wanted: Option<&Labels>) -> Vec<&'a Workload> {
+        let first = wanted
+            .and_then(BTreeMap::first_key_value)
+            .and_then(|(key, value)| self.labelled.get(&(namespace, key.as_str(), value.as_str())));
         let selector = wanted.map(Selector::equals).unwrap_or_default();
         let candidates = first.map_or(&[][..], Vec::as_slice).iter().copied();
         candidates.filter(|workload| selector.matches(&workload.labels)).collect()
     }
+
+    /// Every workload.
+    pub(super) fn workloads(&self) -> impl Iterator<Item = &'a Workload> {
+        self.workloads.values()
+    }
+
+    /// Every workload, by name.
+    pub(super) fn by_name(&self) -> &'a BTreeMap<ObjectName, Workload> {
+        self.workloads
+    }
+
+    /// What a WorkloadEntry says.
+    pub(super) fn entry(&self, workload: &Workload) -> Option<&'a workload_entry::Spec> {
+        let is_entry = workload.kind == WorkloadKind::Entry;
+        let entry = self.objects.workload_entries.get(&workload.name).filter(|_| is_entry);
+        entry.map(|entry| &entry.spec)
+    }
+
+    /// For each port of a Service, where a workload takes it.
+    fn ports(&self, declared: &Declared, workload: &Workload) -> Vec<(u16, u16)> {
+        if let Some(entry) = self.entry(workload) {
+            return ports_by(declared, |name| named(entry, name), |port| named(entry, port));
+        }
+        let pod = self.objects.pods.get(&workload.name).map(AsRef::as_ref);
+        pod.map(|pod| ports_by(declared, |name| named_port(pod, name), |_| None))
+            .unwrap_or_default()
+    }
+}
+
+/// Where a WorkloadEntry takes the port of this name.
+fn named(entry: &workload_entry::Spec, name: &str) -> Option<u16> {
+    entry.ports.get(name).and_then(|port| meta::port(*port).ok())
 }
 
 /// EndpointSlices by the Service they belong to.
@@ -173,16 +207,22 @@ fn slice_ports(service: &Service, slice: &EndpointSlice) -> Vec<(u16, u16)> {
     .collect()
 }
 
-/// For each port of the Service, where the pod takes it; a name that no container has is nowhere.
-fn pod_ports(declared: &Declared, pod: &Pod) -> Vec<(u16, u16)> {
+/// For each port of the Service, where a workload takes it: where `own` says for the port's own
+/// name, else at its target port; a name that `by_name` does not know is nowhere.
+fn ports_by(
+    declared: &Declared,
+    by_name: impl Fn(&str) -> Option<u16>,
+    own: impl Fn(&str) -> Option<u16>,
+) -> Vec<(u16, u16)> {
     let listed = declared.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
     let tcp = listed.filter(|port| ports::is_tcp(port.protocol.as_deref()));
     tcp.filter_map(|port| {
         let number = meta::port(port.port).ok()?;
-        let target = match &port.target_port {
-            None => number,
-            Some(IntOrString::Int(target)) => meta::port(*target).ok()?,
-            Some(IntOrString::String(name)) => named_port(pod, name)?,
+        let target = match (own(port.name.as_deref().unwrap_or_default()), &port.target_port) {
+            (Some(own), _) => own,
+            (None, None) => number,
+            (None, Some(IntOrString::Int(target))) => meta::port(*target).ok()?,
+            (None, Some(IntOrString::String(name))) => by_name(name)?,
         };
         Some((number, target))
     })

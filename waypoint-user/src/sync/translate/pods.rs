@@ -17,7 +17,7 @@ use crate::{
         object::{ObjectName, ObjectRef},
         report::Report,
         spiffe::SpiffeId,
-        workload::{Admission, Enrolment, MutualTls, NetnsRef, Transport, Workload},
+        workload::{Admission, Enrolment, MutualTls, NetnsRef, Transport, Workload, WorkloadKind},
     },
     select::{self, enrolment, instance_of},
     sync::finding::{error, notice},
@@ -34,7 +34,7 @@ pub(super) fn translate(scene: &Scene<'_>, report: &mut Report) -> BTreeMap<Obje
         let Some(workload) = workload(scene, &object, pod, report) else { continue };
         for address in workload.addresses.iter().filter(|_| !workload.host_network) {
             match owners.get(address) {
-                Some(owner) => report.add(object.clone(), remarks::address_taken(*address, owner)),
+                Some(owner) => report.add(object.clone(), remarks::address_taken(address, owner)),
                 None => drop(owners.insert(*address, object.clone())),
             }
         }
@@ -92,8 +92,10 @@ fn workload(
     };
     Some(Workload {
         name: name.clone(),
+        kind: WorkloadKind::Pod,
         uid: uid(name, pod),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
+        locality: None,
         labels: labels.clone(),
         identity: Arc::new(identity),
         addresses,

@@ -16,7 +16,12 @@ use crate::{
     },
 };
 
-use super::{gateways::is_waypoint_class, routes::Services, scene::Scene};
+use super::{
+    gateways::is_waypoint_class,
+    route_parents::ISTIO_NETWORKING,
+    routes::{Services, hosts_of},
+    scene::Scene,
+};
 
 /// The targets that are honoured; the others are told of.
 pub(super) fn resolve(
@@ -93,6 +98,10 @@ fn target(
             let finding = service(services, &name);
             (Some(PolicyTarget::Service(name)), finding)
         }
+        (ISTIO_NETWORKING, "ServiceEntry") => {
+            let finding = entry(scene, services, &name);
+            (Some(PolicyTarget::ServiceEntry(name)), finding)
+        }
         (GATEWAY_API, "Gateway") => {
             let finding = match scene.waypoints.get(&name) {
                 Some(_) => accepted("Accepted", format!("bound to {name}")),
@@ -117,6 +126,17 @@ fn service(services: &Services, name: &ObjectName) -> Finding {
         }
         None => error("TargetNotFound", format!("Service {name} not found")),
     }
+}
+
+fn entry(scene: &Scene<'_>, services: &Services, name: &ObjectName) -> Finding {
+    if !scene.objects.service_entries.contains_key(name) {
+        return error("TargetNotFound", format!("ServiceEntry {name} not found"));
+    }
+    let bound = hosts_of(services, name).find_map(|service| service.binding.waypoint());
+    bound.map_or_else(
+        || error("AncestorNotBound", format!("ServiceEntry {name} is not bound to a waypoint")),
+        |waypoint| accepted("Accepted", format!("bound to {waypoint}")),
+    )
 }
 
 fn class(scene: &Scene<'_>, home: &str, name: &str) -> (Option<PolicyTarget>, Finding) {

@@ -2,7 +2,7 @@
 //!
 //! It changes nothing; it only tells.
 
-use std::net::IpAddr;
+use std::fmt::Display;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -104,7 +104,7 @@ pub(super) fn account(waypoint: &Waypoint, accounts: &Accounts, report: &mut Rep
 }
 
 /// Tells that an address is another object's already.
-pub(super) fn address_taken(address: IpAddr, by: &ObjectRef) -> Finding {
+pub(super) fn address_taken(address: &impl Display, by: &ObjectRef) -> Finding {
     error("AddressConflict", format!("{address} belongs to {by}; connections to it are that one's"))
 }
 

@@ -43,7 +43,7 @@ pub(super) fn set(
 }
 
 fn of_parent(about: &Parent, attachment: &Attachment, faults: &Faults) -> [Condition; 3] {
-    let accepted = match (&attachment.parent, &faults.filter) {
+    let accepted = match (&attachment.parents, &faults.filter) {
         (Err(refused), _) | (Ok(_), Some(refused)) => Err(refused),
         (Ok(_), None) => Ok(("Accepted", "Route was valid")),
     };

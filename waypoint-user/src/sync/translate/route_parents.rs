@@ -1,4 +1,4 @@
-//! What an HTTPRoute is attached to (GEP-1294).
+//! What a route is attached to (GEP-1294).
 //!
 //! It reads no rules.
 
@@ -18,7 +18,11 @@ use crate::{
     sync::finding::{error, warning},
 };
 
-use super::{gateways, routes::Services, scene::Scene};
+use super::{
+    gateways,
+    routes::{Services, hosts_of},
+    scene::Scene,
+};
 
 /// What became of one reference to a parent.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub(super) struct Attachment {
     /// The reference.
     pub(super) about: Parent,
     /// What the route is attached to by it, or why to nothing.
-    pub(super) parent: Result<ServiceParent, Refused>,
+    pub(super) parents: Result<Vec<ServiceParent>, Refused>,
     /// Why no waypoint stands before the parent, if none does.
     pub(super) missing: Option<Missing>,
     /// Whether it is for us to tell of it.
@@ -54,20 +58,21 @@ pub(super) fn resolve(
 ) -> Vec<Attachment> {
     let mut attachments = Vec::new();
     for reference in declared.spec.parent_refs.iter().flatten() {
-        let found = parent(object, reference, services);
+        let found = parents(object, reference, services);
         let service = found.as_ref().ok().map(|(_, service)| *service);
         match &found {
-            Ok((parent, service)) if service.binding.waypoint().is_none() => {
-                report.add(object.clone(), unbound(&parent.service));
+            Ok((_, service)) if service.binding.waypoint().is_none() => {
+                report.add(object.clone(), unbound(service));
             }
             Ok(_) => {}
             Err((reason, message)) => report.add(object.clone(), error(reason, message.clone())),
         }
+        let is_ours = is_service(reference) || is_entry(reference);
         attachments.push(Attachment {
             about: about(reference),
             missing: missing(service),
-            is_ours: is_service(reference) && !service.is_some_and(|one| is_foreign(scene, one)),
-            parent: found.map(|(parent, _)| parent),
+            is_ours: is_ours && !service.is_some_and(|one| is_foreign(scene, one)),
+            parents: found.map(|(parents, _)| parents),
         });
     }
     attachments
@@ -99,6 +104,11 @@ fn about(reference: &ParentRef) -> Parent {
     }
 }
 
+fn is_entry(reference: &ParentRef) -> bool {
+    reference.kind.as_deref() == Some("ServiceEntry")
+        && reference.group.as_deref() == Some(ISTIO_NETWORKING)
+}
+
 fn is_service(reference: &ParentRef) -> bool {
     reference.kind.as_deref() == Some("Service")
         && matches!(reference.group.as_deref(), Some("" | "core"))
@@ -107,30 +117,50 @@ fn is_service(reference: &ParentRef) -> bool {
 /// Why a parent is not honoured.
 pub(super) type Refused = (&'static str, String);
 
-fn parent<'s>(
+/// What the route is attached to by a reference: a Service, or every host of a ServiceEntry, which
+/// have all but their names in common; and one of them.
+fn parents<'s>(
     object: &ObjectRef,
     reference: &ParentRef,
     services: &'s Services,
-) -> Result<(ServiceParent, &'s Service), Refused> {
-    if !is_service(reference) {
-        let kind = reference.kind.as_deref().unwrap_or("Gateway");
-        let group = reference.group.as_deref().unwrap_or("gateway.networking.k8s.io");
-        let message = format!("parent {group}/{kind} {} is not supported yet", reference.name);
+) -> Result<(Vec<ServiceParent>, &'s Service), Refused> {
+    let found = named(object, reference, services)?;
+    let Some(first) = found.first().copied() else {
+        let message = format!("parent service entry: \"{}\" not found", reference.name);
         return Err(("NoMatchingParent", message));
-    }
-    let home = &object.name.namespace;
-    let name = ObjectName::new(reference.namespace.as_deref().unwrap_or(home), &reference.name);
-    let Some(service) = services.get(&name) else {
-        return Err(("NoMatchingParent", format!("parent service: \"{name}\" not found")));
     };
-    let consumes = service.binding.waypoint().is_some_and(|by| by.namespace == *home);
+    let (home, name) = (&object.name.namespace, &first.name);
+    let consumes = first.binding.waypoint().is_some_and(|by| by.namespace == *home);
     if name.namespace != *home && !consumes {
         let message = format!(
             "parent service {name} is in another namespace, and its waypoint is not in {home}"
         );
         return Err(("NotAllowedByListeners", message));
     }
-    Ok((ServiceParent { port: port(reference, service)?, service: name }, service))
+    let port = port(reference, first)?;
+    let parents = found.iter().map(|one| ServiceParent { port, service: one.name.clone() });
+    Ok((parents.collect(), first))
+}
+
+/// The Services that a reference names.
+fn named<'s>(
+    object: &ObjectRef,
+    reference: &ParentRef,
+    services: &'s Services,
+) -> Result<Vec<&'s Service>, Refused> {
+    let home = &object.name.namespace;
+    let name = ObjectName::new(reference.namespace.as_deref().unwrap_or(home), &reference.name);
+    if is_entry(reference) {
+        return Ok(hosts_of(services, &name).collect());
+    }
+    if !is_service(reference) {
+        let kind = reference.kind.as_deref().unwrap_or("Gateway");
+        let group = reference.group.as_deref().unwrap_or("gateway.networking.k8s.io");
+        let message = format!("parent {group}/{kind} {} is not supported yet", reference.name);
+        return Err(("NoMatchingParent", message));
+    }
+    let absent = || ("NoMatchingParent", format!("parent service: \"{name}\" not found"));
+    services.get(&name).map(|service| vec![service]).ok_or_else(absent)
 }
 
 /// The port that is meant: by number, by name, by both, or every one.
@@ -153,10 +183,17 @@ fn port(reference: &ParentRef, service: &Service) -> Result<Option<u16>, Refused
 }
 
 /// Says that nothing brings traffic to the route.
-fn unbound(service: &ObjectName) -> Finding {
+fn unbound(service: &Service) -> Finding {
+    let (kind, name) = match &service.external {
+        Some(external) => ("service entry", &external.entry),
+        None => ("service", &service.name),
+    };
     let message = format!(
-        "service {service} has no waypoint (label istio.io/use-waypoint on it or its namespace); \
+        "{kind} {name} has no waypoint (label istio.io/use-waypoint on it or its namespace); \
          the route will not be respected"
     );
     warning("ResolvedWaypoints", message)
 }
+
+/// The API group of ServiceEntries.
+pub(super) const ISTIO_NETWORKING: &str = "networking.istio.io";

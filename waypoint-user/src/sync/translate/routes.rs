@@ -1,8 +1,8 @@
-//! HTTPRoutes.
+//! HTTPRoutes and GRPCRoutes.
 //!
-//! Order and matching are `route`'s.
+//! Order and matching are `route`'s; what a backend leads to is `route_backends`'s.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use gateway_api::experimental::httproutes::{
     HttpRoute as Declared, HttpRouteRulesBackendRefs as BackendRef,
@@ -12,14 +12,16 @@ use crate::{
     mesh::{
         object::{ObjectName, ObjectRef},
         report::Report,
-        route::{BackendTarget, HttpBackend, HttpFilter, HttpRoute, HttpRule, ServiceParent},
+        route::{
+            BackendTarget, HttpBackend, HttpFilter, HttpRoute, HttpRule, RouteKind, ServiceParent,
+        },
         service::Service,
     },
     sync::finding::{accepted, error, notice, warning},
 };
 
 use super::{
-    grants, meta,
+    grpc_rules, meta, route_backends,
     route_conditions::{self, Faults, INVALID_FILTER},
     route_filters::Filtered,
     route_parents::{self, Attachment, Refused},
@@ -30,23 +32,76 @@ use super::{
 /// Services by name.
 pub(super) type Services = BTreeMap<ObjectName, Service>;
 
-/// The routes that are attached to a Service.
-pub(super) fn translate(
+/// Routes by name.
+pub(super) type Routes = BTreeMap<ObjectName, HttpRoute>;
+
+/// The HTTPRoutes that are attached to a Service.
+pub(super) fn translate(scene: &Scene<'_>, services: &Services, report: &mut Report) -> Routes {
+    let declared = scene.objects.http_routes.iter();
+    let declared = declared.map(|(name, route)| (name, Cow::Borrowed(Arc::as_ref(route))));
+    of_kind(RouteKind::Http, (scene, services), declared, report)
+}
+
+/// The GRPCRoutes that are attached to a Service. Where both are, HTTPRoutes count no more.
+pub(super) fn translate_grpc(
     scene: &Scene<'_>,
     services: &Services,
+    http: &Routes,
     report: &mut Report,
-) -> BTreeMap<ObjectName, HttpRoute> {
+) -> Routes {
+    let mut declared = Vec::new();
+    for (name, route) in &scene.objects.grpc_routes {
+        let (route, wrong) = grpc_rules::route(route);
+        for cause in wrong {
+            let object = ObjectRef::new(RouteKind::Grpc.as_str(), name.clone());
+            report.add(object, error("Invalid", cause.to_string()));
+        }
+        declared.push((name, Cow::Owned(route)));
+    }
+    let routes = of_kind(RouteKind::Grpc, (scene, services), declared.into_iter(), report);
+    for (name, route) in http {
+        if let Some((service, port)) = routes.values().find_map(|grpc| shared(route, grpc)) {
+            let on = port.map_or_else(String::new, |port| format!(" port {port}"));
+            let message = format!(
+                "GRPCRoutes are attached to {service}{on}, and are more specific; there the route \
+                 does not count"
+            );
+            let object = ObjectRef::new(route.kind.as_str(), name.clone());
+            report.add(object, warning("Overruled", message));
+        }
+    }
+    routes
+}
+
+/// The parent that two routes share.
+fn shared<'r>(http: &'r HttpRoute, grpc: &HttpRoute) -> Option<(&'r ObjectName, Option<u16>)> {
+    http.parents.iter().find_map(|one| {
+        let other = grpc.parents.iter().find(|other| {
+            let apart = one.port.zip(other.port).is_some_and(|(one, other)| one != other);
+            one.service == other.service && !apart
+        })?;
+        Some((&one.service, one.port.or(other.port)))
+    })
+}
+
+/// Routes of a kind.
+fn of_kind<'r>(
+    kind: RouteKind,
+    (scene, services): (&Scene<'_>, &Services),
+    declared: impl Iterator<Item = (&'r ObjectName, Cow<'r, Declared>)>,
+    report: &mut Report,
+) -> Routes {
     let mut routes = BTreeMap::new();
-    for (name, declared) in &scene.objects.http_routes {
-        let object = ObjectRef::new("HTTPRoute", name.clone());
-        let attachments = route_parents::resolve(scene, &object, declared, services, report);
+    for (name, declared) in declared {
+        let object = ObjectRef::new(kind.as_str(), name.clone());
+        let attachments = route_parents::resolve(scene, &object, &declared, services, report);
         let parents = parents(&attachments);
         // What is wrong with a route that is attached to nothing is said to its parents alone.
         let mut unread = Report::default();
         let report_of_rules = if parents.is_empty() { &mut unread } else { &mut *report };
         let mut told = Told { report: report_of_rules, faults: Faults::default() };
-        tell(&object, declared, told.report);
-        let rules = Scope { scene, services, object: &object }.rules(declared, &mut told);
+        tell(&object, &declared, told.report);
+        let rules = Scope { scene, services, object: &object }.rules(&declared, &mut told);
         let faults = told.faults;
         route_conditions::set(&object, &attachments, &faults, report);
         if parents.is_empty() {
@@ -58,6 +113,7 @@ pub(super) fn translate(
         let created = declared.metadata.creation_timestamp.as_ref();
         let created = created.map(|time| time.0.as_second());
         let route = HttpRoute {
+            kind,
             name: name.clone(),
             version: meta::version(&declared.metadata),
             created,
@@ -69,10 +125,21 @@ pub(super) fn translate(
     routes
 }
 
+/// The hosts of a ServiceEntry.
+pub(super) fn hosts_of<'s>(
+    services: &'s Services,
+    entry: &ObjectName,
+) -> impl Iterator<Item = &'s Service> {
+    let of_entry = |service: &&Service| {
+        service.external.as_ref().is_some_and(|external| external.entry == *entry)
+    };
+    services.values().filter(of_entry)
+}
+
 /// What the route is attached to, each once.
 fn parents(attachments: &[Attachment]) -> Vec<ServiceParent> {
     let mut parents: Vec<ServiceParent> = Vec::new();
-    for parent in attachments.iter().filter_map(|one| one.parent.as_ref().ok()) {
+    for parent in attachments.iter().flat_map(|one| one.parents.iter().flatten()) {
         if !parents.contains(parent) {
             parents.push(parent.clone());
         }
@@ -175,33 +242,9 @@ impl Scope<'_> {
                 return Err((INVALID_FILTER, format!("unsupported filter type \"{filter}\"")));
             }
         };
-        let group = reference.group.as_deref().unwrap_or_default();
-        let kind = reference.kind.as_deref().unwrap_or("Service");
-        if !(kind == "Service" && matches!(group, "" | "core")) {
-            return Err(("InvalidKind", format!("unsupported backendRef kind {group}/{kind}")));
-        }
-        let Some(port) = reference.port else {
-            return Err(("InvalidDestination", "backendRef without port".to_owned()));
-        };
-        let home = &self.object.name.namespace;
-        let name = ObjectName::new(reference.namespace.as_deref().unwrap_or(home), &reference.name);
-        if !grants::permit(self.scene.objects, &self.object.name, &name) {
-            let message = format!(
-                "backendRef {name} not accessible to a HTTPRoute in namespace \"{home}\" \
-                 (missing a ReferenceGrant?)"
-            );
-            return Err(("RefNotPermitted", message));
-        }
-        let Some(service) = self.services.get(&name) else {
-            let domain = &self.scene.settings.cluster_domain;
-            let host = format!("{}.{}.svc.{domain}", name.name, name.namespace);
-            return Err(("BackendNotFound", format!("backend({host}) not found")));
-        };
-        let port = u16::try_from(port).ok().and_then(|port| service.port(port));
-        match port {
-            Some(port) => Ok((BackendTarget::Service(name, port.number), filters)),
-            None => Err(("BackendNotFound", format!("backend {name} has no such port"))),
-        }
+        let (service, port) =
+            route_backends::resolve(self.scene, self.services, self.object, reference)?;
+        Ok((BackendTarget::Service(service, port), filters))
     }
 }
 

@@ -47,7 +47,9 @@ impl<'a> Scene<'a> {
             namespaces.insert(name.name.clone(), meta::labels(&namespace.metadata).clone());
         }
         // In a cluster every namespace exists and bears its name; manifests may leave it unsaid.
-        for name in objects.pods.keys().chain(objects.services.keys()) {
+        let inside = objects.pods.keys().chain(objects.services.keys());
+        let outside = objects.service_entries.keys().chain(objects.workload_entries.keys());
+        for name in inside.chain(outside) {
             namespaces.entry(name.namespace.clone()).or_default();
         }
         for (name, labels) in &mut namespaces {

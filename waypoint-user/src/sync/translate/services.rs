@@ -17,7 +17,6 @@ use crate::{
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Service, ServicePort},
-        workload::Workload,
     },
     sync::finding::{notice, warning},
 };
@@ -33,10 +32,9 @@ use super::{
 /// The Services, but for those that are only another name.
 pub(super) fn translate(
     scene: &Scene<'_>,
-    workloads: &BTreeMap<ObjectName, Workload>,
+    sources: &Sources<'_>,
     report: &mut Report,
 ) -> BTreeMap<ObjectName, Service> {
-    let sources = Sources::new(scene.objects, workloads, report);
     let mut services = BTreeMap::new();
     let mut owners: HashMap<IpAddr, ObjectRef> = HashMap::new();
     for (name, declared) in &scene.objects.services {
@@ -44,12 +42,12 @@ pub(super) fn translate(
         let Some(mut service) = service(scene, &object, declared, report) else { continue };
         for vip in &service.vips {
             match owners.get(vip) {
-                Some(owner) => report.add(object.clone(), remarks::address_taken(*vip, owner)),
+                Some(owner) => report.add(object.clone(), remarks::address_taken(vip, owner)),
                 None => drop(owners.insert(*vip, object.clone())),
             }
         }
         service.endpoints = sources.endpoints(&service, declared);
-        bindings::bind(scene, (&object, declared), &mut service, workloads, report);
+        bindings::bind(scene, (&object, declared), &mut service, sources.by_name(), report);
         services.insert(name.clone(), service);
     }
     services
@@ -96,6 +94,7 @@ fn service(
     }
     Some(Service {
         name: name.clone(),
+        external: None,
         labels: labels.clone(),
         vips,
         ports: ports(object, &spec, report),

@@ -1,6 +1,6 @@
 //! How connections are carried, and where operators look.
 
-use std::{thread, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use clap::Args;
 use waypoint_user::proxy;
@@ -24,6 +24,10 @@ pub(crate) struct Engine {
     /// protocol is not declared; after that the server may speak first.
     #[arg(long, value_name = "MS", default_value_t = 200)]
     sniff_deadline_ms: u64,
+    /// Name server for endpoints outside the cluster (ServiceEntries with resolution DNS), instead
+    /// of those of /etc/resolv.conf. May be given more than once.
+    #[arg(long, value_name = "ADDR:PORT")]
+    dns_server: Vec<SocketAddr>,
 }
 
 impl Engine {
@@ -34,6 +38,7 @@ impl Engine {
             workers: if self.workers == 0 { cores() } else { self.workers },
             sniff_deadline: Duration::from_millis(self.sniff_deadline_ms),
             drain_deadline: Duration::from_secs(self.drain_seconds),
+            name_servers: self.dns_server.clone(),
             ..proxy::Settings::default()
         }
     }

@@ -6,10 +6,10 @@ use super::*;
 use crate::cli::request::Denial;
 
 fn stage() -> Stage {
-    Stage::with("shop", json!({}))
-        .gateway(gateway("a", "istio-waypoint", json!({})))
-        .gateway(gateway("b", "istio-waypoint", json!({ "istio.io/rev": "canary" })))
-        .gateway(gateway("ingress", "istio", json!({})))
+    Stage::with("shop", &json!({}))
+        .gateway(gateway("a", "istio-waypoint", &json!({})))
+        .gateway(gateway("b", "istio-waypoint", &json!({ "istio.io/rev": "canary" })))
+        .gateway(gateway("ingress", "istio", &json!({})))
 }
 
 async fn deleted(words: &[&str]) -> (String, String) {

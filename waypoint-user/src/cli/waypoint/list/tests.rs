@@ -5,17 +5,17 @@ use crate::cli::waypoint::stage::{Stage, arguments, condition, gateway, printed}
 use super::*;
 
 fn stage() -> Stage {
-    let mut ready = gateway("ready", "istio-waypoint", json!({ "istio.io/waypoint-for": "all" }));
+    let mut ready = gateway("ready", "istio-waypoint", &json!({ "istio.io/waypoint-for": "all" }));
     ready["status"] = json!({
         "conditions": [condition("True", "Programmed", "")],
         "addresses": [{ "value": "10.96.0.9" }],
     });
-    let mut elsewhere = gateway("w", "istio-waypoint", json!({ "istio.io/rev": "canary" }));
+    let mut elsewhere = gateway("w", "istio-waypoint", &json!({ "istio.io/rev": "canary" }));
     elsewhere["metadata"]["namespace"] = json!("a");
     Stage::default().gateway(ready).gateway(elsewhere).gateway(gateway(
         "ingress",
         "istio",
-        json!({}),
+        &json!({}),
     ))
 }
 
@@ -46,7 +46,7 @@ shop          ready     default      all              True           10.96.0.9
 async fn without_gateways_there_is_a_sentence_and_without_waypoints_a_header() {
     assert_eq!(listed(&Stage::default(), &[]).await, "No waypoints found.\n");
     assert_eq!(listed(&Stage::default(), &["-o", "json"]).await, "[]\n");
-    let other = Stage::default().gateway(gateway("ingress", "istio", json!({})));
+    let other = Stage::default().gateway(gateway("ingress", "istio", &json!({})));
     assert_eq!(listed(&other, &[]).await, "NAME     REVISION     TRAFFIC TYPE     PROGRAMMED\n");
 }
 

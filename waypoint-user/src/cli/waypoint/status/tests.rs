@@ -8,7 +8,7 @@ async fn shown(stage: &Stage, words: &[&str]) -> (String, String) {
 }
 
 fn stage(looks: u32) -> Stage {
-    let mut waypoint = gateway("w", "istio-waypoint", json!({}));
+    let mut waypoint = gateway("w", "istio-waypoint", &json!({}));
     let pending = condition("False", "AddressNotAssigned", "address pending");
     waypoint["status"] = json!({ "conditions": [pending] });
     let stage = Stage::default().gateway(waypoint);

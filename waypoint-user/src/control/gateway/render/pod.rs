@@ -53,7 +53,10 @@ fn container(names: &Names, settings: &Settings) -> Value {
         "image": settings.waypoint_image,
         "imagePullPolicy": "IfNotPresent",
         "args": arguments(names, settings),
-        "env": [from_field("POD_NAME", "metadata.name"), from_field("POD_NAMESPACE", "metadata.namespace")],
+        "env": [
+            from_field("POD_NAME", "metadata.name"),
+            from_field("POD_NAMESPACE", "metadata.namespace"),
+        ],
         "ports": [
             { "name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP" },
             { "name": "status-port", "containerPort": STATUS_PORT, "protocol": "TCP" },

@@ -1,5 +1,5 @@
-//! Every case under `tests/data/gateway` is a Gateway and perhaps ConfigMaps, the class's before its
-//! own, and the objects expected for it.
+//! Every case under `tests/data/gateway` is a Gateway and perhaps ConfigMaps, the class's before
+//! its own, and the objects expected for it.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -21,6 +21,7 @@ use crate::mesh::{
 fn state(address: IpAddr, ready: bool) -> State {
     let (service, waypoint) = (ObjectName::new("a", "s"), ObjectName::new("a", "w"));
     let route = HttpRoute {
+        kind: crate::mesh::route::RouteKind::Http,
         name: ObjectName::new("a", "r"),
         version: Version::default(),
         created: None,

@@ -4,50 +4,40 @@ use super::*;
 
 /// An object as an API server keeps it, after we applied a label, a container and a port.
 fn live() -> Value {
-    json!({
+    let mut live = json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {
             "name": "waypoint", "namespace": "shop", "uid": "7",
             "labels": { "ours": "1", "theirs": "2" },
-            "managedFields": [
-                { "manager": "kubectl", "operation": "Update", "fieldsV1": { "f:metadata": {} } },
-                {
-                    "manager": FIELD_MANAGER, "operation": "Apply", "subresource": "status",
-                    "fieldsV1": { "f:status": { "f:replicas": {} } }
-                },
-                {
-                    "manager": FIELD_MANAGER, "operation": "Apply",
-                    "fieldsV1": {
-                        "f:metadata": {
-                            "f:labels": { "f:ours": {} },
-                            "f:finalizers": { "v:\"a/b\"": {} }
-                        },
-                        "f:spec": {
-                            "f:selector": {},
-                            "f:containers": { "k:{\"name\":\"proxy\"}": {
-                                ".": {}, "f:name": {},
-                                "f:ports": { "k:{\"containerPort\":1,\"protocol\":\"TCP\"}": {
-                                    ".": {}, "f:containerPort": {}
-                                } }
-                            } }
-                        }
-                    }
-                }
-            ],
             "finalizers": ["other", "a/b"],
         },
-        "spec": {
-            "replicas": 3,
-            "selector": { "matchLabels": { "a": "b" } },
-            "containers": [
-                { "name": "sidecar" },
-                {
-                    "name": "proxy", "imagePullPolicy": "Always",
-                    "ports": [{ "containerPort": 1, "protocol": "TCP" }]
-                }
-            ]
+        "spec": { "replicas": 3, "selector": { "matchLabels": { "a": "b" } } },
+        "status": { "replicas": 3, "readyReplicas": 3 },
+    });
+    let ports = json!([{ "containerPort": 1, "protocol": "TCP" }]);
+    let proxy = json!({ "name": "proxy", "imagePullPolicy": "Always", "ports": ports });
+    live["spec"]["containers"] = json!([{ "name": "sidecar" }, proxy]);
+    let status = json!({ "f:status": { "f:replicas": {} } });
+    live["metadata"]["managedFields"] = json!([
+        { "manager": "kubectl", "operation": "Update", "fieldsV1": { "f:metadata": {} } },
+        {
+            "manager": FIELD_MANAGER, "operation": "Apply", "subresource": "status",
+            "fieldsV1": status,
         },
-        "status": { "replicas": 3, "readyReplicas": 3 }
+        { "manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": record() },
+    ]);
+    live
+}
+
+/// What the API server records of our fields.
+fn record() -> Value {
+    let port = json!({ ".": {}, "f:containerPort": {} });
+    let ports = json!({ "k:{\"containerPort\":1,\"protocol\":\"TCP\"}": port });
+    let proxy = json!({ ".": {}, "f:name": {}, "f:ports": ports });
+    let containers = json!({ "k:{\"name\":\"proxy\"}": proxy });
+    json!({
+        "f:metadata": { "f:labels": { "f:ours": {} }, "f:finalizers": { "v:\"a/b\"": {} } },
+        "f:spec": { "f:selector": {}, "f:containers": containers },
     })
 }
 

@@ -1,0 +1,80 @@
+//! Installing Waypoint and the shop, and enrolling it.
+
+use anyhow::Result;
+
+use crate::demo::{
+    answer::{STRAIGHT, Seen, THROUGH},
+    ledger::Ledger,
+    town::scene::{NAMESPACE, PATIENCE, SYSTEM, Scene},
+};
+
+/// One command, and a controller and an agent per node are there.
+pub(in crate::demo::town) fn waypoint_is_installed(
+    scene: &mut Scene<'_>,
+    ledger: &mut Ledger,
+) -> Result<()> {
+    scene.act(
+        "Install Waypoint",
+        "The image was imported into the nodes; a registry would do as well. The controller makes \
+         its authority and publishes its root, with which the agents then start.",
+    );
+    scene.kubectl(&["apply", "-k", "deploy"])?;
+    let timeout = format!("--timeout={}s", PATIENCE.as_secs());
+    for what in ["deployment/waypoint-controller", "daemonset/waypoint-agent"] {
+        scene.kubectl(&["-n", SYSTEM, "rollout", "status", what, &timeout])?;
+    }
+    let ready = |kind: &str, path: &str| {
+        scene.ask_quietly(&["-n", SYSTEM, "get", kind, &format!("--output=jsonpath={path}")])
+    };
+    let controllers = ready("deployment/waypoint-controller", "{.status.readyReplicas}")?;
+    let agents = ready("daemonset/waypoint-agent", "{.status.numberReady}")?;
+    ledger.same("installed: controllers ready", "2", &controllers);
+    ledger.same("installed: agents ready", "2", &agents);
+    Ok(())
+}
+
+/// Real pods on both nodes, which Waypoint leaves alone.
+pub(in crate::demo::town) fn the_shop_opens(
+    scene: &mut Scene<'_>,
+    ledger: &mut Ledger,
+) -> Result<()> {
+    scene.act(
+        "Open the shop",
+        "web and guest call catalog, ratings and three versions of reviews, on both nodes. Nothing \
+         is labelled yet, so a connection takes the way it always took.",
+    );
+    scene.kubectl(&["apply", "-f", "deploy/examples/cluster/shop.yaml"])?;
+    scene.kubectl(&["-n", NAMESPACE, "rollout", "status", "deployment", "--timeout=120s"])?;
+    scene.kubectl(&["-n", NAMESPACE, "get", "pods", "-o", "wide"])?;
+    let answer = scene.ask("web", "catalog", &[])?;
+    let seen = Seen::words(answer.seen(scene.address("web")?));
+    ledger.same("no label: web -> catalog", STRAIGHT, seen);
+    Ok(())
+}
+
+/// A label and a waypoint; no pod is restarted.
+pub(in crate::demo::town) fn the_namespace_is_enrolled(
+    scene: &mut Scene<'_>,
+    ledger: &mut Ledger,
+) -> Result<()> {
+    scene.act(
+        "Enrol the namespace",
+        "One label takes the pods into the mesh; one command makes a waypoint, waits for it, and \
+         puts it before the namespace's services.",
+    );
+    scene.kubectl(&["label", "namespace", NAMESPACE, "istio.io/dataplane-mode=ambient"])?;
+    let apply = ["apply", "-n", NAMESPACE, "--enroll-namespace", "--wait"];
+    let (_, succeeded) = scene.waypointctl(&apply)?;
+    ledger.same("waypointctl apply --wait", "succeeds", outcome(succeeded));
+    scene.kubectl(&["-n", NAMESPACE, "get", "gateway,deployment,service", "-o", "wide"])?;
+    let web = scene.address("web")?;
+    let through = |answer: &crate::demo::answer::Answer| Seen::words(answer.seen(web)) == THROUGH;
+    let answer = scene.ask_until(("web", "catalog"), &[], through)?;
+    ledger.same("enrolled: web -> catalog", THROUGH, Seen::words(answer.seen(web)));
+    Ok(())
+}
+
+/// A command's end in a word.
+pub(super) fn outcome(succeeded: bool) -> &'static str {
+    if succeeded { "succeeds" } else { "fails" }
+}
