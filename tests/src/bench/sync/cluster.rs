@@ -10,7 +10,7 @@ use waypoint_user::sync::cluster::{Access, connect};
 
 use crate::kube::ControlPlane;
 
-use super::follower::WAYPOINT_NAMESPACE;
+use super::follower::{NODE, WAYPOINT_NAMESPACE};
 
 /// What is sent to the API server.
 struct Write {
@@ -143,15 +143,17 @@ fn address(pod: usize) -> String {
 
 fn pod(number: usize) -> Write {
     let service = number / PODS_PER_SERVICE;
+    let node = format!("node-{}", number % NODES);
+    // Nobody runs them, and an agent would look for its own in vain.
+    let mode = if node == NODE { "none" } else { "ambient" };
     let labels = json!({
-        "app": format!("s-{service}"), "version": "v1", "pod-template-hash": "6d4cf56db6",
+        "app": format!("s-{service}"), "version": "v1", "istio.io/dataplane-mode": mode,
     });
     let container = json!({
         "name": "app", "image": "registry.example/shop/app:1.0",
         "env": [{"name": "A", "value": "b"}], "ports": [{"name": "http", "containerPort": 8080}],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
     });
-    let node = format!("node-{}", number % NODES);
     let body = json!({
         "metadata": {"name": format!("p-{number}"), "labels": labels},
         "spec": {"nodeName": node, "containers": [container]},

@@ -71,6 +71,12 @@ fn needs_every_pod(objects: &Objects, snapshot: &Snapshot) -> bool {
         || snapshot.ranges().next().is_some()
         || waypoints.any(|waypoint| !matches!(waypoint.placement, Placement::Pods(_)))
         || has_account_waypoint(objects)
+        || selects_pods(objects)
+}
+
+/// Whether pods are endpoints of a ServiceEntry, which no EndpointSlice tells.
+fn selects_pods(objects: &Objects) -> bool {
+    objects.service_entries.values().any(|entry| entry.spec.workload_selector.is_some())
 }
 
 /// Whether a Gateway takes what is addressed to the pods of a service account, so that a Service
