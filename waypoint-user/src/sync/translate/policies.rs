@@ -76,18 +76,24 @@ fn read(
             return None;
         }
     };
-    let targets = policy_targets::resolve(scene, services, object, references, report);
-    let rules = if spec.action == Declared::Custom {
+    let custom = (spec.action == Declared::Custom).then(|| {
         let provider = spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
         let message = format!("action CUSTOM: no provider \"{provider}\"; it denies everything");
-        let finding = error("UnsupportedAction", message);
-        tell(object, (WAYPOINT_ACCEPTED, false), finding, report);
+        error("UnsupportedAction", message)
+    });
+    let rules = if let Some(finding) = &custom {
+        report.add(object.clone(), finding.clone());
         everything()
     } else {
         let rules = rules(&object.name.namespace, spec).unwrap_or_else(|_| everything());
         tell_unsupported(object, action, &rules, report);
         rules
     };
+    let targets = policy_targets::resolve(scene, services, object, references, report);
+    if let Some(finding) = custom {
+        // Bound or not, it is not what was asked for.
+        tell(object, (WAYPOINT_ACCEPTED, false), finding, report);
+    }
     let dry_run = meta::annotations(&declared.metadata).get(DRY_RUN);
     Some(AuthorizationPolicy {
         name: object.name.clone(),
