@@ -245,7 +245,8 @@ impl Desk {
         let status = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\
                       metadata: {name: NAME, namespace: NS}\nstatus: {conditions: [{type: \
                       Programmed, status: 'True', reason: Programmed, message: Resource \
-                      programmed, observedGeneration: 1, lastTransitionTime: '2026-01-01T00:00:00Z'}]}\n";
+                      programmed, observedGeneration: 1, lastTransitionTime: \
+                      '2026-01-01T00:00:00Z'}]}\n";
         let status = status.replace("NAME", name).replace("NS", &self.namespace);
         self.plane.apply_status(&status)
     }

@@ -25,19 +25,19 @@ use waypoint_tests::{
 };
 
 /// A running controller; killed when dropped.
-pub struct Controller {
+pub(crate) struct Controller {
     child: Child,
     folder: PathBuf,
 }
 
 impl Controller {
     /// Starts one; `revision` is what it serves, and `name` is its own.
-    pub fn start(story: &Story, name: &str) -> Result<Self> {
+    pub(crate) fn start(story: &Story<'_>, name: &str) -> Result<Self> {
         Self::start_as(story, name, story.plane.kubeconfig())
     }
 
     /// The same with these credentials.
-    pub fn start_as(story: &Story, name: &str, kubeconfig: &Path) -> Result<Self> {
+    pub(crate) fn start_as(story: &Story<'_>, name: &str, kubeconfig: &Path) -> Result<Self> {
         let folder = story.folder.join(name);
         fs::create_dir_all(&folder)?;
         let log = File::options().create(true).append(true).open(folder.join("log"))?;
@@ -61,7 +61,7 @@ impl Controller {
     }
 
     /// Waits until it leads.
-    pub fn leads(&mut self) -> Result<()> {
+    pub(crate) fn leads(&mut self) -> Result<()> {
         let led = until_true("a leader", SOON * 6, || {
             let ended = self.child.try_wait()?;
             ensure!(ended.is_none(), "the controller ended: {ended:?}");
@@ -71,19 +71,19 @@ impl Controller {
     }
 
     /// Writes that changed something, so far.
-    pub fn writes(&self) -> Result<f64> {
+    pub(crate) fn writes(&self) -> Result<f64> {
         let metrics = self.metrics()?;
         let of = |outcome| metrics.sum(WRITES, &[("outcome", outcome)]);
         Ok(of("written") + of("deleted"))
     }
 
     /// Writes that ended like this, so far.
-    pub fn outcomes(&self, outcome: &str) -> Result<f64> {
+    pub(crate) fn outcomes(&self, outcome: &str) -> Result<f64> {
         Ok(self.metrics()?.sum(WRITES, &[("outcome", outcome)]))
     }
 
     /// Waits until it has not written for a while, and says how often it did.
-    pub fn settled(&self) -> Result<f64> {
+    pub(crate) fn settled(&self) -> Result<f64> {
         let (mut last, mut since) = (self.writes()?, std::time::Instant::now());
         until("an end of writing", SOON * 4, || {
             let now = self.writes()?;
@@ -95,7 +95,7 @@ impl Controller {
     }
 
     /// Asks it to end, and waits until it has.
-    pub fn stop(mut self) -> Result<ExitStatus> {
+    pub(crate) fn stop(mut self) -> Result<ExitStatus> {
         kill(Pid::from_raw(i32::try_from(self.child.id())?), Signal::SIGTERM)?;
         until("the end of the controller", SOON * 3, || Ok(self.child.try_wait()?))
     }
@@ -120,16 +120,16 @@ impl Drop for Controller {
 }
 
 /// A story's own namespace and revision in a cluster.
-pub struct Story<'p> {
-    pub plane: &'p ControlPlane,
-    pub namespace: String,
-    pub revision: String,
+pub(crate) struct Story<'p> {
+    pub(crate) plane: &'p ControlPlane,
+    pub(crate) namespace: String,
+    pub(crate) revision: String,
     folder: PathBuf,
 }
 
 impl<'p> Story<'p> {
     /// A namespace of this cluster, whose Gateways nobody else sees to.
-    pub fn begin(plane: &'p ControlPlane) -> Result<Self> {
+    pub(crate) fn begin(plane: &'p ControlPlane) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let namespace = plane.namespace("shop")?;
         let revision = format!("r{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -140,7 +140,7 @@ impl<'p> Story<'p> {
     }
 
     /// Makes a Gateway; `more` is added to its `metadata` and `spec`.
-    pub fn gateway(&self, name: &str, metadata: &str, spec: &str) -> Result<()> {
+    pub(crate) fn gateway(&self, name: &str, metadata: &str, spec: &str) -> Result<()> {
         let listeners = "listeners: [{ name: mesh, port: 15008, protocol: HBONE }]";
         let listeners = if spec.contains("listeners:") { "" } else { listeners };
         self.apply(&format!(
@@ -159,14 +159,14 @@ spec:
     }
 
     /// Applies objects of the namespace.
-    pub fn apply(&self, yaml: &str) -> Result<()> {
+    pub(crate) fn apply(&self, yaml: &str) -> Result<()> {
         self.plane.apply(
             &yaml.replace("metadata:\n", &format!("metadata:\n  namespace: {}\n", self.namespace)),
         )
     }
 
     /// Says that a pod of a Service is ready, as the EndpointSlice controller would.
-    pub fn endpoint(&self, service: &str, ready: bool) -> Result<()> {
+    pub(crate) fn endpoint(&self, service: &str, ready: bool) -> Result<()> {
         self.apply(&format!(
             "
 apiVersion: discovery.k8s.io/v1
@@ -182,7 +182,7 @@ ports: [{{ name: mesh, port: 15008 }}]
     }
 
     /// An object, if it is there.
-    pub fn get(&self, kind: &str, name: &str) -> Result<Option<Value>> {
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Option<Value>> {
         let namespace = &self.namespace;
         let arguments = ["get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found"];
         let arguments = [&arguments[..], &["--show-managed-fields"]].concat();
@@ -191,7 +191,12 @@ ports: [{{ name: mesh, port: 15008 }}]
     }
 
     /// Waits until an object is there, and is like that.
-    pub fn until(&self, kind: &str, name: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub(crate) fn until(
+        &self,
+        kind: &str,
+        name: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         let mut last = None;
         let found = until(&format!("{kind} {name} as expected"), SOON * 4, || {
             last = self.get(kind, name)?;
@@ -201,7 +206,12 @@ ports: [{{ name: mesh, port: 15008 }}]
     }
 
     /// Waits until a condition of a Gateway has this status; returns its reason and message.
-    pub fn condition(&self, gateway: &str, kind: &str, status: &str) -> Result<(String, String)> {
+    pub(crate) fn condition(
+        &self,
+        gateway: &str,
+        kind: &str,
+        status: &str,
+    ) -> Result<(String, String)> {
         let gateway =
             self.until("gateway", gateway, |object| condition(object, kind, status).is_some())?;
         let found = condition(&gateway, kind, status).context("it is gone again")?;
@@ -214,7 +224,7 @@ ports: [{{ name: mesh, port: 15008 }}]
     }
 
     /// Waits until an Event tells this.
-    pub fn event(&self, reason: &str) -> Result<Value> {
+    pub(crate) fn event(&self, reason: &str) -> Result<Value> {
         let namespace = &self.namespace;
         until(&format!("an Event {reason}"), SOON * 2, || {
             let text = self.plane.kubectl(&[
@@ -232,7 +242,7 @@ ports: [{{ name: mesh, port: 15008 }}]
     }
 
     /// Runs kubectl in the namespace.
-    pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         self.plane.kubectl(&[arguments, &["-n", &self.namespace]].concat())
     }
 }

@@ -162,7 +162,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("fastrand", &["sync", "identity", "hbone", "proxy"]),
     (
         "futures_util",
-        &["sync", "identity", "hbone", "kernel", "control", "proxy", "telemetry", "cli"],
+        &["sync", "identity", "hbone", "kernel", "control", "proxy", "telemetry", "cli", "roles"],
     ),
     ("gateway_api", &["sync", "control", "cli"]),
     ("h2", &["hbone"]),

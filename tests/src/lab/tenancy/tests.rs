@@ -2,8 +2,16 @@ use super::{for_servers, stateless, values};
 
 #[test]
 fn the_namespaces_of_objects_are_found_and_nothing_else() {
-    let text = "metadata: {name: a, namespace: shop}\n---\nmetadata:\n  namespace: bank\n  labels:\n    \
-                istio.io/use-waypoint-namespace: \"far\"\nspec: {namespace: 'shop'}\n";
+    let text = [
+        "metadata: {name: a, namespace: shop}",
+        "---",
+        "metadata:",
+        "  namespace: bank",
+        "  labels:",
+        "    istio.io/use-waypoint-namespace: \"far\"",
+        "spec: {namespace: 'shop'}",
+    ];
+    let text = &text.join("\n");
     assert_eq!(values(text, "namespace: "), ["bank", "shop"]);
 }
 

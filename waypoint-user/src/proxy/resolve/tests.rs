@@ -82,7 +82,7 @@ async fn while_nobody_answers_the_last_addresses_stay_and_a_denial_ends_them() {
         settle(&names, "a.example").await;
         pass(NAME_TTL_MIN + Duration::from_millis(1)).await;
         assert_eq!((script.1.get(), known(&names, "a.example").unwrap().len()), (2, 1));
-        pass(NAME_TTL_NONE).await;
+        pass(NAME_TTL_NONE + Duration::from_millis(1)).await;
         assert_eq!((script.1.get(), known(&names, "a.example").unwrap().len()), (3, 0));
     })
     .await;

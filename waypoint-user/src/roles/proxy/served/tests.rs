@@ -4,7 +4,7 @@ use super::*;
 use crate::mesh::{
     binding::{Binding, Canary},
     object::Version,
-    route::{HttpRoute, ServiceParent},
+    route::{HttpRoute, RouteKind, ServiceParent},
     service::Service,
     snapshot::Contents,
 };
@@ -22,7 +22,7 @@ fn service(of: &str, waypoint: &str, second: Option<&str>) -> Service {
 fn route(of: &str, parents: &[&str]) -> HttpRoute {
     let parent = |service: &&str| ServiceParent { service: name(service), port: None };
     HttpRoute {
-        kind: crate::mesh::route::RouteKind::Http,
+        kind: RouteKind::Http,
         name: name(of),
         version: Version { uid: format!("{of}-uid"), generation: 3 },
         created: None,

@@ -47,10 +47,14 @@ fn a_binding_tells_of_ingress_and_of_a_second_waypoint_that_is_not_attached() {
     let both = ", labels: {istio.io/use-waypoint: w, istio.io/ingress-use-waypoint: \"false\", \
                 istio.io/use-waypoint-canary: v}";
     let [told] = &bound(both, &[])[..] else { panic!("one condition") };
-    let ending = "Successfully attached to waypoint a/w. Ingress traffic is not using the waypoint, \
-                  set the istio.io/ingress-use-waypoint label to true if desired.. Canary waypoint \
-                  not attached: waypoint \"a/v\" is not ready";
-    assert!(told.ends_with(ending), "{told}");
+    let ending = [
+        "Successfully attached to waypoint a/w",
+        "Ingress traffic is not using the waypoint, set the istio.io/ingress-use-waypoint label \
+         to true if desired.",
+        "Canary waypoint not attached: waypoint \"a/v\" is not ready",
+    ];
+    let ending = &ending.join(". ");
+    assert!(told.ends_with(ending.as_str()), "{told}");
     let inherited = namespace("a", "istio.io/ingress-use-waypoint: \"true\"", "");
     let [told] = &bound(USE, &[&inherited])[..] else { panic!("one condition") };
     assert!(told.ends_with("istio.io/ingress-use-waypoint is not supported yet"), "{told}");

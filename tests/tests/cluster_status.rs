@@ -1,0 +1,219 @@
+//! What the API server says of Services, routes and policies is what was decided about them.
+//!
+//! Status is written by the code that the controller runs while it leads, in this process and once
+//! for all stories; waypoints are processes, or sockets that say what the story wants.
+
+#[path = "cluster_status/stage.rs"]
+mod stage;
+
+use anyhow::Result;
+use nix::sys::signal::Signal;
+
+use stage::{Stage, Truth::*, route, service};
+
+#[test]
+fn a_service_says_which_waypoint_it_is_bound_to_or_why_to_none() -> Result<()> {
+    let stage = Stage::new("bound")?;
+    stage.gateway("waypoint", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    let bound = format!("Successfully attached to waypoint {}/waypoint", stage.namespace);
+    stage.service_says("reviews", &(True, "WaypointAccepted", &bound))?;
+
+    stage.label("service/reviews", "istio.io/use-waypoint=missing")?;
+    let missing = format!("waypoint \"{}/missing\" is not ready", stage.namespace);
+    stage.service_says("reviews", &(False, "WaypointIsNotReady", &missing))?;
+
+    stage.gateway("inner", "workload")?;
+    stage.label("service/reviews", "istio.io/use-waypoint=inner")?;
+    let wrong = format!(
+        "attempting to bind to traffic type \"service\" which the waypoint \"{}/inner\" does not \
+         support",
+        stage.namespace
+    );
+    stage.service_says("reviews", &(False, "UnsupportedTrafficType", &wrong))?;
+
+    let other = Stage::new("other")?;
+    let elsewhere = format!("istio.io/use-waypoint-namespace={}", other.namespace);
+    other.gateway("waypoint", "service")?;
+    stage.label("service/reviews", &elsewhere)?;
+    stage.label("service/reviews", "istio.io/use-waypoint=waypoint")?;
+    let denied = format!(
+        "we are not permitted to attach to waypoint \"{}/waypoint\" (missing allowedRoutes?)",
+        other.namespace
+    );
+    stage.service_says("reviews", &(False, "AttachmentDenied", &denied))
+}
+
+#[test]
+fn what_a_service_says_of_its_waypoint_goes_with_the_label() -> Result<()> {
+    let stage = Stage::new("label")?;
+    stage.gateway("waypoint", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    stage.until("reviews is bound", || Ok(stage.bound("reviews")?.is_some()))?;
+    stage.label("service/reviews", "istio.io/use-waypoint-")?;
+    stage.until("reviews says nothing", || Ok(stage.bound("reviews")?.is_none()))
+}
+
+#[test]
+fn a_time_changes_only_with_its_status() -> Result<()> {
+    let stage = Stage::new("time")?;
+    stage.gateway("waypoint", "service")?;
+    stage.gateway("second", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    let bound =
+        |name: &str| format!("Successfully attached to waypoint {}/{name}", stage.namespace);
+    stage.service_says("reviews", &(True, "WaypointAccepted", &bound("waypoint")))?;
+    let since = |condition: Option<serde_json::Value>| {
+        condition.and_then(|one| Some(one.get("lastTransitionTime")?.as_str()?.to_owned()))
+    };
+    let before = since(stage.bound("reviews")?);
+    assert!(before.is_some());
+    stage.label("service/reviews", "istio.io/use-waypoint=second")?;
+    stage.service_says("reviews", &(True, "WaypointAccepted", &bound("second")))?;
+    assert_eq!(since(stage.bound("reviews")?), before);
+    Ok(())
+}
+
+#[test]
+fn a_route_tells_each_parent_what_became_of_it() -> Result<()> {
+    let stage = Stage::new("route")?;
+    stage.apply(&service("reviews", ""))?;
+    stage.apply(&route("r", &["reviews", "missing"], "nowhere"))?;
+    let name = &stage.namespace;
+    let missing = format!("parent service: \"{name}/missing\" not found");
+    stage.route_says("r", "missing", "Accepted", &(False, "NoMatchingParent", &missing))?;
+    stage.route_says("r", "reviews", "Accepted", &(True, "Accepted", "Route was valid"))?;
+    let backend = format!("backend(nowhere.{name}.svc.cluster.local) not found");
+    stage.route_says("r", "reviews", "ResolvedRefs", &(False, "BackendNotFound", &backend))?;
+    let label = "istio.io/use-waypoint label missing from parent and parent namespace; in ambient \
+                 mode, route will not be respected";
+    let told = (False, "MissingUseWaypointLabel", label);
+    stage.route_says("r", "reviews", "ResolvedWaypoints", &told)?;
+
+    stage.gateway("waypoint", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    stage.apply(&route("r", &["reviews"], "reviews"))?;
+    let all = (True, "ResolvedRefs", "All references resolved");
+    stage.route_says("r", "reviews", "ResolvedRefs", &all)?;
+    let all = (True, "ResolvedWaypoints", "All waypoints resolved");
+    stage.route_says("r", "reviews", "ResolvedWaypoints", &all)?;
+    stage.until("the other parent is forgotten", || {
+        Ok(stage.route_condition("r", "missing", "Accepted")?.is_none())
+    })?;
+    let route = stage.get("httproute/r")?;
+    let generation = route.pointer("/metadata/generation").cloned();
+    let accepted = stage.route_condition("r", "reviews", "Accepted")?;
+    assert_eq!(accepted.and_then(|one| one.get("observedGeneration").cloned()), generation);
+    Ok(())
+}
+
+#[test]
+fn a_policy_says_who_enforces_it() -> Result<()> {
+    let stage = Stage::new("policy")?;
+    stage.apply(&service("reviews", ""))?;
+    let targets = "targetRefs: [{kind: Service, name: reviews, group: ''}]";
+    stage.apply(&policy("deny", targets))?;
+    let unbound = format!("Service {}/reviews is not bound to a waypoint", stage.namespace);
+    stage.policy_says("deny", "WaypointAccepted", &(False, "AncestorNotBound", &unbound))?;
+    stage.gateway("waypoint", "service")?;
+    stage.label("service/reviews", "istio.io/use-waypoint=waypoint")?;
+    let bound = format!("bound to {}/waypoint", stage.namespace);
+    stage.policy_says("deny", "WaypointAccepted", &(True, "Accepted", &bound))?;
+
+    let partly = "targetRefs: [{kind: Service, name: reviews, group: ''}, {kind: Service, name: \
+                  gone, group: ''}]";
+    stage.apply(&policy("deny", partly))?;
+    let gone = format!("Invalid targetRefs: Service {}/gone", stage.namespace);
+    stage.policy_says("deny", "WaypointAccepted", &(True, "PartiallyInvalid", &gone))?;
+
+    stage.apply(&policy("pods", "selector: {matchLabels: {app: reviews}}"))?;
+    let attached = (True, "Accepted", "attached to ztunnel");
+    stage.policy_says("pods", "ZtunnelAccepted", &attached)?;
+    Ok(())
+}
+
+#[test]
+fn what_other_controllers_say_stays() -> Result<()> {
+    let stage = Stage::new("others")?;
+    stage.gateway("waypoint", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    stage.apply(&route("r", &["reviews"], "reviews"))?;
+    stage.until("the route is accepted", || {
+        Ok(stage.route_condition("r", "reviews", "Accepted")?.is_some())
+    })?;
+    stage.another_controller_speaks("httproute/r")?;
+    stage.apply(&route("r", &["reviews"], "nowhere"))?;
+    stage.until("the backend is missed", || {
+        let refs = stage.route_condition("r", "reviews", "ResolvedRefs")?;
+        Ok(refs.is_some_and(|one| one.get("status").and_then(|it| it.as_str()) == Some("False")))
+    })?;
+    let parents = stage.get("httproute/r")?;
+    let parents = parents.pointer("/status/parents").and_then(|it| it.as_array()).cloned();
+    let names = parents.unwrap_or_default();
+    let names: Vec<_> =
+        names.iter().filter_map(|one| one.get("controllerName")?.as_str()).collect();
+    assert_eq!(names, ["example.com/other", "istio.io/mesh-controller"]);
+    Ok(())
+}
+
+#[test]
+fn nothing_is_written_while_nothing_changes() -> Result<()> {
+    let stage = Stage::new("idle")?;
+    stage.gateway("waypoint", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    stage.apply(&route("r", &["reviews"], "reviews"))?;
+    stage.apply(&policy(
+        "deny",
+        "targetRefs: [{kind: Gateway, name: waypoint, \
+                                 group: gateway.networking.k8s.io}]",
+    ))?;
+    let pending = format!("waypoint {}/waypoint has no ready pod", stage.namespace);
+    stage.route_says("r", "reviews", "Programmed", &(False, "Pending", &pending))?;
+    stage.until("reviews is bound", || Ok(stage.bound("reviews")?.is_some()))?;
+    stage.until("the policy is bound", || {
+        Ok(stage.policy_condition("deny", "WaypointAccepted")?.is_some())
+    })?;
+    let versions = || -> Result<Vec<String>> {
+        let objects = ["service/reviews", "httproute/r", "authorizationpolicy/deny"];
+        objects.iter().map(|object| stage.version(object)).collect()
+    };
+    let before = versions()?;
+    // The controller looks at everything again whenever something changes.
+    for round in 0..3 {
+        let name = format!("busy-{round}");
+        stage.apply(&service(&name, "waypoint"))?;
+        stage.until("the other Service is bound", || Ok(stage.bound(&name)?.is_some()))?;
+    }
+    assert_eq!(versions()?, before);
+    Ok(())
+}
+
+#[test]
+fn a_route_is_programmed_when_the_last_ready_pod_has_applied_it() -> Result<()> {
+    let stage = Stage::new("applied")?;
+    stage.gateway("waypoint", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    let fast = stage.waypoint_pod("fast", "waypoint")?;
+    let slow = stage.waypoint_pod("slow", "waypoint")?;
+    stage.apply(&route("r", &["reviews"], "reviews"))?;
+    let all = (True, "Programmed", "Every ready pod of its waypoints has applied the route");
+    stage.route_says("r", "reviews", "Programmed", &all)?;
+
+    slow.signal(Signal::SIGSTOP)?;
+    stage.apply(&route("r", &["reviews"], "reviews").replace("/old", "/new"))?;
+    let waits = format!("waypoint pod {}/slow has not applied generation 2", stage.namespace);
+    stage.route_says("r", "reviews", "Programmed", &(False, "Pending", &waits))?;
+
+    slow.signal(Signal::SIGCONT)?;
+    stage.route_says("r", "reviews", "Programmed", &all)?;
+    drop(fast);
+    Ok(())
+}
+
+/// A policy that denies a path.
+fn policy(name: &str, target: &str) -> String {
+    format!(
+        "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}}}\n\
+         spec: {{{target}, action: DENY, rules: [{{from: [{{source: {{namespaces: [bad]}}}}]}}]}}\n"
+    )
+}
