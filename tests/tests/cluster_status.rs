@@ -9,7 +9,7 @@ mod stage;
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use stage::{Stage, Truth::*, route, service};
+use stage::{Stage, Truth::*, route, service, until};
 
 #[test]
 fn a_service_says_which_waypoint_it_is_bound_to_or_why_to_none() -> Result<()> {
@@ -49,9 +49,9 @@ fn what_a_service_says_of_its_waypoint_goes_with_the_label() -> Result<()> {
     let stage = Stage::new("label")?;
     stage.gateway("waypoint", "service")?;
     stage.apply(&service("reviews", "waypoint"))?;
-    stage.until("reviews is bound", || Ok(stage.bound("reviews")?.is_some()))?;
+    until("reviews is bound", || Ok(stage.bound("reviews")?.is_some()))?;
     stage.label("service/reviews", "istio.io/use-waypoint-")?;
-    stage.until("reviews says nothing", || Ok(stage.bound("reviews")?.is_none()))
+    until("reviews says nothing", || Ok(stage.bound("reviews")?.is_none()))
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_route_tells_each_parent_what_became_of_it() -> Result<()> {
     stage.route_says("r", "reviews", "ResolvedRefs", &all)?;
     let all = (True, "ResolvedWaypoints", "All waypoints resolved");
     stage.route_says("r", "reviews", "ResolvedWaypoints", &all)?;
-    stage.until("the other parent is forgotten", || {
+    until("the other parent is forgotten", || {
         Ok(stage.route_condition("r", "missing", "Accepted")?.is_none())
     })?;
     let route = stage.get("httproute/r")?;
@@ -138,12 +138,12 @@ fn what_other_controllers_say_stays() -> Result<()> {
     stage.gateway("waypoint", "service")?;
     stage.apply(&service("reviews", "waypoint"))?;
     stage.apply(&route("r", &["reviews"], "reviews"))?;
-    stage.until("the route is accepted", || {
+    until("the route is accepted", || {
         Ok(stage.route_condition("r", "reviews", "Accepted")?.is_some())
     })?;
     stage.another_controller_speaks("httproute/r")?;
     stage.apply(&route("r", &["reviews"], "nowhere"))?;
-    stage.until("the backend is missed", || {
+    until("the backend is missed", || {
         let refs = stage.route_condition("r", "reviews", "ResolvedRefs")?;
         Ok(refs.is_some_and(|one| one.get("status").and_then(|it| it.as_str()) == Some("False")))
     })?;
@@ -169,8 +169,8 @@ fn nothing_is_written_while_nothing_changes() -> Result<()> {
     ))?;
     let pending = format!("waypoint {}/waypoint has no ready pod", stage.namespace);
     stage.route_says("r", "reviews", "Programmed", &(False, "Pending", &pending))?;
-    stage.until("reviews is bound", || Ok(stage.bound("reviews")?.is_some()))?;
-    stage.until("the policy is bound", || {
+    until("reviews is bound", || Ok(stage.bound("reviews")?.is_some()))?;
+    until("the policy is bound", || {
         Ok(stage.policy_condition("deny", "WaypointAccepted")?.is_some())
     })?;
     let versions = || -> Result<Vec<String>> {
@@ -182,7 +182,7 @@ fn nothing_is_written_while_nothing_changes() -> Result<()> {
     for round in 0..3 {
         let name = format!("busy-{round}");
         stage.apply(&service(&name, "waypoint"))?;
-        stage.until("the other Service is bound", || Ok(stage.bound(&name)?.is_some()))?;
+        until("the other Service is bound", || Ok(stage.bound(&name)?.is_some()))?;
     }
     assert_eq!(versions()?, before);
     Ok(())

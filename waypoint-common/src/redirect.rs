@@ -81,6 +81,7 @@ impl DestinationKey {
     }
 
     /// The same of a whole range, by which it has its entries.
+    #[must_use]
     #[inline(always)]
     pub const fn in_range(self, range: &Range) -> Self {
         Self { addr: range.first, range: range.mark, ..self }

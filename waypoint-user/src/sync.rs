@@ -78,7 +78,7 @@ pub async fn read(settings: &Settings) -> Result<(snapshot::Snapshot, Report), E
 /// everything that was there when it was asked for.
 pub async fn watch(settings: Settings, shutdown: CancellationToken) -> Result<Feed, Error> {
     match settings.source.clone() {
-        Source::Directory(place) => directory::watch(place, settings, shutdown),
+        Source::Directory(place) => directory::watch(&place, settings, shutdown),
         Source::Cluster(place) => Ok(cluster::watch(place, settings, shutdown).await?),
     }
 }

@@ -81,7 +81,7 @@ fn write_definitions(go: &Go, sources: &Path, file: &Path) -> Result<()> {
         let mut list: Command = go.command(&["list", "-m", "-f", "{{.Dir}}", module]);
         let folder =
             ask(list.current_dir(sources)).with_context(|| format!("where is {module}?"))?;
-        lines += &format!("{folder}/{path}\n");
+        lines.extend([folder.as_str(), "/", path, "\n"]);
     }
     fs::write(file, lines).with_context(|| file.display().to_string())
 }
@@ -105,7 +105,8 @@ fn fingerprint(sources: &Path) -> Result<String> {
     for entry in sources.read_dir().with_context(|| sources.display().to_string())? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.ends_with(".go") || name == "go.mod" || name == "go.sum" {
+        let is_source = path.extension().is_some_and(|extension| extension == "go");
+        if is_source || name == "go.mod" || name == "go.sum" {
             files.push((name, path));
         }
     }

@@ -223,4 +223,4 @@ const COMPLAINTS: &str = "cluster.err";
 const SHEET: &str = "sheet";
 const BIN: &str = "bin";
 /// For the end of all pods and the removal of what they were made of.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);

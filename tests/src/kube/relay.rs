@@ -60,7 +60,7 @@ impl Relay {
         let own = line.clone();
         thread::spawn(move || {
             let listeners = enter(namespace).and_then(|()| listen());
-            if let Err(error) = serve(listeners, &listening, own, end) {
+            if let Err(error) = serve(listeners, &listening, &own, end) {
                 // Nobody waits any more when the relay had begun.
                 let _gone = listening.send(Err(error));
             }
@@ -110,7 +110,7 @@ fn enter(namespace: Option<File>) -> Result<()> {
 fn serve(
     listeners: Result<Vec<TcpListener>>,
     listening: &SyncSender<Result<SocketAddr>>,
-    line: Line,
+    line: &Line,
     mut end: mpsc::Receiver<()>,
 ) -> Result<()> {
     let listeners = listeners?;

@@ -14,7 +14,7 @@ use super::{
     address::{Addresses, Family},
     agent::{Agent, Settings},
     command,
-    manifests::{self, Manifests},
+    manifests::{Manifests, Source},
     name::{self, Name},
     netns::Netns,
     node::{Node, Nodes},
@@ -40,7 +40,7 @@ pub struct LabBuilder {
     agent: bool,
     last_words: bool,
     waits_for_turn: bool,
-    in_cluster: bool,
+    source: Source,
 }
 
 impl LabBuilder {
@@ -59,7 +59,7 @@ impl LabBuilder {
             agent: true,
             last_words: false,
             waits_for_turn: true,
-            in_cluster: manifests::told_in_cluster(),
+            source: Source::told(),
         }
     }
 
@@ -143,7 +143,7 @@ impl LabBuilder {
     /// With objects in a Kubernetes control plane, which agents and waypoints follow.
     #[must_use]
     pub fn in_cluster(mut self) -> Self {
-        self.in_cluster = true;
+        self.source = Source::ControlPlane;
         self
     }
 
@@ -180,7 +180,7 @@ impl LabBuilder {
         name::sweep()?;
         name::bpffs()?;
         let name = Name::unique();
-        let manifests = Manifests::create(name.directory().join("manifests"), self.in_cluster)?;
+        let manifests = Manifests::create(name.directory().join("manifests"), self.source)?;
         let (nodes, underlay) = self.make_nodes(&name)?;
         let mut lab = Lab {
             family: self.family,

@@ -26,16 +26,33 @@ pub struct Manifests {
     tenancy: Option<Tenancy>,
 }
 
-/// Whether stories are told with a control plane where they do not say.
-pub(super) fn told_in_cluster() -> bool {
-    env::var_os(SOURCE).is_some_and(|source| source == "cluster")
+/// Where agents and waypoints read the objects.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// In the directory.
+    Directory,
+    /// In a control plane, which has them too.
+    ControlPlane,
+}
+
+impl Source {
+    /// Where stories are told that do not say.
+    pub(super) fn told() -> Self {
+        match env::var_os(SOURCE) {
+            Some(source) if source == "cluster" => Self::ControlPlane,
+            _ => Self::Directory,
+        }
+    }
 }
 
 impl Manifests {
     /// An empty directory; and an empty control plane, if it is wanted.
-    pub fn create(directory: PathBuf, in_cluster: bool) -> Result<Self> {
+    pub fn create(directory: PathBuf, source: Source) -> Result<Self> {
         fs::create_dir_all(&directory)?;
-        let tenancy = in_cluster.then(Tenancy::begin).transpose()?;
+        let tenancy = match source {
+            Source::Directory => None,
+            Source::ControlPlane => Some(Tenancy::begin()?),
+        };
         Ok(Self { directory, objects: BTreeMap::new(), tenancy })
     }
 

@@ -119,11 +119,11 @@ impl Stage {
     }
 
     pub(crate) fn service_says(&self, service: &str, says: &Says<'_>) -> Result<()> {
-        self.says(says, || self.bound(service))
+        says_so(says, || self.bound(service))
     }
 
     pub(crate) fn policy_says(&self, policy: &str, kind: &str, says: &Says<'_>) -> Result<()> {
-        self.says(says, || self.policy_condition(policy, kind))
+        says_so(says, || self.policy_condition(policy, kind))
     }
 
     pub(crate) fn route_says(
@@ -133,27 +133,7 @@ impl Stage {
         kind: &str,
         says: &Says<'_>,
     ) -> Result<()> {
-        self.says(says, || self.route_condition(route, parent, kind))
-    }
-
-    /// Waits until a condition says this.
-    fn says(
-        &self,
-        (status, reason, message): &Says<'_>,
-        ask: impl Fn() -> Result<Option<Value>>,
-    ) -> Result<()> {
-        let expected = [&*format!("{status:?}"), reason, message];
-        let mut last = None;
-        let waited = self.until(&format!("{expected:?}"), || {
-            last = ask()?;
-            let text = |key| last.as_ref()?.get(key)?.as_str();
-            Ok(["status", "reason", "message"].map(text) == expected.map(Some))
-        });
-        waited.with_context(|| format!("last seen: {last:?}"))
-    }
-
-    pub(crate) fn until(&self, what: &str, holds: impl FnMut() -> Result<bool>) -> Result<()> {
-        wait::until_true(what, SOON * 2, holds)
+        says_so(says, || self.route_condition(route, parent, kind))
     }
 
     /// Writes an entry of somebody else into the status of a route.
@@ -276,6 +256,26 @@ fn find(conditions: Option<&Value>, kind: &str) -> Option<Value> {
     conditions.iter().find(is_meant).cloned()
 }
 
+/// Waits until a condition says this.
+fn says_so(
+    (status, reason, message): &Says<'_>,
+    ask: impl Fn() -> Result<Option<Value>>,
+) -> Result<()> {
+    let expected = [&*format!("{status:?}"), reason, message];
+    let mut last = None;
+    let waited = until(&format!("{expected:?}"), || {
+        last = ask()?;
+        let text = |key| last.as_ref()?.get(key)?.as_str();
+        Ok(["status", "reason", "message"].map(text) == expected.map(Some))
+    });
+    waited.with_context(|| format!("last seen: {last:?}"))
+}
+
+/// Waits for what a controller is to bring about.
+pub(crate) fn until(what: &str, holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    wait::until_true(what, SOON * 2, holds)
+}
+
 /// The controller of all stories, which lives as long as this program.
 fn controller(plane: &ControlPlane) -> Result<()> {
     static RUNNING: OnceLock<Result<()>> = OnceLock::new();
@@ -285,7 +285,7 @@ fn controller(plane: &ControlPlane) -> Result<()> {
         thread::Builder::new().spawn(|| run(access))?;
         Ok(())
     });
-    running.as_ref().map(|()| ()).map_err(|error| anyhow!("{error:#}"))
+    running.as_ref().copied().map_err(|error| anyhow!("{error:#}"))
 }
 
 /// Follows the cluster and writes status.

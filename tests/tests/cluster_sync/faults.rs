@@ -55,7 +55,7 @@ fn a_watch_that_is_cut_goes_on_where_it_ended() -> Result<()> {
         reader.wait("changed", |snapshot| ports(snapshot, &shop, "reviews") == [port])?;
     }
     ensure!(reader.metric("waypoint_sync_watch_restarts_total", "Service") >= 1.0);
-    ensure!(reader.metric("waypoint_sync_watch_restarts_total", "expired") == 0.0);
+    ensure!(reader.metric("waypoint_sync_watch_restarts_total", "expired") < 1.0);
     Ok(())
 }
 

@@ -67,21 +67,19 @@ impl State {
             return;
         }
         let Ok(server) = TcpStream::connect(self.server) else { return };
-        let _ = self.relay(&client, &server);
+        let _ = relay(&client, &server);
         self.open.lock().unwrap().extend([client, server]);
     }
+}
 
-    fn relay(&self, client: &TcpStream, server: &TcpStream) -> io::Result<()> {
-        let ways = [
-            (client.try_clone()?, server.try_clone()?),
-            (server.try_clone()?, client.try_clone()?),
-        ];
-        for (mut from, mut to) in ways {
-            thread::spawn(move || {
-                let _ = io::copy(&mut from, &mut to);
-                let _ = to.shutdown(Shutdown::Both);
-            });
-        }
-        Ok(())
+fn relay(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+    let ways =
+        [(client.try_clone()?, server.try_clone()?), (server.try_clone()?, client.try_clone()?)];
+    for (mut from, mut to) in ways {
+        thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
     }
+    Ok(())
 }

@@ -157,7 +157,7 @@ fn cut(text: &str, length_max: usize) -> String {
 }
 
 /// For how long the same is not told again; API servers keep Events for an hour.
-const KEPT: Duration = Duration::from_mins(60);
+const KEPT: Duration = Duration::from_hours(1);
 /// How many are remembered.
 const REMEMBERED_MAX: usize = 4096;
 /// How many wait for the API server.

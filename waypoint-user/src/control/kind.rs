@@ -33,6 +33,7 @@ impl Kind {
     }
 
     /// The same kind in another version.
+    #[must_use]
     pub const fn version(self, version: &'static str) -> Self {
         Self { version, ..self }
     }

@@ -50,7 +50,7 @@ impl Mirror {
                 sender.send_replace(Some(all));
                 bell.notify_one();
             })
-            .await
+            .await;
         };
         let follower = AbortOnDropHandle::new(task::spawn("mirror", following));
         Self { shelf, _follower: follower }

@@ -127,7 +127,8 @@ pub async fn run(
     let led = Arc::new(watch::Sender::new(false));
     export(led.subscribe(), registry);
     let posting = post_events(post, &shutdown);
-    leader::lead(lease, identity, led, shutdown, |ends| term(tools.clone(), ends)).await;
+    let work = |ends| term(tools.clone(), ends);
+    Box::pin(leader::lead(lease, identity, led, shutdown, work)).await;
     // A task that panicked was logged when it did.
     let _ = posting.await;
 }

@@ -50,20 +50,20 @@ use self::{
 #[derive(Clone)]
 pub struct Status {
     writes: Writes,
-    status_port: u16,
+    port: u16,
     registry: Registry,
 }
 
 impl Status {
     /// Writes by this client. Waypoints say at this port of their pods what they apply.
-    pub fn new(client: Client, status_port: u16, registry: &Registry) -> Self {
+    pub fn new(client: Client, port: u16, registry: &Registry) -> Self {
         let writes = Writes::new(client, registry);
-        Self { writes, status_port, registry: registry.clone() }
+        Self { writes, port, registry: registry.clone() }
     }
 
     /// Writes status until the token is cancelled; only whoever leads may.
     pub async fn run(self, states: watch::Receiver<State>, token: CancellationToken) {
-        let applied = applied::follow(states.clone(), self.status_port, &self.registry, &token);
+        let applied = applied::follow(states.clone(), self.port, &self.registry, &token);
         let round = Round {
             writes: self.writes,
             contested: self.registry.limit("status_contested"),
@@ -146,7 +146,7 @@ impl Round {
                     break;
                 }
                 Some((object, outcome)) = self.under_way.next() => {
-                    if let Some(time) = self.ledger.finished(&object, &outcome, Instant::now()) {
+                    if let Some(time) = self.ledger.finished(&object, outcome, Instant::now()) {
                         self.retry = Some(self.retry.map_or(time, |known| known.min(time)));
                     }
                 }
@@ -178,4 +178,4 @@ const WRITES_MAX: usize = 8;
 /// route in that time.
 const QUIET: Duration = Duration::from_millis(100);
 /// Longer than anything is waited for.
-const FOREVER: Duration = Duration::from_secs(3600);
+const FOREVER: Duration = Duration::from_hours(1);

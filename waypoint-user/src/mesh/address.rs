@@ -23,6 +23,7 @@ impl IpBlock {
     }
 
     /// The same range, by its first address.
+    #[must_use]
     pub fn canonical(self) -> Self {
         Self(self.0.trunc())
     }

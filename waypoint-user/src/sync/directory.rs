@@ -55,18 +55,18 @@ pub fn read(place: &Place, settings: &Settings) -> Result<(Snapshot, Report), Er
 
 /// Reads the directory and follows it until shutdown; needs a tokio runtime.
 pub(super) fn watch(
-    place: Place,
+    place: &Place,
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Result<Feed, Error> {
     let follow = |cause| Error::Follow { path: place.path.clone(), cause };
     // Watched before it is read, so that nothing is missed in between.
-    let follower = Follower::new(&place).map_err(|cause| match cause.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => absent(&place, cause),
+    let follower = Follower::new(place).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => absent(place, cause),
         _ => follow(cause),
     })?;
     let mut scan = Scan::new(&place.path);
-    scan.read_all().map_err(|cause| absent(&place, cause))?;
+    scan.read_all().map_err(|cause| absent(place, cause))?;
     let (outlet, feed) = Outlet::new(reading(&scan, &settings));
     let follower = task::spawn("manifests", follower.run(settings, scan, outlet, shutdown));
     Ok(feed.followed_by(follower, None))

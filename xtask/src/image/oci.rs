@@ -66,11 +66,15 @@ impl Image {
     }
 
     fn index(&self, manifest: &Blob) -> Value {
-        let mut entry = manifest.descriptor();
-        entry["platform"] = json!({"architecture": architecture(), "os": "linux"});
-        entry["annotations"] = json!({
-            "io.containerd.image.name": self.name,
-            "org.opencontainers.image.ref.name": self.version,
+        let entry = json!({
+            "mediaType": manifest.kind,
+            "digest": manifest.reference(),
+            "size": manifest.bytes.len(),
+            "platform": {"architecture": architecture(), "os": "linux"},
+            "annotations": {
+                "io.containerd.image.name": self.name,
+                "org.opencontainers.image.ref.name": self.version,
+            },
         });
         json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
     }
@@ -94,14 +98,23 @@ struct Blob {
 
 impl Blob {
     fn new(kind: &'static str, bytes: Vec<u8>) -> Self {
-        let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(&bytes));
         Self { kind, digest, bytes }
     }
 
     fn descriptor(&self) -> Value {
-        let digest = format!("sha256:{}", self.digest);
-        json!({"mediaType": self.kind, "digest": digest, "size": self.bytes.len()})
+        let size = self.bytes.len();
+        json!({"mediaType": self.kind, "digest": self.reference(), "size": size})
     }
+
+    /// How others name it.
+    fn reference(&self) -> String {
+        format!("sha256:{}", self.digest)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn text(value: &Value) -> Result<Vec<u8>> {

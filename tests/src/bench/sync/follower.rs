@@ -82,7 +82,7 @@ impl Follower {
         let lines = BufReader::new(child.stdout.take().context("no output")?);
         let mut follower = Self { role, child, lines, first: Duration::ZERO };
         let ready = follower.line()?;
-        follower.first = Duration::from_micros(ready["first_us"].as_u64().unwrap_or_default());
+        follower.first = micros(&ready, "first_us");
         Ok(follower)
     }
 
@@ -99,10 +99,10 @@ impl Follower {
     pub(super) fn wait_for(&mut self, service: &str, is_bound: bool) -> Result<Seen> {
         loop {
             let line = self.line()?;
-            if line["service"] == service && line["is_bound"] == is_bound {
-                let micros = |key: &str| Duration::from_micros(line[key].as_u64().unwrap_or(0));
-                let (at, since_delivery) = (UNIX_EPOCH + micros("at_us"), micros("delivery_us"));
-                return Ok(Seen { at, since_delivery });
+            let is_of = line.get("service").and_then(Value::as_str) == Some(service);
+            if is_of && line.get("is_bound").and_then(Value::as_bool) == Some(is_bound) {
+                let at = UNIX_EPOCH + micros(&line, "at_us");
+                return Ok(Seen { at, since_delivery: micros(&line, "delivery_us") });
             }
         }
     }
@@ -135,6 +135,11 @@ impl Follower {
         }
         Ok(serde_json::from_str(&line)?)
     }
+}
+
+/// A number of microseconds in a line.
+fn micros(line: &Value, key: &str) -> Duration {
+    Duration::from_micros(line.get(key).and_then(Value::as_u64).unwrap_or_default())
 }
 
 impl Drop for Follower {

@@ -248,4 +248,4 @@ pub(super) const NAMESPACE: &str = "shop";
 pub(super) const SYSTEM: &str = "waypoint-system";
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// How long a rollout may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_mins(3);

@@ -5,7 +5,7 @@
 //! dropped.
 
 use gateway_api::experimental::gateways::Gateway;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::mesh::{
     label::{GATEWAY_NAME, Labels, MANAGED},
@@ -75,11 +75,14 @@ impl Names {
 
     /// Metadata with these labels and annotations.
     pub(super) fn metadata(&self, annotations: &Labels) -> Value {
-        let mut metadata = json!({ "labels": self.labels, "ownerReferences": [self.owner] });
+        let mut metadata = Map::from_iter([
+            ("labels".to_owned(), json!(self.labels)),
+            ("ownerReferences".to_owned(), json!([self.owner])),
+        ]);
         if !annotations.is_empty() {
-            metadata["annotations"] = json!(annotations);
+            metadata.insert("annotations".to_owned(), json!(annotations));
         }
-        metadata
+        Value::Object(metadata)
     }
 
     /// The name of the binding by which the pods may read the mesh.

@@ -70,7 +70,7 @@ pub(super) fn render(gateway: &Gateway, inputs: &Inputs<'_>) -> Result<Vec<Rende
             _ => names.object.clone(),
         };
         let target = Target::whole(part.kind(), name);
-        let content = customised(&target, base, part, inputs.overlays)?;
+        let content = customised(&target, &base, part, inputs.overlays)?;
         let shared = part == Part::ServiceAccount && Names::has_account_of_its_own(gateway);
         all.push(Rendered { target, content, shared });
     }
@@ -82,7 +82,7 @@ pub(super) fn render(gateway: &Gateway, inputs: &Inputs<'_>) -> Result<Vec<Rende
 /// The object with what people want of it.
 fn customised(
     target: &Target,
-    base: Value,
+    base: &Value,
     part: Part,
     overlays: &[Overlays],
 ) -> Result<Value, String> {
@@ -92,7 +92,7 @@ fn customised(
         let place = format!("{}: {}", overlays.origin, part.key());
         let mut merged =
             merge::merge(&object, patch).map_err(|cause| format!("{place}: {cause}"))?;
-        if !keeps_what_is_ours(&base, &mut merged, target) {
+        if !keeps_what_is_ours(base, &mut merged, target) {
             return Err(format!("{place}: illegal metadata change"));
         }
         object = merged;

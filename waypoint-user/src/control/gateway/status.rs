@@ -149,9 +149,10 @@ fn of_listener(facts: &Facts<'_>, assigned: &Assigned) -> [Truth; 4] {
     let fine = "No errors found";
     let bad = matches!(facts.refusal, Some(Refusal::Listeners(_)));
     let message = facts.refusal.map_or(fine, Refusal::message);
-    let accepted = match bad {
-        true => Truth::no("Accepted", "UnsupportedProtocol", message),
-        false => Truth::yes("Accepted", "Accepted", fine),
+    let accepted = if bad {
+        Truth::no("Accepted", "UnsupportedProtocol", message)
+    } else {
+        Truth::yes("Accepted", "Accepted", fine)
     };
     let programmed = match (bad, &assigned.missing) {
         (true, _) => Truth::no("Programmed", "Invalid", message),

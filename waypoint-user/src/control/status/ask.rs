@@ -60,14 +60,14 @@ async fn follow(
     loop {
         let asked = ask(&mut requests, address, version.as_deref());
         let page = timeout(ANSWER_TIMEOUT, asked).await??;
-        if version.as_ref() != Some(&page.version) {
+        if version.as_ref() == Some(&page.version) {
+            // Whoever has nothing new takes its time; should it not, we do.
+            sleep(PAUSE_MIN).await;
+        } else {
             version = Some(page.version.clone());
             if said.send((Arc::clone(uid), page.routes())).await.is_err() {
                 return Ok(());
             }
-        } else {
-            // Whoever has nothing new takes its time; should it not, we do.
-            sleep(PAUSE_MIN).await;
         }
         *pause = PAUSE_MIN;
     }

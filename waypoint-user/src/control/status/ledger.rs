@@ -105,7 +105,7 @@ impl Ledger {
     pub(super) fn finished(
         &mut self,
         object: &ObjectRef,
-        outcome: &Outcome,
+        outcome: Outcome,
         now: Instant,
     ) -> Option<Instant> {
         let record = self.records.get_mut(object)?;

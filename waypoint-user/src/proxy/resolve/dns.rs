@@ -33,7 +33,9 @@ fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
         TokioResolver::builder_tokio()?
     } else {
         let mut config = ResolverConfig::default();
-        servers.iter().for_each(|server| config.add_name_server(at(*server)));
+        for server in servers {
+            config.add_name_server(at(*server));
+        }
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
     };
     let options = builder.options_mut();

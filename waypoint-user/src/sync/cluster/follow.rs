@@ -118,9 +118,9 @@ impl Follower {
     /// Counts how new what was published is, unless something that came with it is still unread.
     fn account(&self) {
         if !self.is_stale {
-            KINDS
-                .iter()
-                .for_each(|kind| self.counts.reached(kind.name, self.store.newest(kind.name)));
+            for kind in KINDS {
+                self.counts.reached(kind.name, self.store.newest(kind.name));
+            }
         }
     }
 
@@ -181,7 +181,9 @@ impl Follower {
             (false, _) => Adopted::More,
         };
         self.is_stale |= !matches!(adopted, Adopted::Same);
-        missing.into_iter().for_each(|selection| self.watch(Arc::new(selection)));
+        for selection in missing {
+            self.watch(Arc::new(selection));
+        }
         adopted
     }
 

@@ -27,18 +27,20 @@ impl Keep {
     /// Throws away what is not kept.
     pub(super) fn prune(&self, value: &mut Value) {
         match (self, value) {
-            (Self::Whole, _) => {}
             (Self::Most, Value::Object(map)) => shed(map),
             (Self::Fields(fields), Value::Object(map)) => prune_map(fields, map),
             (Self::Fields(_), Value::Array(items)) => {
-                items.iter_mut().for_each(|item| self.prune(item));
+                for item in items {
+                    self.prune(item);
+                }
             }
             (Self::Ours, Value::Object(map)) => map.retain(|key, _| is_ours(key)),
             (Self::OfType(wanted), Value::Array(items)) => items.retain(|item| {
                 item.get("type").and_then(Value::as_str).is_none_or(|t| t == *wanted)
             }),
-            // What is not of the shape that it should be is left for admission to refuse.
-            _ => {}
+            // What is kept whole is, and what is not of the shape that it should be is left for
+            // admission to refuse.
+            (Self::Whole | Self::Most | Self::Fields(_) | Self::Ours | Self::OfType(_), _) => {}
         }
     }
 }

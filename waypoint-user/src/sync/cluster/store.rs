@@ -106,9 +106,13 @@ impl Store {
                 shelf.round += 1;
                 false
             }
-            Change::Listed(documents) => documents
-                .into_iter()
-                .fold(false, |changes, document| self.apply(selection, document) || changes),
+            Change::Listed(documents) => {
+                let mut changes = false;
+                for document in documents {
+                    changes |= self.apply(selection, document);
+                }
+                changes
+            }
             Change::Applied(document) => self.apply(selection, *document),
             Change::Deleted(document) => self.delete(selection, &document.name),
             Change::Complete => {
@@ -209,7 +213,11 @@ impl Store {
         let Some(shelf) = self.shelves.get(selection) else { return false };
         let gone = shelf.objects.iter().filter(|(_, kept)| kept.round != shelf.round);
         let gone: Vec<ObjectName> = gone.map(|(name, _)| name.clone()).collect();
-        gone.iter().fold(false, |changes, name| self.delete(selection, name) || changes)
+        let mut changes = false;
+        for name in &gone {
+            changes |= self.delete(selection, name);
+        }
+        changes
     }
 
     /// Puts the newest version of an object in force that any selection of its kind holds;

@@ -25,7 +25,7 @@ impl Scratch {
 
     fn watch(&self) -> (Feed, CancellationToken) {
         let shutdown = CancellationToken::new();
-        let feed = watch(Place::new(&self.0), Settings::new(&self.0), shutdown.clone()).unwrap();
+        let feed = watch(&Place::new(&self.0), Settings::new(&self.0), shutdown.clone()).unwrap();
         (feed, shutdown)
     }
 }
@@ -82,7 +82,7 @@ fn a_missing_directory_is_an_error_that_names_it() {
     let (absent, settings) = (Place::new("/nowhere/at/all"), Settings::new("/nowhere/at/all"));
     let error = read(&absent, &settings).unwrap_err().to_string();
     assert!(error.starts_with("manifest directory /nowhere/at/all: No such file"), "{error}");
-    let error = watch(absent, settings, CancellationToken::new()).unwrap_err().to_string();
+    let error = watch(&absent, settings, CancellationToken::new()).unwrap_err().to_string();
     assert!(error.starts_with("manifest directory /nowhere/at/all: No such file"), "{error}");
 }
 

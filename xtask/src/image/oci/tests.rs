@@ -58,10 +58,7 @@ fn files(image: &Image) -> BTreeMap<String, Vec<u8>> {
 fn blob<'f>(files: &'f BTreeMap<String, Vec<u8>>, descriptor: &Value) -> &'f [u8] {
     let digest = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
     let bytes = &files[&format!("blobs/sha256/{digest}")];
-    let own: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(
-        (own.as_str(), bytes.len()),
-        (digest, descriptor["size"].as_u64().unwrap() as usize)
-    );
+    let own = hex(&Sha256::digest(bytes));
+    assert_eq!((own.as_str(), json!(bytes.len())), (digest, descriptor["size"].clone()));
     bytes
 }

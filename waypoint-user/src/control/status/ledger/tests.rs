@@ -26,7 +26,7 @@ fn write(ledger: &mut Ledger, wanted: &Wanted, outcome: Outcome, now: Instant) -
     assert_eq!(ledger.due(wanted, now), Due::Now);
     ledger.started(wanted);
     assert_eq!(ledger.due(wanted, now), Due::Never, "it is under way");
-    ledger.finished(&wanted.object, &outcome, now)
+    ledger.finished(&wanted.object, outcome, now)
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn another_controller_wins_in_the_end() {
             other => panic!("{other:?}"),
         }
         ledger.started(&wanted("A", "theirs"));
-        ledger.finished(&wanted("A", "theirs").object, &Outcome::Written, now);
+        ledger.finished(&wanted("A", "theirs").object, Outcome::Written, now);
         assert_eq!(ledger.due(&wanted("A", "A"), now), Due::Never);
         writes += 1;
     }

@@ -10,16 +10,18 @@ fn selection(kind: &str) -> Arc<Selection> {
 /// A store of these selections.
 fn store(selections: &[&Arc<Selection>]) -> Store {
     let mut store = Store::default();
-    selections.iter().for_each(|one| store.add(Arc::clone(one)));
+    for one in selections {
+        store.add(Arc::clone(one));
+    }
     store
 }
 
-fn document(name: &str, version: u64, value: Value) -> Box<Document> {
-    Box::new(Document { name: ObjectName::new("n", name), version, value })
+fn document(name: &str, version: u64, value: Value) -> Document {
+    Document { name: ObjectName::new("n", name), version, value }
 }
 
 /// A Service with this address.
-fn service(name: &str, version: u64, vip: &str) -> Box<Document> {
+fn service(name: &str, version: u64, vip: &str) -> Document {
     let metadata = json!({"name": name, "namespace": "n"});
     let spec = json!({"clusterIPs": [vip]});
     let value = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
@@ -27,12 +29,20 @@ fn service(name: &str, version: u64, vip: &str) -> Box<Document> {
 }
 
 /// A policy with these rules.
-fn policy(version: u64, rules: Value) -> Box<Document> {
+fn policy(version: u64, rules: &Value) -> Document {
     let spec = json!({"rules": rules});
     let mut value = json!({"metadata": {"name": "p", "namespace": "n"}, "spec": spec});
     value["apiVersion"] = "security.istio.io/v1".into();
     value["kind"] = "AuthorizationPolicy".into();
     document("p", version, value)
+}
+
+fn applied(document: Document) -> Change {
+    Change::Applied(Box::new(document))
+}
+
+fn deleted(document: Document) -> Change {
+    Change::Deleted(Box::new(document))
 }
 
 fn services(store: &Store) -> Vec<String> {
@@ -49,11 +59,11 @@ fn errors(store: &Store) -> Vec<String> {
 fn an_object_that_does_not_change_changes_nothing() {
     let selection = selection("Service");
     let mut store = store(&[&selection]);
-    assert!(store.take(&selection, Change::Applied(service("a", 1, "10.0.0.1"))));
-    assert!(!store.take(&selection, Change::Applied(service("a", 2, "10.0.0.1"))));
-    assert!(store.take(&selection, Change::Applied(service("a", 3, "10.0.0.2"))));
-    assert!(store.take(&selection, Change::Deleted(service("a", 4, "10.0.0.2"))));
-    assert!(!store.take(&selection, Change::Deleted(service("a", 4, "10.0.0.2"))));
+    assert!(store.take(&selection, applied(service("a", 1, "10.0.0.1"))));
+    assert!(!store.take(&selection, applied(service("a", 2, "10.0.0.1"))));
+    assert!(store.take(&selection, applied(service("a", 3, "10.0.0.2"))));
+    assert!(store.take(&selection, deleted(service("a", 4, "10.0.0.2"))));
+    assert!(!store.take(&selection, deleted(service("a", 4, "10.0.0.2"))));
     assert_eq!(services(&store), Vec::<String>::new());
 }
 
@@ -63,7 +73,7 @@ fn what_a_later_list_does_not_have_is_gone_when_that_ends() {
     let mut store = store(&[&selection]);
     let list = |store: &mut Store, names: &[&str]| {
         store.take(&selection, Change::Listing);
-        let listed = names.iter().map(|name| *service(name, 1, "10.0.0.1")).collect();
+        let listed = names.iter().map(|name| service(name, 1, "10.0.0.1")).collect();
         store.take(&selection, Change::Listed(listed))
     };
     list(&mut store, &["a", "b"]);
@@ -83,17 +93,17 @@ fn a_refused_policy_keeps_its_last_good_version_and_denies_without_one() {
     let selection = selection("AuthorizationPolicy");
     let mut store = store(&[&selection]);
     let of = |store: &Store| store.merge().0.policies.values().cloned().collect::<Vec<_>>();
-    store.take(&selection, Change::Applied(policy(1, json!("wrong"))));
+    store.take(&selection, applied(policy(1, &json!("wrong"))));
     assert!(matches!(of(&store)[..], [crate::sync::objects::Policy::Unread(_)]));
     assert!(errors(&store)[0].ends_with("it denies everything to its targets"));
-    store.take(&selection, Change::Applied(policy(2, json!([]))));
+    store.take(&selection, applied(policy(2, &json!([]))));
     assert_eq!(errors(&store), Vec::<String>::new());
-    store.take(&selection, Change::Applied(policy(3, json!("wrong"))));
+    store.take(&selection, applied(policy(3, &json!("wrong"))));
     assert!(matches!(of(&store)[..], [crate::sync::objects::Policy::Read(_)]));
     let [error] = errors(&store).try_into().unwrap();
     assert!(error.contains("resource version 3: "), "{error}");
     assert!(error.ends_with("its last good version stays in force"), "{error}");
-    store.take(&selection, Change::Deleted(policy(4, json!("wrong"))));
+    store.take(&selection, deleted(policy(4, &json!("wrong"))));
     assert_eq!((of(&store).len(), errors(&store).len()), (0, 0));
 }
 
@@ -118,7 +128,7 @@ fn a_kind_that_fails_keeps_what_was_read_of_it() {
     let selection = selection("Service");
     let mut store = store(&[&selection]);
     store.take(&selection, Change::Listing);
-    store.take(&selection, Change::Listed(vec![*service("a", 1, "10.0.0.1")]));
+    store.take(&selection, Change::Listed(vec![service("a", 1, "10.0.0.1")]));
     store.take(&selection, Change::Complete);
     let failing = || Change::Failing { told: "refused".to_owned(), is_denied: true };
     assert!(store.take(&selection, failing()));
@@ -135,16 +145,16 @@ fn an_object_that_two_selections_hold_stays_until_both_lost_it() {
     let whole = selection("Service");
     let part = Arc::new(Selection { namespace: Some("n".to_owned()), ..(*whole).clone() });
     let mut store = store(&[&whole, &part]);
-    store.take(&whole, Change::Applied(service("a", 1, "10.0.0.1")));
-    store.take(&part, Change::Applied(service("a", 2, "10.0.0.2")));
-    store.take(&whole, Change::Applied(service("a", 1, "10.0.0.9")));
+    store.take(&whole, applied(service("a", 1, "10.0.0.1")));
+    store.take(&part, applied(service("a", 2, "10.0.0.2")));
+    store.take(&whole, applied(service("a", 1, "10.0.0.9")));
     let vips = |store: &Store| {
         let services = store.merge().0.services.clone();
         let vips = services.values().map(|one| one.spec.clone().unwrap().cluster_ips.unwrap());
         vips.flatten().collect::<Vec<_>>()
     };
     assert_eq!(vips(&store), ["10.0.0.2"], "the newest counts");
-    store.take(&part, Change::Deleted(service("a", 3, "10.0.0.2")));
+    store.take(&part, deleted(service("a", 3, "10.0.0.2")));
     assert_eq!(vips(&store), ["10.0.0.9"]);
     store.remove(&whole);
     assert_eq!(vips(&store), Vec::<String>::new());
