@@ -75,12 +75,14 @@ impl Scene {
             "json",
         ];
         let mut process = Process::start_here(&name, logs, &product("waypointd")?, &arguments)?;
-        process.wait_for("\"serving\"")?;
-        let address = until("where it serves", SOON, || {
-            let output = process.output()?;
-            let line = output.lines().find(|line| line.contains("\"serving\"")).map(str::to_owned);
-            let Some(line) = line else { return Ok(None) };
-            let line: serde_json::Value = serde_json::from_str(&line)?;
+        let log = logs.join(format!("{name}.err"));
+        let address = until("where it serves", SOON * 2, || {
+            process.is_alive()?;
+            let log = fs::read_to_string(&log)?;
+            let Some(line) = log.lines().find(|line| line.contains("\"serving\"")) else {
+                return Ok(None);
+            };
+            let line: serde_json::Value = serde_json::from_str(line)?;
             let address = line.pointer("/fields/address").or_else(|| line.get("address"));
             Ok(address.and_then(serde_json::Value::as_str).map(str::to_owned))
         })?;

@@ -34,8 +34,6 @@ pub(super) struct Tenancy {
 pub(super) struct Expectation {
     /// The newest resource version that was written of each kind.
     versions: BTreeMap<String, u64>,
-    /// How often something was deleted.
-    pub(super) deletions: u64,
 }
 
 impl Expectation {
@@ -100,7 +98,11 @@ impl Tenancy {
         let text = for_servers(text);
         let plane = self.plane();
         plane.kubectl_with(plane.kubeconfig(), REMOVE, &text)?;
-        self.expectation.deletions += 1;
+        // A deletion is an event with a version of its own, after all that was written before.
+        let kinds = text.lines().filter_map(|line| line.strip_prefix("kind: "));
+        for kind in kinds {
+            *self.expectation.versions.entry(kind.trim().to_owned()).or_default() += 1;
+        }
         Ok(())
     }
 

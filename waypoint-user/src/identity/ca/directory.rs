@@ -6,7 +6,9 @@
 //! **Invariant:** a file that is there is never overwritten.
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -100,7 +102,15 @@ pub fn token_key(path: &Path, trust_domain: &str) -> Result<TokenKey, Error> {
 /// Makes what is not there.
 fn make_missing(path: &Path, trust_domain: &str) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|cause| Error::file(path, &cause))?;
-    let missing = read(path)?.missing(trust_domain).map_err(|cause| Error::of(path, cause))?;
+    // A directory that is whole may be read-only.
+    if missing(path, trust_domain)?.is_empty() {
+        return Ok(());
+    }
+    // Of several processes that start at once, one makes everything.
+    let lock = path.join(LOCK);
+    let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
+    let _locked = locked.map_err(|cause| Error::file(&lock, &cause))?;
+    let missing = missing(path, trust_domain)?;
     for (name, text) in &missing {
         put(path, name, text)?;
     }
@@ -109,6 +119,11 @@ fn make_missing(path: &Path, trust_domain: &str) -> Result<(), Error> {
         tracing::info!(path = %path.display(), ?names, "made files of the authority");
     }
     Ok(())
+}
+
+/// What is not there, made anew.
+fn missing(path: &Path, trust_domain: &str) -> Result<Vec<(&'static str, String)>, Error> {
+    read(path)?.missing(trust_domain).map_err(|cause| Error::of(path, cause))
 }
 
 /// Writes a file that is not there.
@@ -167,6 +182,8 @@ impl Error {
     }
 }
 
+/// Held while files are made.
+const LOCK: &str = ".lock";
 /// The end of the names of keys.
 const KEY: &str = "-key.pem";
 /// Keys are their owner's alone.

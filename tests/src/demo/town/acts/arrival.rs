@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::demo::{
-    answer::{STRAIGHT, Seen, THROUGH},
+    answer::{Answer, STRAIGHT, Seen, THROUGH},
     ledger::Ledger,
     town::scene::{NAMESPACE, PATIENCE, SYSTEM, Scene},
 };
@@ -46,9 +46,11 @@ pub(in crate::demo::town) fn the_shop_opens(
     scene.kubectl(&["apply", "-f", "deploy/examples/cluster/shop.yaml"])?;
     scene.kubectl(&["-n", NAMESPACE, "rollout", "status", "deployment", "--timeout=120s"])?;
     scene.kubectl(&["-n", NAMESPACE, "get", "pods", "-o", "wide"])?;
-    let answer = scene.ask("web", "catalog", &[])?;
-    let seen = Seen::words(answer.seen(scene.address("web")?));
-    ledger.same("no label: web -> catalog", STRAIGHT, seen);
+    // Ready pods are there before every node's kube-proxy knows them.
+    let web = scene.address("web")?;
+    let straight = |answer: &Answer| Seen::words(answer.seen(web)) == STRAIGHT;
+    let answer = scene.ask_until(("web", "catalog"), &[], straight)?;
+    ledger.same("no label: web -> catalog", STRAIGHT, Seen::words(answer.seen(web)));
     Ok(())
 }
 
@@ -68,7 +70,7 @@ pub(in crate::demo::town) fn the_namespace_is_enrolled(
     ledger.same("waypointctl apply --wait", "succeeds", outcome(succeeded));
     scene.kubectl(&["-n", NAMESPACE, "get", "gateway,deployment,service", "-o", "wide"])?;
     let web = scene.address("web")?;
-    let through = |answer: &crate::demo::answer::Answer| Seen::words(answer.seen(web)) == THROUGH;
+    let through = |answer: &Answer| Seen::words(answer.seen(web)) == THROUGH;
     let answer = scene.ask_until(("web", "catalog"), &[], through)?;
     ledger.same("enrolled: web -> catalog", THROUGH, Seen::words(answer.seen(web)));
     Ok(())

@@ -1,4 +1,4 @@
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
 
 use super::*;
 use crate::identity::{
@@ -32,6 +32,17 @@ fn a_first_start_makes_what_a_second_reads() {
         let metadata = fs::metadata(scratch.path().join(name)).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
     }
+}
+
+#[test]
+fn of_many_that_start_at_once_one_makes_the_authority() {
+    let scratch = Scratch::new("ca-together");
+    let roots = thread::scope(|scope| {
+        let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&scratch))).collect();
+        let roots = opened.into_iter().map(|one| one.join().unwrap().unwrap());
+        roots.map(|contents| contents.authority.roots().to_vec()).collect::<Vec<_>>()
+    });
+    assert!(roots.iter().all(|root| *root == roots[0]));
 }
 
 #[test]
