@@ -34,6 +34,11 @@ impl Selection {
         KINDS.iter().find(|one| one.name == kind).map(Self::all)
     }
 
+    /// Whether no object of the kind is left out.
+    pub(super) fn is_whole(&self) -> bool {
+        self.namespace.is_none() && self.labels.is_none() && self.fields.is_none()
+    }
+
     /// Where the objects are asked for.
     pub(super) fn request(&self, version: &str) -> Request {
         let Kind { group, plural, .. } = self.kind;

@@ -75,7 +75,10 @@ impl Watcher {
         news: mpsc::Sender<News>,
         counts: Arc<Counts>,
     ) -> Self {
-        let (definition, position, streams_lists) = (None, None, true);
+        let (definition, position) = (None, None);
+        // The end of a list that is streamed comes with the server's next bookmark, a second later:
+        // that spares a server where lists are long, and costs too much where they are short.
+        let streams_lists = selection.is_whole();
         let (failures, is_told) = (0, false);
         let (is_doubtful, presence) = (false, Presence::Unknown);
         Self {
