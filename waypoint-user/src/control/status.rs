@@ -1,5 +1,5 @@
-//! Status of Services, routes and policies: what was decided about them, written where people and
-//! tools look.
+//! Status of Services, entries, routes and policies: what was decided about them, written where
+//! people and tools look.
 //!
 //! It decides nothing: conditions come with the Report that enforcement goes by, and that a route
 //! is in force is said by the waypoints themselves.
@@ -13,6 +13,7 @@ mod applied;
 mod ask;
 mod current;
 mod entry;
+mod kind;
 mod ledger;
 mod merge;
 mod programmed;

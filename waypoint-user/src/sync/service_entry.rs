@@ -86,6 +86,8 @@ pub struct Selector {
 pub struct Status {
     /// Addresses that were chosen for it.
     pub addresses: Vec<Allocated>,
+    /// What controllers say of it; it means nothing.
+    pub conditions: serde_json::Value,
 }
 
 /// An address that was chosen for a host.

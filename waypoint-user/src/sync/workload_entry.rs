@@ -15,6 +15,9 @@ pub struct WorkloadEntry {
     /// What it says.
     #[serde(default)]
     pub spec: Spec,
+    /// What controllers say of it; it means nothing.
+    #[serde(default)]
+    pub status: Option<serde_json::Value>,
 }
 
 /// What a WorkloadEntry says; also what a ServiceEntry says of one of its endpoints.

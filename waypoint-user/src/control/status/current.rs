@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::sync::objects::Policy;
 
-use super::{entry::Entry, merge, write::Kind};
+use super::{entry::Entry, kind::Kind, merge};
 
 /// Ours of a list of conditions or of parents.
 pub(super) fn of(kind: Kind, status: Option<&impl Serialize>) -> Vec<Entry> {
@@ -18,7 +18,11 @@ pub(super) fn of(kind: Kind, status: Option<&impl Serialize>) -> Vec<Entry> {
 
 /// The same, of a status as it is on the wire.
 pub(super) fn of_status(kind: Kind, status: &Value) -> Vec<Entry> {
-    let list = status.get(kind.list()).unwrap_or(&Value::Null);
+    of_list(kind, status.get(kind.list()).unwrap_or(&Value::Null))
+}
+
+/// The same, of the list in it that is ours and others'.
+pub(super) fn of_list(kind: Kind, list: &Value) -> Vec<Entry> {
     match kind.types() {
         Some(types) => merge::ours(list, types),
         None => merge::of_parents(list),

@@ -7,7 +7,7 @@ use crate::{
     mesh::{
         condition::{ACCEPTED, Condition, PROGRAMMED, Parent, Truth},
         object::{ObjectName, ObjectRef},
-        route::HttpRoute,
+        route::{HttpRoute, RouteKind},
         service::Service,
         snapshot::Snapshot,
         waypoint::Placement,
@@ -18,12 +18,17 @@ use crate::{
 use super::applied::Applied;
 
 /// One condition for each parent that is ours to speak of.
-pub(super) fn conditions(state: &State, applied: &Applied, object: &ObjectRef) -> Vec<Condition> {
+pub(super) fn conditions(
+    state: &State,
+    applied: &Applied,
+    kind: RouteKind,
+    object: &ObjectRef,
+) -> Vec<Condition> {
     let of_parents = state.report.conditions_of(object).iter();
     let accepted = of_parents.filter(|condition| condition.kind == ACCEPTED);
     let said = accepted.filter_map(|accepted| {
         let about = accepted.about.as_ref()?;
-        let route = Said { snapshot: &state.snapshot, applied, object };
+        let route = Said { snapshot: &state.snapshot, applied, kind, object };
         let condition = if accepted.status == Truth::True {
             route.of_parent(about)
         } else {
@@ -38,18 +43,36 @@ pub(super) fn conditions(state: &State, applied: &Applied, object: &ObjectRef) -
 struct Said<'a> {
     snapshot: &'a Snapshot,
     applied: &'a Applied,
+    kind: RouteKind,
     object: &'a ObjectRef,
 }
 
 impl Said<'_> {
     fn of_parent(&self, about: &Parent) -> Condition {
-        let home = about.namespace.as_ref().unwrap_or(&self.object.name.namespace);
-        let service = self.snapshot.services().get(&ObjectName::new(home, &about.name));
-        let route = self.snapshot.routes().get(&self.object.name);
-        match (service, route) {
-            (Some(service), Some(route)) => self.of_service(service, route),
-            _ => no("Invalid", "the route is not in force"),
+        let routes = match self.kind {
+            RouteKind::Http => self.snapshot.routes(),
+            RouteKind::Grpc => self.snapshot.grpc_routes(),
+        };
+        let route = routes.get(&self.object.name);
+        let found = route.and_then(|route| Some((self.parent(about, route)?, route)));
+        match found {
+            Some((service, route)) => self.of_service(service, route),
+            None => no("Invalid", "the route is not in force"),
         }
+    }
+
+    /// The Service that a route is attached to by a reference; of a ServiceEntry any host, as all
+    /// have the same waypoints.
+    fn parent(&self, about: &Parent, route: &HttpRoute) -> Option<&Service> {
+        let home = about.namespace.as_ref().unwrap_or(&self.object.name.namespace);
+        let named = ObjectName::new(home, &about.name);
+        let parents = route.parents.iter();
+        let mut services = parents.filter_map(|one| self.snapshot.services().get(&one.service));
+        let found = services.find(|service| match &service.external {
+            Some(external) => about.kind.as_deref() == Some(ENTRY) && external.entry == named,
+            None => about.kind.as_deref() != Some(ENTRY) && service.name == named,
+        });
+        found.map(AsRef::as_ref)
     }
 
     fn of_service(&self, service: &Service, route: &HttpRoute) -> Condition {
@@ -108,3 +131,6 @@ impl Said<'_> {
 fn no(reason: &str, message: &str) -> Condition {
     Condition::new(PROGRAMMED, false, reason, message)
 }
+
+/// The kind of parents that stand for several Services.
+const ENTRY: &str = "ServiceEntry";

@@ -3,9 +3,14 @@
 //! It is a pure function of the mesh, its Report, and what waypoints say that they apply.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    mesh::object::{ObjectName, ObjectRef},
+    mesh::{
+        object::{ObjectName, ObjectRef},
+        route::RouteKind,
+    },
     sync::State,
 };
 
@@ -13,8 +18,8 @@ use super::{
     applied::Applied,
     current,
     entry::{Entry, say_the_same},
+    kind::Kind,
     programmed,
-    write::Kind,
 };
 
 /// What is to be said of one object.
@@ -48,19 +53,50 @@ pub(super) fn wanted<'s>(
         of_object(state, Kind::Service, name, &service.metadata, current)
     });
     let routes = objects.http_routes.iter().map(move |(name, route)| {
-        let current = current::of(Kind::HttpRoute, route.status.as_ref());
-        let mut wanted = of_object(state, Kind::HttpRoute, name, &route.metadata, current);
-        let conditions = programmed::conditions(state, applied, &wanted.object);
-        let of_route = |condition| Entry::new(condition, route.metadata.generation);
-        wanted.entries.extend(conditions.iter().map(of_route));
-        wanted
+        let named = (name, &route.metadata);
+        of_route(state, applied, RouteKind::Http, named, route.status.as_ref())
+    });
+    let grpc_routes = objects.grpc_routes.iter().map(move |(name, route)| {
+        let named = (name, &route.metadata);
+        of_route(state, applied, RouteKind::Grpc, named, route.status.as_ref())
     });
     let policies = objects.policies.iter().filter_map(move |(name, policy)| {
         let (metadata, current) = current::of_policy(policy)?;
         Some(of_object(state, Kind::AuthorizationPolicy, name, metadata, current))
     });
-    let all = services.chain(routes).chain(policies);
+    let all = services.chain(entries(state)).chain(routes).chain(grpc_routes).chain(policies);
     all.filter(|one| !(one.entries.is_empty() && one.current.is_empty()))
+}
+
+/// ServiceEntries and WorkloadEntries.
+fn entries(state: &State) -> impl Iterator<Item = Wanted> {
+    let objects = &state.objects;
+    let services = objects.service_entries.iter().map(move |(name, entry)| {
+        let listed = entry.status.as_ref().map(|status| &status.conditions);
+        let current = current::of_list(Kind::ServiceEntry, listed.unwrap_or(&Value::Null));
+        of_object(state, Kind::ServiceEntry, name, &entry.metadata, current)
+    });
+    let workloads = objects.workload_entries.iter().map(move |(name, entry)| {
+        let current = current::of(Kind::WorkloadEntry, entry.status.as_ref());
+        of_object(state, Kind::WorkloadEntry, name, &entry.metadata, current)
+    });
+    services.chain(workloads)
+}
+
+/// A route: what is said of any object, and whether its waypoints go by it.
+fn of_route(
+    state: &State,
+    applied: &Applied,
+    kind: RouteKind,
+    (name, metadata): (&ObjectName, &ObjectMeta),
+    status: Option<&impl Serialize>,
+) -> Wanted {
+    let current = current::of(Kind::Route(kind), status);
+    let mut wanted = of_object(state, Kind::Route(kind), name, metadata, current);
+    let conditions = programmed::conditions(state, applied, kind, &wanted.object);
+    let entries = conditions.iter().map(|one| Entry::new(one, metadata.generation));
+    wanted.entries.extend(entries);
+    wanted
 }
 
 fn of_object(

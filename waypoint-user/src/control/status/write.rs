@@ -11,62 +11,14 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, Error,
-    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
-use crate::{
-    mesh::condition::{WAYPOINT_ACCEPTED, WAYPOINT_BOUND, ZTUNNEL_ACCEPTED},
-    telemetry::metrics::Registry,
-};
+use crate::telemetry::metrics::Registry;
 
 use self::counts::Counts;
 use super::{current, entry::say_the_same, merge, wanted::Wanted};
-
-/// A kind of object that has a status of ours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
-    Service,
-    HttpRoute,
-    AuthorizationPolicy,
-}
-
-impl Kind {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Service => "Service",
-            Self::HttpRoute => "HTTPRoute",
-            Self::AuthorizationPolicy => "AuthorizationPolicy",
-        }
-    }
-
-    /// The field of the status that is a list of ours and of others.
-    pub(super) const fn list(self) -> &'static str {
-        match self {
-            Self::HttpRoute => "parents",
-            Self::Service | Self::AuthorizationPolicy => "conditions",
-        }
-    }
-
-    /// The types of conditions that are ours; nothing where the list is of parents.
-    pub(super) const fn types(self) -> Option<&'static [&'static str]> {
-        match self {
-            Self::Service => Some(&[WAYPOINT_BOUND]),
-            Self::AuthorizationPolicy => Some(&[WAYPOINT_ACCEPTED, ZTUNNEL_ACCEPTED]),
-            Self::HttpRoute => None,
-        }
-    }
-
-    fn resource(self) -> ApiResource {
-        let (group, plural) = match self {
-            Self::Service => ("", "services"),
-            Self::HttpRoute => ("gateway.networking.k8s.io", "httproutes"),
-            Self::AuthorizationPolicy => ("security.istio.io", "authorizationpolicies"),
-        };
-        let named = GroupVersionKind::gvk(group, "v1", self.as_str());
-        ApiResource::from_gvk_with_plural(&named, plural)
-    }
-}
 
 /// What came of a write.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,9 +48,10 @@ impl Writes {
         let resource = wanted.kind.resource();
         let name = &wanted.object.name;
         let api = Api::namespaced_with(self.client.clone(), &name.namespace, &resource);
-        let written = match wanted.kind {
-            Kind::Service => self.apply(&api, &resource, wanted).await,
-            Kind::HttpRoute | Kind::AuthorizationPolicy => self.change(&api, wanted).await,
+        let written = if wanted.kind.is_merged() {
+            self.apply(&api, &resource, wanted).await
+        } else {
+            self.change(&api, wanted).await
         };
         match &written {
             Ok(()) => Outcome::Written,

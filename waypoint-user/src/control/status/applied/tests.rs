@@ -11,7 +11,7 @@ use super::*;
 use crate::mesh::{
     binding::Binding,
     report::Report,
-    route::{HttpRoute, ServiceParent},
+    route::{HttpRoute, RouteKind, ServiceParent},
     service::Service,
     snapshot::Contents,
     waypoint::Waypoint,
@@ -19,9 +19,14 @@ use crate::mesh::{
 
 /// A mesh in which a route's parent has a waypoint whose pod has this address.
 fn state(address: IpAddr, ready: bool) -> State {
+    state_of(RouteKind::Http, address, ready)
+}
+
+/// The same with a route of this kind.
+fn state_of(kind: RouteKind, address: IpAddr, ready: bool) -> State {
     let (service, waypoint) = (ObjectName::new("a", "s"), ObjectName::new("a", "w"));
     let route = HttpRoute {
-        kind: crate::mesh::route::RouteKind::Http,
+        kind,
         name: ObjectName::new("a", "r"),
         version: Version::default(),
         created: None,
@@ -38,9 +43,15 @@ fn state(address: IpAddr, ready: bool) -> State {
         instance_of: Some(waypoint.clone()),
         ..Workload::new(ObjectName::new("a", "p"))
     };
+    let routes = BTreeMap::from([(route.name.clone(), Arc::new(route))]);
+    let (routes, grpc_routes) = match kind {
+        RouteKind::Http => (routes, BTreeMap::new()),
+        RouteKind::Grpc => (BTreeMap::new(), routes),
+    };
     let snapshot = Snapshot::new(Contents {
         services: [(service.name.clone(), Arc::new(service))].into(),
-        routes: [(route.name.clone(), Arc::new(route))].into(),
+        routes,
+        grpc_routes,
         waypoints: [(waypoint, Arc::new(gateway))].into(),
         workloads: [(pod.name.clone(), Arc::new(pod))].into(),
         ..Contents::default()
@@ -99,4 +110,13 @@ async fn a_ready_pod_is_asked_again_and_again_and_forgotten_when_it_is_not_ready
     answer(&mut stream, &page("9", 4)).await;
     applied.wait_for(|applied| has(applied, 4)).await.unwrap();
     token.cancel();
+}
+
+#[test]
+fn the_pods_before_the_parents_of_either_kind_of_routes_are_asked() {
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    for kind in [RouteKind::Http, RouteKind::Grpc] {
+        assert_eq!(pods(&state_of(kind, local, true).snapshot).len(), 1, "{kind:?}");
+        assert_eq!(pods(&state_of(kind, local, false).snapshot).len(), 0, "{kind:?}");
+    }
 }

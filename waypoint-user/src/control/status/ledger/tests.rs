@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    control::status::write::Kind,
+    control::status::kind::Kind,
     mesh::{
         condition::{Condition, WAYPOINT_BOUND},
         object::ObjectName,

@@ -56,9 +56,13 @@ fn says(wanted: &Wanted, kind: &str) -> (String, String, String) {
 }
 
 fn routes(generation: i64) -> Routes {
+    routes_of("HTTPRoute", generation)
+}
+
+fn routes_of(kind: &str, generation: i64) -> Routes {
     let name = ObjectName::new("shop", "r");
     let version = Version { uid: "route".to_owned(), generation };
-    Routes::from_iter([(ObjectRef::new("HTTPRoute", name), version)])
+    Routes::from_iter([(ObjectRef::new(kind, name), version)])
 }
 
 #[test]
@@ -126,4 +130,85 @@ fn an_object_that_says_it_all_is_left_alone_and_one_that_says_too_much_is_not() 
     let unlabelled = said.replace("istio.io/use-waypoint", "other");
     let service = of(&state(&unlabelled), &Applied::default(), "Service");
     assert!(service.differs() && service.entries.is_empty());
+}
+
+/// What is outside of the cluster, in two hosts.
+const ENTRY: &str = r"
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: e, namespace: shop, generation: 2, labels: {istio.io/use-waypoint: w}}
+spec:
+  hosts: [a.example.com, b.example.com]
+  addresses: [192.0.2.1]
+  ports: [{number: 80, protocol: HTTP, name: http}]
+  resolution: STATIC
+status: {addresses: [{value: 240.0.0.1}]}
+";
+
+#[test]
+fn a_grpc_route_is_programmed_when_a_route_of_its_own_kind_was_applied() {
+    let state = state(&[&MESH.replace("HTTPRoute", "GRPCRoute"), &*pod("p", "True")].concat());
+    let programmed = |applied: &Applied| says(&of(&state, applied, "GRPCRoute"), "Programmed").0;
+    let other = Applied::default().with("p", routes(3));
+    assert_eq!(programmed(&other), "False");
+    let behind = Applied::default().with("p", routes_of("GRPCRoute", 2));
+    assert_eq!(programmed(&behind), "False");
+    let applied = Applied::default().with("p", routes_of("GRPCRoute", 3));
+    assert_eq!(programmed(&applied), "True");
+    let route = of(&state, &applied, "GRPCRoute");
+    assert_eq!(route.entries.len(), 4);
+    assert!(route.entries.iter().all(|entry| entry.generation == Some(3) && entry.about.is_some()));
+}
+
+#[test]
+fn a_route_of_a_service_entry_is_programmed_by_the_waypoint_of_its_hosts() {
+    let parent = "group: networking.istio.io, kind: ServiceEntry, name: e";
+    let mesh = MESH.replace("group: \"\", kind: Service, name: s", parent);
+    let state = state(&[&mesh, ENTRY, &*pod("p", "True")].concat());
+    let programmed = |applied: &Applied| says(&of(&state, applied, "HTTPRoute"), "Programmed").0;
+    assert_eq!(programmed(&Applied::default()), "False");
+    assert_eq!(programmed(&Applied::default().with("p", routes(3))), "True");
+}
+
+#[test]
+fn an_entry_says_which_waypoint_it_is_bound_to_beside_what_others_say() {
+    let wanted = |entry: &str| {
+        let state = state(&[MESH, entry].concat());
+        of(&state, &Applied::default(), "ServiceEntry")
+    };
+    let bound = wanted(ENTRY);
+    let text = "Successfully attached to waypoint shop/w";
+    assert_eq!(says(&bound, "istio.io/WaypointBound").2, text);
+    assert!(bound.differs() && bound.entries.iter().all(|entry| entry.generation == Some(2)));
+    let condition = "{type: istio.io/WaypointBound, status: \"True\", reason: WaypointAccepted, \
+                     message: Successfully attached to waypoint shop/w, observedGeneration: \"2\"}";
+    let other = "{type: example.com/Other, status: \"True\"}";
+    let said = format!("conditions: [{other}, {condition}], addresses:");
+    let said = ENTRY.replace("status: {addresses:", &format!("status: {{{said}"));
+    assert!(!wanted(&said).differs());
+    let unlabelled = wanted(&said.replace("istio.io/use-waypoint", "other"));
+    assert!(unlabelled.differs() && unlabelled.entries.is_empty());
+}
+
+#[test]
+fn an_entry_of_all_hosts_of_a_domain_says_that_it_has_no_waypoint() {
+    let entry = ENTRY.replace("istio.io/use-waypoint", "other");
+    let entry = entry.replace("a.example.com", "\"*.example.com\"");
+    let entry = of(&state(&[MESH, &entry].concat()), &Applied::default(), "ServiceEntry");
+    let (status, reason, _) = says(&entry, "istio.io/WaypointMissing");
+    assert_eq!((&*status, &*reason), ("True", "NoWaypointForWildcardService"));
+}
+
+#[test]
+fn a_workload_entry_says_which_waypoint_it_is_bound_to() {
+    let entry = "---\napiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: v, \
+                 namespace: shop, generation: 5, labels: {istio.io/use-waypoint: w}}\n\
+                 spec: {address: 192.0.2.9}\n";
+    let all = "uid: gateway, labels: {istio.io/waypoint-for: all}";
+    let mesh = MESH.replace("uid: gateway", all);
+    let entry = of(&state(&[&*mesh, entry].concat()), &Applied::default(), "WorkloadEntry");
+    assert!(entry.differs());
+    assert_eq!(entry.entries[0].kind, "istio.io/WaypointBound");
+    assert_eq!(entry.entries[0].generation, Some(5));
 }

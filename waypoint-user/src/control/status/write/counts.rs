@@ -21,7 +21,7 @@ impl Counts {
         let counts = Arc::new(Self::default());
         let exported = Arc::clone(&counts);
         let name = "waypoint_controller_status_writes_total";
-        let help = "Writes of the status of Services, routes and policies.";
+        let help = "Writes of the status of Services, entries, routes and policies.";
         registry.labelled_counter_source(name, help, &["kind", "outcome"], move || exported.read());
         counts
     }

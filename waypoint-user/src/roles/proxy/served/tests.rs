@@ -51,3 +51,18 @@ fn a_waypoint_tells_the_routes_of_what_it_serves_and_no_others() {
     let expected = json!({ "namespace": "shop", "name": "one", "uid": "one-uid", "generation": 3 });
     assert_eq!(*told["one"], expected);
 }
+
+#[test]
+fn routes_of_either_kind_are_told_apart_though_their_names_are_the_same() {
+    let services = [service("a", "w", None)].map(|one| (one.name.clone(), Arc::new(one)));
+    let grpc = HttpRoute { kind: RouteKind::Grpc, ..route("one", &["a"]) };
+    let snapshot = Snapshot::new(Contents {
+        services: services.into(),
+        grpc_routes: [(grpc.name.clone(), Arc::new(grpc))].into(),
+        ..Contents::default()
+    });
+    let told = routes(&snapshot, &name("w"));
+    assert_eq!(told["HTTPRoute"], json!([]));
+    let expected = json!({ "namespace": "shop", "name": "one", "uid": "one-uid", "generation": 3 });
+    assert_eq!(told["GRPCRoute"], json!([expected]));
+}
