@@ -171,7 +171,7 @@ fn nothing_is_written_while_nothing_changes() -> Result<()> {
     stage.route_says("r", "reviews", "Programmed", &(False, "Pending", &pending))?;
     until("reviews is bound", || Ok(stage.bound("reviews")?.is_some()))?;
     until("the policy is bound", || {
-        Ok(stage.policy_condition("deny", "WaypointAccepted")?.is_some())
+        Ok(stage.condition("authorizationpolicy/deny", "WaypointAccepted")?.is_some())
     })?;
     let versions = || -> Result<Vec<String>> {
         let objects = ["service/reviews", "httproute/r", "authorizationpolicy/deny"];
@@ -209,6 +209,62 @@ fn a_route_is_programmed_when_the_last_ready_pod_has_applied_it() -> Result<()> 
     drop(fast);
     Ok(())
 }
+
+#[test]
+fn a_grpc_route_and_entries_say_what_became_of_them() -> Result<()> {
+    let stage = Stage::new("kinds")?;
+    stage.gateway("waypoint", "all")?;
+    let pod = stage.waypoint_pod("proxy", "waypoint")?;
+    stage.apply(OUTSIDE)?;
+    let addresses = r#"{"status":{"addresses":[{"value":"240.0.0.1"}]}}"#;
+    stage.patch_status("serviceentry/outside", addresses)?;
+    let bound = format!("Successfully attached to waypoint {}/waypoint", stage.namespace);
+    for entry in ["serviceentry/outside", "workloadentry/machine"] {
+        let told = (True, "WaypointAccepted", &*bound);
+        stage.object_says(entry, "istio.io/WaypointBound", &told)?;
+    }
+    let entry = stage.get("serviceentry/outside")?;
+    let address = entry.pointer("/status/addresses/0/value").and_then(|value| value.as_str());
+    assert_eq!(address, Some("240.0.0.1"));
+
+    let accepted = (True, "Accepted", "Route was valid");
+    stage.route_says("grpcroute/r", "outside", "Accepted", &accepted)?;
+    let all = (True, "Programmed", "Every ready pod of its waypoints has applied the route");
+    stage.route_says("grpcroute/r", "outside", "Programmed", &all)?;
+
+    stage.label("serviceentry/outside", "istio.io/use-waypoint-")?;
+    until("the entry says nothing", || {
+        Ok(stage.condition("serviceentry/outside", "istio.io/WaypointBound")?.is_none())
+    })?;
+    let none = (False, "NoWaypoint", "no waypoint stands before the parent");
+    stage.route_says("grpcroute/r", "outside", "Programmed", &none)?;
+    drop(pod);
+    Ok(())
+}
+
+/// What is outside of the cluster, and a route to it.
+const OUTSIDE: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: outside, labels: {istio.io/use-waypoint: waypoint}}
+spec:
+  hosts: [outside.example.com]
+  ports: [{number: 80, protocol: GRPC, name: grpc}]
+  resolution: STATIC
+  endpoints: [{address: 192.0.2.7}]
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: machine, labels: {istio.io/use-waypoint: waypoint}}
+spec: {address: 192.0.2.8}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: r}
+spec:
+  parentRefs: [{group: networking.istio.io, kind: ServiceEntry, name: outside}]
+  rules: [{matches: [{method: {service: shop.Reviews}}]}]
+";
 
 /// A policy that denies a path.
 fn policy(name: &str, target: &str) -> String {

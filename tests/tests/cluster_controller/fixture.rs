@@ -1,18 +1,16 @@
 //! A controller as a process, and what a story does with its cluster.
 
 use std::{
-    fs::{self, File},
+    ffi::OsString,
+    fs,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::ExitStatus,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use waypoint_tests::{
     kube::ControlPlane,
@@ -20,13 +18,14 @@ use waypoint_tests::{
         command::product,
         http::{Connection, Request},
         metrics::Metrics,
+        process::Process,
         wait::{SOON, until, until_true},
     },
 };
 
 /// A running controller; killed when dropped.
 pub(crate) struct Controller {
-    child: Child,
+    process: Process,
     folder: PathBuf,
 }
 
@@ -40,34 +39,37 @@ impl Controller {
     pub(crate) fn start_as(story: &Story<'_>, name: &str, kubeconfig: &Path) -> Result<Self> {
         let folder = story.folder.join(name);
         fs::create_dir_all(&folder)?;
-        let log = File::options().create(true).append(true).open(folder.join("log"))?;
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(product("waypointd")?)
-            .arg("controller")
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .arg("--ca-dir")
-            .arg(story.plane.directory().join("authority"))
-            .args(["--ca-listen", "127.0.0.1:0", "--root-namespace", &story.namespace])
-            .args(["--namespace", &story.namespace, "--identity", name])
-            .args(["--revision", &story.revision, "--waypoint-image", "example.org/waypoint:1"])
-            .arg(format!("--admin=unix:{}", folder.join("admin").display()))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        Ok(Self { child, folder })
+        let words = [
+            "controller",
+            "--ca-listen",
+            "127.0.0.1:0",
+            "--root-namespace",
+            &story.namespace,
+            "--namespace",
+            &story.namespace,
+            "--identity",
+            name,
+            "--revision",
+            &story.revision,
+            "--waypoint-image",
+            "example.org/waypoint:1",
+        ];
+        let mut arguments: Vec<OsString> = words.map(OsString::from).into();
+        arguments.extend(["--kubeconfig".into(), kubeconfig.into()]);
+        arguments.extend(["--ca-dir".into(), story.plane.directory().join("authority").into()]);
+        arguments.push(format!("--admin=unix:{}", folder.join("admin").display()).into());
+        let process =
+            Process::start_here("controller", &folder, &product("waypointd")?, &arguments)?;
+        Ok(Self { process, folder })
     }
 
     /// Waits until it leads.
     pub(crate) fn leads(&mut self) -> Result<()> {
         let led = until_true("a leader", SOON * 6, || {
-            let ended = self.child.try_wait()?;
-            ensure!(ended.is_none(), "the controller ended: {ended:?}");
+            self.process.is_alive()?;
             Ok(self.metrics().is_ok_and(|all| all.sum("waypoint_controller_leader", &[]) > 0.0))
         });
-        led.with_context(|| fs::read_to_string(self.folder.join("log")).unwrap_or_default())
+        led.with_context(|| self.process.output().unwrap_or_default())
     }
 
     /// Writes that changed something, so far.
@@ -96,8 +98,8 @@ impl Controller {
 
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(mut self) -> Result<ExitStatus> {
-        kill(Pid::from_raw(i32::try_from(self.child.id())?), Signal::SIGTERM)?;
-        until("the end of the controller", SOON * 3, || Ok(self.child.try_wait()?))
+        self.process.signal(Signal::SIGTERM)?;
+        self.process.wait(SOON * 3)
     }
 
     fn metrics(&self) -> Result<Metrics> {
@@ -108,14 +110,6 @@ impl Controller {
         let reply = Connection::over(stream).exchange(&request)?;
         ensure!(reply.status == 200, "/metrics answered {}", reply.status);
         Ok(Metrics::parse(&reply.text()))
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        // Both fail only when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -1,58 +1,38 @@
 //! The controller as a process, with its own account's credentials: whatever it does is allowed.
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::{ffi::OsString, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use waypoint_tests::{
     kube::ControlPlane,
     lab::{
         command::product,
+        process::Process,
         wait::{self, SOON},
     },
 };
 
 use super::{CONTROLLER, NAMESPACE, installed};
 
-/// A running controller; killed when dropped.
-struct Process {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    fn start(kubeconfig: &Path, folder: &Path) -> Result<Self> {
-        let log = folder.join("controller.log");
-        let file = File::create(&log)?;
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(product("waypointd")?)
-            .args(["controller", "--namespace", NAMESPACE, "--identity", "test"])
-            .args(["--ca-listen", "127.0.0.1:0", "--root-namespace", NAMESPACE])
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .arg(format!("--admin=unix:{}", folder.join("controller.sock").display()))
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .spawn()?;
-        Ok(Self { child, log })
-    }
-
-    fn said(&self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only when it is gone already.
-        let _killed = self.child.kill();
-        let _reaped = self.child.wait();
-    }
+/// Starts a controller with these credentials.
+fn start(kubeconfig: &Path, folder: &Path) -> Result<Process> {
+    let mut arguments: Vec<OsString> = [
+        "controller",
+        "--namespace",
+        NAMESPACE,
+        "--identity",
+        "test",
+        "--ca-listen",
+        "127.0.0.1:0",
+        "--root-namespace",
+        NAMESPACE,
+        "--kubeconfig",
+    ]
+    .map(OsString::from)
+    .into();
+    arguments.push(kubeconfig.into());
+    arguments.push(format!("--admin=unix:{}", folder.join("controller.sock").display()).into());
+    Process::start_here("controller", folder, &product("waypointd")?, &arguments)
 }
 
 /// Whether the cluster has an object.
@@ -65,8 +45,7 @@ fn is_there(plane: &ControlPlane, namespace: &str, object: &str) -> Result<bool>
 fn the_controller_does_its_work_with_its_own_credentials() -> Result<()> {
     let plane = installed()?;
     let shop = plane.namespace("credentials")?;
-    let mut controller =
-        Process::start(&plane.kubeconfig_of(NAMESPACE, CONTROLLER)?, plane.directory())?;
+    let mut controller = start(&plane.kubeconfig_of(NAMESPACE, CONTROLLER)?, plane.directory())?;
     plane.apply(&format!(
         "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\
          metadata: {{name: waypoint, namespace: {shop}}}\nspec:\n\
@@ -86,22 +65,22 @@ fn the_controller_does_its_work_with_its_own_credentials() -> Result<()> {
     ];
     for (namespace, object) in made {
         let found = wait::until_true(object, SOON * 3, || {
-            ensure!(controller.child.try_wait()?.is_none(), "the controller ended");
+            controller.is_alive()?;
             is_there(plane, namespace, object)
         });
-        found.with_context(|| controller.said().unwrap_or_default())?;
+        found.with_context(|| controller.output().unwrap_or_default())?;
     }
     let path = "jsonpath={.status.conditions[?(@.type=='Accepted')].status}";
     let get = ["get", "gateway", "waypoint", "--namespace", &shop, "--output", path];
     let accepted =
         wait::until_true("an accepted Gateway", SOON, || Ok(plane.kubectl(&get)? == "True"));
-    accepted.with_context(|| controller.said().unwrap_or_default())?;
+    accepted.with_context(|| controller.output().unwrap_or_default())?;
 
     plane.kubectl(&["delete", "gateway", "waypoint", "--namespace", &shop])?;
     wait::until_true("no binding of a Gateway that is gone", SOON * 2, || {
         Ok(!is_there(plane, "", &binding)?)
     })?;
-    let said = controller.said()?;
+    let said = controller.output()?;
     ensure!(!said.to_lowercase().contains("forbidden"), "{said}");
     Ok(())
 }

@@ -92,23 +92,23 @@ impl Stage {
 
     /// What a Service says of its waypoint.
     pub(crate) fn bound(&self, service: &str) -> Result<Option<Value>> {
-        let object = self.get(&format!("service/{service}"))?;
-        Ok(find(object.pointer("/status/conditions"), "istio.io/WaypointBound"))
+        self.condition(&format!("service/{service}"), "istio.io/WaypointBound")
     }
 
-    pub(crate) fn policy_condition(&self, policy: &str, kind: &str) -> Result<Option<Value>> {
-        let object = self.get(&format!("authorizationpolicy/{policy}"))?;
-        Ok(find(object.pointer("/status/conditions"), kind))
+    /// What an object says of itself as a whole.
+    pub(crate) fn condition(&self, object: &str, kind: &str) -> Result<Option<Value>> {
+        Ok(find(self.get(object)?.pointer("/status/conditions"), kind))
     }
 
-    /// What a route says to one of its parents.
+    /// What a route says to one of its parents; an HTTPRoute, unless it says what.
     pub(crate) fn route_condition(
         &self,
         route: &str,
         parent: &str,
         kind: &str,
     ) -> Result<Option<Value>> {
-        let object = self.get(&format!("httproute/{route}"))?;
+        let named = format!("httproute/{route}");
+        let object = self.get(if route.contains('/') { route } else { &named })?;
         let parents = object.pointer("/status/parents").and_then(Value::as_array).cloned();
         let is_meant = |one: &Value| {
             one.pointer("/parentRef/name").and_then(Value::as_str) == Some(parent)
@@ -123,7 +123,11 @@ impl Stage {
     }
 
     pub(crate) fn policy_says(&self, policy: &str, kind: &str, says: &Says<'_>) -> Result<()> {
-        says_so(says, || self.policy_condition(policy, kind))
+        self.object_says(&format!("authorizationpolicy/{policy}"), kind, says)
+    }
+
+    pub(crate) fn object_says(&self, object: &str, kind: &str, says: &Says<'_>) -> Result<()> {
+        says_so(says, || self.condition(object, kind))
     }
 
     pub(crate) fn route_says(
@@ -149,7 +153,12 @@ impl Stage {
             }],
         }));
         let patch = json!({ "status": { "parents": parents } }).to_string();
-        let arguments = ["patch", route, "--subresource=status", "--type=merge", "--patch", &patch];
+        self.patch_status(route, &patch)
+    }
+
+    /// Changes an object's status as somebody else.
+    pub(crate) fn patch_status(&self, object: &str, patch: &str) -> Result<()> {
+        let arguments = ["patch", object, "--subresource=status", "--type=merge", "--patch", patch];
         self.kubectl(&arguments).map(drop)
     }
 
