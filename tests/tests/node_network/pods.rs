@@ -160,6 +160,7 @@ fn connections_are_counted_by_their_other_side() {
     let (clients, accepted): (Vec<_>, Vec<_>) = first.into_iter().unzip();
     drop(accepted);
     for mut client in clients {
+        client.set_nonblocking(false).unwrap();
         assert_eq!(std::io::Read::read(&mut client, &mut [0]).unwrap(), 0);
     }
     let none = || Ok(sockets::open_connections(&netns)?.is_empty());
