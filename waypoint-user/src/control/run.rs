@@ -136,7 +136,7 @@ pub async fn run(
 /// The work of one term.
 async fn term(tools: Tools, ends: CancellationToken) {
     let Sources { objects, authority, states, .. } = tools.sources.clone();
-    let spread = authority::spread(tools.client.clone(), objects, authority);
+    let spread = authority::spread(tools.client.clone(), tools.writer.clone(), objects, authority);
     let status = tools.status.clone().run(states, ends.clone());
     let spread = ends.clone().run_until_cancelled_owned(spread);
     tokio::join!(spread, status, gateway::run(tools, ends));
