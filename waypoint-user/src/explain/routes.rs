@@ -13,7 +13,9 @@ use super::{Case, Step, address::Dialled, counted};
 pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
     let Dialled::Service { service, address } = &case.dialled else { return Vec::new() };
     let routes = case.snapshot.routes_of(&service.name);
-    let routes = applying(routes, &service.name, address.port());
+    let of = |clients| applying(routes, (&service.name, address.port()), clients);
+    let own = of(Some(&case.client.name.namespace));
+    let routes = if own.is_empty() { of(None) } else { own };
     let taken = case.taken_by();
     if routes.is_empty() {
         let says = format!("none: requests go to the endpoints of Service {}", service.name);
@@ -30,7 +32,7 @@ pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
         let port = port.map(|port| format!(", port {port}")).unwrap_or_default();
         Step::new(TOPIC, says)
             .by(
-                ObjectRef::new("HTTPRoute", route.name.clone()),
+                ObjectRef::new(route.kind.as_str(), route.name.clone()),
                 format!("spec.parentRefs: Service {}{port}", service.name.name),
             )
             .amiss_if(taken.is_none())

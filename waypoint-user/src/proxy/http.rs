@@ -17,7 +17,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-pub(super) use self::{body::RequestBody, forwarded::Forwarded};
+pub(super) use self::{
+    body::RequestBody,
+    forwarded::Forwarded,
+    mirror::{MirrorCounts, Mirrors},
+};
 use self::{patience::Patience, rewind::Rewind};
 use super::{
     connection::Connection,
@@ -33,15 +37,20 @@ use super::{
 
 mod body;
 mod check;
+mod deadline;
 mod exchange;
 mod fields;
 mod forward;
 mod forwarded;
+mod mirror;
 mod outgoing;
 mod patience;
 mod plan;
 mod reply;
 mod rewind;
+mod session;
+mod tape;
+mod tries;
 mod upgrade;
 
 /// Serves the HTTP/1 requests of a connection.

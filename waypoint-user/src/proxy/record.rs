@@ -42,6 +42,8 @@ pub(super) struct Record {
     pub(super) is_grpc: bool,
     /// Whether it came by HTTP/2.
     pub(super) is_http2: bool,
+    /// Whether the response is one that was to be tried again, had there been tries left.
+    pub(super) retries_exhausted: bool,
     /// What is logged of it, unless nothing is.
     entry: Option<Box<Entry>>,
     connection: Rc<Connection>,
@@ -69,6 +71,7 @@ impl Record {
             grpc_status: None,
             is_grpc: false,
             is_http2: false,
+            retries_exhausted: false,
             entry,
             connection: Rc::clone(connection),
             peer,
@@ -76,11 +79,6 @@ impl Record {
             fault: None,
             told: false,
         }
-    }
-
-    /// Who asks.
-    pub(super) fn peer(&self) -> &Peer {
-        &self.peer
     }
 
     /// Notes what is only logged.
@@ -114,7 +112,8 @@ impl Record {
             return;
         }
         let (duration, received) = (self.began.elapsed(), self.received.get());
-        let flag = self.fault.as_ref().map_or("", |fault| fault.row().flag);
+        let without_fault = if self.retries_exhausted { RETRIES_EXHAUSTED } else { "" };
+        let flag = self.fault.as_ref().map_or(without_fault, |fault| fault.row().flag);
         let flag = if flag.is_empty() { NO_FLAG } else { flag };
         let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
         let meters = &self.connection.meters;
@@ -175,6 +174,9 @@ pub(super) fn field_bytes(fields: &HeaderMap) -> u64 {
 
 /// The colon, the space and the end of the line of a field.
 const FIELD_OVERHEAD_BYTES: usize = 4;
+
+/// The response flag of a response that was to be tried again.
+const RETRIES_EXHAUSTED: &str = "URX";
 
 /// The largest gRPC status code.
 const GRPC_CODE_MAX: u16 = 16;

@@ -28,8 +28,12 @@ pub(super) enum Fault {
     ConnectTimeout,
     /// We have no identity to prove to the endpoint.
     NoIdentity,
+    /// The time for it is over.
+    TooLate(Late),
     /// The endpoint closed the connection before its response.
     UpstreamClosed,
+    /// The endpoint refused the request before it looked at it.
+    UpstreamRefused,
     /// The endpoint closed the connection within its response.
     UpstreamCut,
     /// The endpoint's response is malformed.
@@ -40,6 +44,19 @@ pub(super) enum Fault {
     Revoked(Option<String>),
     /// A drain ended before the request did.
     Drained,
+}
+
+/// What was late.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Late {
+    /// The response, with all that was tried for it.
+    Request,
+    /// The response of one endpoint.
+    Try,
+    /// The response, as the client's own `grpc-timeout` has it.
+    Call,
+    /// The end of a response that had begun.
+    Rest,
 }
 
 /// Whose fault something is.
@@ -92,7 +109,10 @@ impl Fault {
             Self::ConnectFailed(_)
             | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
             Self::NoIdentity         => (Blame::Waypoint, 503, "UF",  false),
+            Self::TooLate(Late::Rest) => (Blame::Backend, 0,   "UT",  false),
+            Self::TooLate(_)         => (Blame::Backend,  504, "UT",  false),
             Self::UpstreamClosed     => (Blame::Backend,  503, "UC",  false),
+            Self::UpstreamRefused    => (Blame::Backend,  503, "UR",  true),
             Self::UpstreamCut        => (Blame::Backend,  0,   "UC",  false),
             Self::UpstreamProtocol   => (Blame::Backend,  502, "UPE", false),
             Self::ClientGone         => (Blame::Client,   0,   "DC",  false),
@@ -113,7 +133,10 @@ impl Fault {
             )),
             Self::ConnectTimeout => Cow::Owned(format!("{RESET}connection timeout")),
             Self::NoIdentity => Cow::Owned(format!("{RESET}no identity")),
+            Self::TooLate(Late::Rest) => Cow::Borrowed(""),
+            Self::TooLate(_) => Cow::Borrowed("upstream request timeout"),
             Self::UpstreamClosed => Cow::Owned(format!("{RESET}connection termination")),
+            Self::UpstreamRefused => Cow::Owned(format!("{RESET}remote refused stream reset")),
             Self::UpstreamProtocol => Cow::Owned(format!("{RESET}protocol error")),
             Self::BadRequest(what) => Cow::Borrowed(what),
             _ => Cow::Borrowed(""),
@@ -131,6 +154,9 @@ impl Fault {
 
     /// The gRPC status that stands for the HTTP status of the row.
     pub(super) const fn grpc_status(&self) -> u16 {
+        if matches!(self, Self::TooLate(Late::Call)) {
+            return GRPC_DEADLINE_EXCEEDED;
+        }
         match self.row().status {
             400 => 13,
             401 => 16,
@@ -165,6 +191,15 @@ impl fmt::Display for Fault {
                 f.write_str("upstream_reset_before_response_started{connection_timeout}")
             }
             Self::NoIdentity => f.write_str("upstream_reset_before_response_started{no_identity}"),
+            Self::TooLate(Late::Request) => f.write_str("upstream_response_timeout"),
+            Self::TooLate(Late::Try) => f.write_str("upstream_per_try_timeout"),
+            Self::TooLate(Late::Call) => f.write_str("upstream_max_stream_duration_reached"),
+            Self::TooLate(Late::Rest) => {
+                f.write_str("upstream_reset_after_response_started{response_timeout}")
+            }
+            Self::UpstreamRefused => {
+                f.write_str("upstream_reset_before_response_started{remote_refused_stream_reset}")
+            }
             Self::UpstreamClosed => {
                 f.write_str("upstream_reset_before_response_started{connection_termination}")
             }
@@ -179,6 +214,9 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+/// The gRPC status of a call whose time is over.
+const GRPC_DEADLINE_EXCEEDED: u16 = 4;
 
 /// How Envoy begins the body of a 503.
 const RESET: &str = "upstream connect error or disconnect/reset before headers. reset reason: ";

@@ -165,7 +165,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
         &["sync", "identity", "hbone", "kernel", "control", "proxy", "telemetry", "cli", "roles"],
     ),
     ("gateway_api", &["sync", "control", "cli"]),
-    ("h2", &["hbone"]),
+    ("h2", &["hbone", "proxy"]),
     ("hickory_resolver", &["proxy"]),
     ("http", &["identity", "hbone", "http1", "control", "proxy", "telemetry"]),
     ("http_body_util", &["control", "proxy", "telemetry"]),

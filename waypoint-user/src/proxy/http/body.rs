@@ -16,7 +16,11 @@ use crate::proxy::{
     connection::Connection, lease::Lease, record::Record, respond::Fault, upstream::Http1Body,
 };
 
-use super::forward::Carrier;
+use super::{
+    deadline::Deadline,
+    forward::Carrier,
+    tape::{Copy, Play},
+};
 
 /// How far a request's body has come.
 #[derive(Debug, Default)]
@@ -30,57 +34,122 @@ pub(in crate::proxy) struct Progress {
 }
 
 /// The body of a request, on its way to an endpoint.
-pub(in crate::proxy) struct RequestBody {
-    body: Option<Incoming>,
-    progress: Rc<Progress>,
+pub(in crate::proxy) struct RequestBody(Source);
+
+/// Where a body comes from.
+enum Source {
+    /// There is none.
+    Empty,
+    /// The client, once.
+    Client(Incoming, Rc<Progress>),
+    /// The client, by way of what is kept.
+    Tape(Play),
+    /// A copy of what somebody else reads.
+    Copy(Copy),
 }
 
 impl RequestBody {
-    /// A client's body.
+    /// No body.
+    pub(super) const fn empty() -> Self {
+        Self(Source::Empty)
+    }
+
+    /// A client's body, which is needed once.
     pub(super) fn new(body: Incoming, progress: Rc<Progress>) -> Self {
         progress.ended.set(body.is_end_stream());
-        Self { body: Some(body).filter(|body| !body.is_end_stream()), progress }
+        if body.is_end_stream() {
+            return Self::empty();
+        }
+        Self(Source::Client(body, progress))
+    }
+
+    /// A body from its start.
+    pub(super) const fn of(play: Play) -> Self {
+        Self(Source::Tape(play))
+    }
+
+    /// A copy of a body.
+    pub(super) const fn copy(copy: Copy) -> Self {
+        Self(Source::Copy(copy))
     }
 
     /// Whether there is nothing in it.
     pub(in crate::proxy) fn is_empty(&self) -> bool {
-        self.body.is_none()
+        matches!(self.0, Source::Empty)
     }
+}
+
+/// Reads on from the client.
+fn poll_client(
+    body: &mut Incoming,
+    progress: &Progress,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+    let ended = frame.is_none() || body.is_end_stream();
+    match &frame {
+        Some(Ok(frame)) => {
+            let len = frame.data_ref().map_or(0, Bytes::len) as u64;
+            progress.bytes.set(progress.bytes.get() + len);
+        }
+        Some(Err(_)) => progress.broken.set(true),
+        None => {}
+    }
+    if ended {
+        progress.ended.set(true);
+    }
+    Poll::Ready(frame.map(|frame| frame.map_err(|cause| Broken::of(&cause))))
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.body else {
-            return Poll::Ready(None);
-        };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-        let ended = frame.is_none() || body.is_end_stream();
-        match &frame {
-            Some(Ok(frame)) => {
-                let len = frame.data_ref().map_or(0, Bytes::len) as u64;
-                self.progress.bytes.set(self.progress.bytes.get() + len);
-            }
-            Some(Err(_)) => self.progress.broken.set(true),
-            None => {}
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut self.0 {
+            Source::Empty => Poll::Ready(None),
+            Source::Client(body, progress) => poll_client(body, progress, cx),
+            Source::Tape(play) => play.poll_frame(cx),
+            Source::Copy(copy) => copy.poll_frame(cx),
         }
-        if ended {
-            self.progress.ended.set(true);
-        }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        match &self.0 {
+            Source::Empty => true,
+            Source::Client(body, _) => body.is_end_stream(),
+            Source::Tape(play) => play.is_end_stream(),
+            Source::Copy(copy) => copy.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match &self.0 {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Client(body, _) => body.size_hint(),
+            Source::Tape(play) => play.size_hint(),
+            Source::Copy(copy) => copy.size_hint(),
+        }
+    }
+}
+
+/// A request's body that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("the body of a request broke off: {0}")]
+pub(in crate::proxy) struct Broken(String);
+
+impl Broken {
+    /// By the client.
+    pub(super) fn of(cause: &hyper::Error) -> Self {
+        Self(cause.to_string())
+    }
+
+    /// By us, as a mirror was too slow or the request itself broke off.
+    pub(super) fn cut_off() -> Self {
+        Self("the copy was cut off".to_owned())
     }
 }
 
@@ -95,7 +164,7 @@ pub(in crate::proxy) enum ResponseBody {
 }
 
 /// A piece of an endpoint's body.
-type Piece = Result<Frame<Bytes>, Box<dyn Error>>;
+pub(super) type Piece = Result<Frame<Bytes>, Box<dyn Error>>;
 
 /// An endpoint's body, as the connection below gives it.
 pub(in crate::proxy) enum AnswerBody {
@@ -106,14 +175,14 @@ pub(in crate::proxy) enum AnswerBody {
 }
 
 impl AnswerBody {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
         match self {
             Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
             Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    pub(super) fn is_end_stream(&self) -> bool {
         match self {
             Self::Http1(body) => body.is_end_stream(),
             Self::Http2(body) => body.is_end_stream(),
@@ -134,6 +203,8 @@ pub(in crate::proxy) struct Stream {
     pub(super) connection: Rc<Connection>,
     pub(super) progress: Rc<Progress>,
     pub(super) lease: Rc<Lease>,
+    /// When it must have ended, if ever.
+    pub(super) deadline: Option<Deadline>,
     /// `None` once the response ended.
     pub(super) open: Option<(Record, Carrier)>,
 }
@@ -169,6 +240,11 @@ impl Stream {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if let Poll::Ready(fault) = self.lease.poll_revoked(cx) {
+            return Poll::Ready(Some(Err(self.fail(fault))));
+        }
+        if let Some(deadline) = &mut self.deadline
+            && let Poll::Ready(fault) = deadline.poll(cx)
+        {
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
         let frame = match ready!(self.body.poll_frame(cx)) {

@@ -38,8 +38,8 @@ pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody>
     response
 }
 
-/// Answers with a redirect, and tells of it.
-pub(super) fn redirect(
+/// Answers as a rule says, and tells of it.
+pub(super) fn direct(
     mut record: Record,
     mut response: Response<ResponseBody>,
 ) -> Response<ResponseBody> {

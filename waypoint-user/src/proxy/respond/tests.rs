@@ -13,7 +13,12 @@ fn all() -> Vec<Fault> {
         Fault::NoEndpoint,
         Fault::ConnectFailed("Connection refused".to_owned()),
         Fault::ConnectTimeout,
+        Fault::TooLate(Late::Request),
+        Fault::TooLate(Late::Try),
+        Fault::TooLate(Late::Call),
+        Fault::TooLate(Late::Rest),
         Fault::UpstreamClosed,
+        Fault::UpstreamRefused,
         Fault::UpstreamCut,
         Fault::UpstreamProtocol,
         Fault::ClientGone,
@@ -25,8 +30,11 @@ fn all() -> Vec<Fault> {
 #[test]
 fn only_what_reached_no_endpoint_may_be_tried_again() {
     for fault in all() {
-        let connecting = matches!(fault, Fault::ConnectFailed(_) | Fault::ConnectTimeout);
-        assert_eq!(fault.row().may_retry, connecting, "{fault:?}");
+        let unseen = matches!(
+            fault,
+            Fault::ConnectFailed(_) | Fault::ConnectTimeout | Fault::UpstreamRefused
+        );
+        assert_eq!(fault.row().may_retry, unseen, "{fault:?}");
     }
 }
 
@@ -51,6 +59,8 @@ fn grpc_statuses_follow_the_http_ones() {
     assert_eq!(status(Fault::NoRoute), 12);
     assert_eq!(status(Fault::NoEndpoint), 14);
     assert_eq!(status(Fault::NoBackend(String::new())), 2);
+    assert_eq!(status(Fault::TooLate(Late::Request)), 14);
+    assert_eq!(status(Fault::TooLate(Late::Call)), 4);
 }
 
 #[test]
