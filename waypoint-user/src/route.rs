@@ -23,7 +23,7 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 use crate::mesh::{
     object::ObjectName,
     request::RequestHead,
-    route::{Conduct, HeaderEdit, HttpRoute, Mirror},
+    route::{Conduct, ExternalAuth, HeaderEdit, HttpRoute, Mirror},
 };
 
 use self::{
@@ -120,6 +120,11 @@ impl<'t> Decided<'t> {
     /// How its requests are brought to their backends.
     pub fn conduct(&self) -> &'t Conduct {
         self.found.rule.conduct()
+    }
+
+    /// Who is asked first whether its requests may pass; a preflight need not.
+    pub fn auth(&self) -> Option<&'t ExternalAuth> {
+        self.found.rule.auth()
     }
 
     /// How many bytes of the path a prefix matched, if that is how the rule was found.

@@ -11,7 +11,9 @@ use super::{
 pub use self::{
     conduct::{Carrier, Conduct, Persistence, Retry, Timeouts},
     cors::{Cors, Names, OriginPattern},
-    filter::{HeaderEdit, HttpFilter, Mirror, PathEdit, Redirect, Rewrite},
+    filter::{
+        AuthProtocol, ExternalAuth, HeaderEdit, HttpFilter, Mirror, PathEdit, Redirect, Rewrite,
+    },
 };
 
 mod conduct;

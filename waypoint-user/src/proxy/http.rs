@@ -35,6 +35,7 @@ use super::{
     stream::Stream,
 };
 
+mod auth;
 mod body;
 mod check;
 mod deadline;

@@ -61,6 +61,13 @@ pub const MIRRORS_MAX: usize = 1024;
 /// How long a mirror may take for the whole of its answer.
 pub const MIRROR_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long an external authority may take for its answer; then the request is refused with 503.
+pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of an external authority's refusal that are passed on to the client; one that is longer is
+/// told as a plain 403.
+pub const AUTH_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
 /// The time after which a request is tried again, where a route does not say; it grows with each
 /// try, and where within it the try falls is left to chance.
 pub const RETRY_BACKOFF: Duration = Duration::from_millis(25);

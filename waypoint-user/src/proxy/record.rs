@@ -42,8 +42,8 @@ pub(super) struct Record {
     pub(super) is_grpc: bool,
     /// Whether it came by HTTP/2.
     pub(super) is_http2: bool,
-    /// Whether the response is one that was to be tried again, had there been tries left.
-    pub(super) retries_exhausted: bool,
+    /// The response flag of what went as it should, but not as it was hoped; empty for none.
+    pub(super) flag: &'static str,
     /// What is logged of it, unless nothing is.
     entry: Option<Box<Entry>>,
     connection: Rc<Connection>,
@@ -71,7 +71,7 @@ impl Record {
             grpc_status: None,
             is_grpc: false,
             is_http2: false,
-            retries_exhausted: false,
+            flag: "",
             entry,
             connection: Rc::clone(connection),
             peer,
@@ -112,8 +112,7 @@ impl Record {
             return;
         }
         let (duration, received) = (self.began.elapsed(), self.received.get());
-        let without_fault = if self.retries_exhausted { RETRIES_EXHAUSTED } else { "" };
-        let flag = self.fault.as_ref().map_or(without_fault, |fault| fault.row().flag);
+        let flag = self.fault.as_ref().map_or(self.flag, |fault| fault.row().flag);
         let flag = if flag.is_empty() { NO_FLAG } else { flag };
         let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
         let meters = &self.connection.meters;
@@ -174,9 +173,6 @@ pub(super) fn field_bytes(fields: &HeaderMap) -> u64 {
 
 /// The colon, the space and the end of the line of a field.
 const FIELD_OVERHEAD_BYTES: usize = 4;
-
-/// The response flag of a response that was to be tried again.
-const RETRIES_EXHAUSTED: &str = "URX";
 
 /// The largest gRPC status code.
 const GRPC_CODE_MAX: u16 = 16;

@@ -20,6 +20,11 @@ pub(super) enum Fault {
     NoRoute,
     /// The rule that matches has no place to send requests.
     NoBackend(String),
+    /// Whoever had to be asked whether it may pass said no, in a way that is no answer for the
+    /// client.
+    Forbidden,
+    /// Whoever had to be asked whether it may pass did not answer.
+    Unasked,
     /// No endpoint is ready.
     NoEndpoint,
     /// The endpoint could not be reached.
@@ -105,6 +110,8 @@ impl Fault {
             Self::UnknownDestination => (Blame::Waypoint, 503, "NC",  false),
             Self::NoRoute            => (Blame::Client,   404, "NR",  false),
             Self::NoBackend(_)       => (Blame::Waypoint, 500, "NC",  false),
+            Self::Forbidden          => (Blame::Client,   403, "UAEX", false),
+            Self::Unasked            => (Blame::Backend,  503, "UAEX", false),
             Self::NoEndpoint         => (Blame::Backend,  503, "UH",  false),
             Self::ConnectFailed(_)
             | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
@@ -154,8 +161,11 @@ impl Fault {
 
     /// The gRPC status that stands for the HTTP status of the row.
     pub(super) const fn grpc_status(&self) -> u16 {
-        if matches!(self, Self::TooLate(Late::Call)) {
-            return GRPC_DEADLINE_EXCEEDED;
+        match self {
+            Self::TooLate(Late::Call) => return GRPC_DEADLINE_EXCEEDED,
+            // Gateway API GRPCBackendRef: its share of the calls is unavailable.
+            Self::NoBackend(_) => return GRPC_UNAVAILABLE,
+            _ => {}
         }
         match self.row().status {
             400 => 13,
@@ -181,6 +191,8 @@ impl fmt::Display for Fault {
             Self::UnknownDestination => f.write_str("filter_chain_not_found"),
             Self::NoRoute => f.write_str("route_not_found"),
             Self::NoBackend(_) => f.write_str("cluster_not_found"),
+            Self::Forbidden => f.write_str(AUTH_DENIED),
+            Self::Unasked => f.write_str("ext_authz_error"),
             Self::NoEndpoint => f.write_str("no_healthy_upstream"),
             Self::ConnectFailed(cause) => {
                 let cause = cause.replace(' ', "_");
@@ -214,6 +226,12 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+/// The response code details of what an external authority denied.
+pub(super) const AUTH_DENIED: &str = "ext_authz_denied";
+
+/// The gRPC status of what may come to be available.
+const GRPC_UNAVAILABLE: u16 = 14;
 
 /// The gRPC status of a call whose time is over.
 const GRPC_DEADLINE_EXCEEDED: u16 = 4;

@@ -1,6 +1,7 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it
 //! matters.
 
+mod auth;
 mod conduct;
 mod endpoints;
 mod headed;

@@ -117,11 +117,7 @@ impl Worker {
                 accepting.push(task::spawn_local("accept", accept));
             }
             accepting.extend(terminate::open(&worker, doors.hbone, doors.local)?);
-            task::spawn_local("follow the mesh", follow(Rc::clone(&worker)));
-            task::spawn_local(
-                "tell what is in force",
-                tell_in_force(Rc::clone(&worker), number, in_force),
-            );
+            task::spawn_local("follow the mesh", follow(Rc::clone(&worker), number, in_force));
             task::spawn_local("cut revoked peers", cut_revoked(Rc::clone(&worker)));
             task::spawn_local("close idle connections", close_idle(Rc::clone(&worker)));
             worker.drain.cancelled().await;
@@ -270,29 +266,19 @@ impl Drop for Place {
     }
 }
 
-/// Judges what is under way whenever the mesh changes.
-async fn follow(worker: Rc<Worker>) {
+/// Judges what is under way whenever the mesh changes, and says by what new requests go.
+async fn follow(worker: Rc<Worker>, number: usize, in_force: InForce) {
     let mut changes = worker.changes();
     let mut before = worker.view();
+    in_force.reached(number, before.snapshot());
     while changes.changed().await.is_ok() {
         let view = worker.view();
         worker.tunnels.evict(|key| way::holds(key, before.snapshot(), view.snapshot()));
         worker.pool.evict(|way| way.still_leads(before.snapshot(), view.snapshot()));
         worker.ways.forget();
         before = Rc::clone(&view);
+        in_force.reached(number, view.snapshot());
         worker.leases.review(&view).await;
-    }
-}
-
-/// Says which Snapshot this worker goes by.
-async fn tell_in_force(worker: Rc<Worker>, number: usize, in_force: InForce) {
-    let mut changes = worker.changes();
-    loop {
-        changes.mark_unchanged();
-        in_force.reached(number, worker.view().snapshot());
-        if changes.changed().await.is_err() {
-            return;
-        }
     }
 }
 

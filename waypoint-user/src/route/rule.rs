@@ -9,8 +9,8 @@ use crate::mesh::{
     object::ObjectName,
     request::RequestHead,
     route::{
-        BackendTarget, Conduct, Cors, HttpBackend, HttpFilter, HttpRoute, HttpRule, Mirror,
-        Redirect, Rewrite,
+        BackendTarget, Conduct, Cors, ExternalAuth, HttpBackend, HttpFilter, HttpRoute, HttpRule,
+        Mirror, Redirect, Rewrite,
     },
 };
 
@@ -47,6 +47,14 @@ impl Rule {
             split: Split::new(&weights),
             conduct: rule.conduct.clone(),
         }
+    }
+
+    /// Who is asked whether requests may pass.
+    pub(super) fn auth(&self) -> Option<&ExternalAuth> {
+        self.filters.iter().find_map(|filter| match filter {
+            HttpFilter::Auth(auth) => Some(auth),
+            _ => None,
+        })
     }
 
     /// How requests are brought to backends.
@@ -151,7 +159,7 @@ impl Rule {
                 HttpFilter::Cors(allowed) => {
                     edits.response.extend(cors::response(allowed, head).map(Cow::Owned));
                 }
-                HttpFilter::Redirect(_) | HttpFilter::Rewrite(_) | HttpFilter::Mirror(_) => {}
+                _ => {}
             }
         }
         edits

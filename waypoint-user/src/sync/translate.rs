@@ -26,6 +26,7 @@ mod policies;
 mod policy_targets;
 mod ports;
 mod remarks;
+mod route_auth;
 mod route_backends;
 mod route_conditions;
 mod route_cors;

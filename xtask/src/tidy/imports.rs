@@ -184,7 +184,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("netlink_packet_sock_diag", &["kernel"]),
     ("netlink_sys", &["kernel"]),
     ("nix", &["kernel", "proxy"]),
-    ("prost", &["identity"]),
+    ("prost", &["identity", "proxy"]),
     ("prost_types", &["identity"]),
     ("prometheus", &["telemetry"]),
     ("rcgen", &["identity"]),

@@ -21,6 +21,8 @@ pub enum HttpFilter {
     Mirror(Mirror),
     /// `CORS`.
     Cors(Cors),
+    /// `ExternalAuth`.
+    Auth(ExternalAuth),
 }
 
 /// Changes to header fields, applied in the order set, add, remove; names are in lower case.
@@ -78,4 +80,32 @@ pub struct Mirror {
     pub share: u32,
     /// Of how many; not zero.
     pub of: u32,
+}
+
+/// Somebody who is asked whether a request may pass.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExternalAuth {
+    /// The Service that is asked.
+    pub service: ObjectName,
+    /// The Service's port.
+    pub port: u16,
+    /// Fields of the request that are told; names in lower case. By HTTP `Authorization` is told as
+    /// well, and by gRPC every field if none is named.
+    pub told: Vec<String>,
+    /// How they are asked.
+    pub by: AuthProtocol,
+}
+
+/// How somebody is asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AuthProtocol {
+    /// By the head of the request.
+    Http {
+        /// What stands before its path.
+        path: String,
+        /// Fields of the answer that the request gets; none means all of them.
+        gets: Vec<String>,
+    },
+    /// By Envoy's `ext_authz`.
+    Grpc,
 }

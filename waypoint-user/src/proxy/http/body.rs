@@ -46,6 +46,8 @@ enum Source {
     Tape(Play),
     /// A copy of what somebody else reads.
     Copy(Copy),
+    /// Bytes of ours.
+    Bytes(Bytes),
 }
 
 impl RequestBody {
@@ -71,6 +73,11 @@ impl RequestBody {
     /// A copy of a body.
     pub(super) const fn copy(copy: Copy) -> Self {
         Self(Source::Copy(copy))
+    }
+
+    /// A body of our own.
+    pub(super) const fn bytes(bytes: Bytes) -> Self {
+        Self(Source::Bytes(bytes))
     }
 
     /// Whether there is nothing in it.
@@ -114,6 +121,10 @@ impl Body for RequestBody {
             Source::Client(body, progress) => poll_client(body, progress, cx),
             Source::Tape(play) => play.poll_frame(cx),
             Source::Copy(copy) => copy.poll_frame(cx),
+            Source::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
         }
     }
 
@@ -123,6 +134,7 @@ impl Body for RequestBody {
             Source::Client(body, _) => body.is_end_stream(),
             Source::Tape(play) => play.is_end_stream(),
             Source::Copy(copy) => copy.is_end_stream(),
+            Source::Bytes(bytes) => bytes.is_empty(),
         }
     }
 
@@ -132,6 +144,7 @@ impl Body for RequestBody {
             Source::Client(body, _) => body.size_hint(),
             Source::Tape(play) => play.size_hint(),
             Source::Copy(copy) => copy.size_hint(),
+            Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }

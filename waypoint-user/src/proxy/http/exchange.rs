@@ -30,6 +30,7 @@ use crate::{
 
 use super::{
     RequestBody,
+    auth::{self, Asking, Granted, Guard},
     body::{AnswerBody, Progress, ResponseBody, Stream},
     check,
     deadline::{Deadline, Until, within},
@@ -116,12 +117,20 @@ impl Exchange {
             plan(&head, &target, (&self.view, &self.peer, dialled), &mut |n| worker.dice(n))?;
         self.record.note(|entry| entry.route_name = Some(planned.route_name()));
         let mut plan = match planned {
-            Planned::Reply { response, .. } => return Ok(Outcome::Reply(response)),
+            Planned::Reply { response, guard, .. } => {
+                let refusal = self.ask(guard.as_ref(), &head).await?.err();
+                return Ok(Outcome::Reply(refusal.unwrap_or(response)));
+            }
             Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
             Planned::Forward(plan) => plan,
         };
+        let granted = match self.ask(plan.guard.as_ref(), &head).await? {
+            Ok(granted) => granted,
+            Err(refusal) => return Ok(Outcome::Reply(refusal)),
+        };
         plan.cluster = self.view.settled(plan.cluster, dialled).await;
         let path_and_query = head.path_and_query();
+        granted.change(&mut parts.headers);
         let (body, tape) = self.body(body, &plan);
         let outgoing = Outgoing { parts, body, authority, path_and_query, tape };
         let answered = self.forward(outgoing, &plan, &lease).await?;
@@ -135,6 +144,28 @@ impl Exchange {
         match target.policies.judge(&subject) {
             Verdict::Allow => Ok(()),
             Verdict::Deny { rule } => Err(Fault::Denied(rule)),
+        }
+    }
+
+    /// Asks whoever must be asked whether the request may pass: how it is changed, or what the
+    /// client is told.
+    async fn ask(
+        &mut self,
+        guard: Option<&Guard<'_>>,
+        head: &HeadRef<'_>,
+    ) -> Result<Result<Granted, Response<ResponseBody>>, Fault> {
+        let Some(guard) = guard else { return Ok(Ok(Granted::default())) };
+        let (worker, dialled) = (&self.connection.worker, self.connection.local);
+        let asking = Asking { worker, peer: &self.peer, dialled, head };
+        // In a box, as few requests need it.
+        match Box::pin(guard.ask(&asking)).await? {
+            auth::Verdict::Pass(granted) => Ok(Ok(granted)),
+            // Who calls by gRPC does not look at another answer.
+            auth::Verdict::Refuse(_) if self.record.is_grpc => Err(Fault::Forbidden),
+            auth::Verdict::Refuse(response) => {
+                self.record.flag = AUTH_FLAG;
+                Ok(Err(response))
+            }
         }
     }
 
@@ -337,6 +368,9 @@ fn grpc_timeout(text: &str) -> Option<Duration> {
         _ => return None,
     })
 }
+
+/// The response flag of what an external authority refused.
+const AUTH_FLAG: &str = "UAEX";
 
 /// The field with the time that a caller waits.
 const GRPC_TIMEOUT: &str = "grpc-timeout";

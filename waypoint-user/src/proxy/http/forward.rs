@@ -111,6 +111,13 @@ impl Trail<'_> {
         }
     }
 
+    /// Notes that the response is one that was to be tried again, had there been tries left.
+    pub(super) fn exhausted(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.flag = RETRIES_EXHAUSTED;
+        }
+    }
+
     fn came_by(&mut self, local: Option<SocketAddr>) {
         if let Some(record) = &mut self.record {
             record.note(|entry| entry.upstream_local_address = local);
@@ -191,3 +198,6 @@ fn fault_of(error: &hyper::Error) -> Fault {
         Fault::UpstreamClosed
     }
 }
+
+/// The response flag of a response that was to be tried again.
+const RETRIES_EXHAUSTED: &str = "URX";

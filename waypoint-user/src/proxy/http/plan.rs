@@ -19,6 +19,7 @@ use crate::{
 };
 
 use super::{
+    auth::Guard,
     body::ResponseBody,
     fields,
     session::{self, Session, Sessions},
@@ -32,6 +33,8 @@ pub(super) enum Planned<'t> {
         rule: &'t RuleId,
         /// The answer.
         response: Response<ResponseBody>,
+        /// Who is asked first.
+        guard: Option<Guard<'t>>,
     },
     /// Its rule has no place to send it.
     Nowhere {
@@ -54,6 +57,8 @@ pub(super) struct Plan<'t> {
     pub(super) edits: Edits<'t>,
     /// How it is brought there.
     pub(super) conduct: &'t Conduct,
+    /// Who is asked first whether it may pass.
+    pub(super) guard: Option<Guard<'t>>,
     /// The endpoints that get a copy.
     pub(super) mirrors: Vec<Rc<Cluster>>,
     /// The session that the request belongs to, or begins.
@@ -68,6 +73,7 @@ impl<'t> Plan<'t> {
             cluster,
             edits: Edits::default(),
             conduct: &BY_DEFAULT,
+            guard: None,
             mirrors: Vec::new(),
             sessions: None,
         }
@@ -111,15 +117,20 @@ pub(super) fn plan<'t>(
     let session = session.and_then(|by| Session::of(head, by, session::now()));
     let prefers =
         |service: &ObjectName, port| session.is_some_and(|session| session.is_of(service, port));
+    let guard = || {
+        let auth = decided.auth()?;
+        Some(Guard { auth, cluster: view.cluster(&auth.service, auth.port, dialled) })
+    };
     match decided.choose(head, &prefers, dice) {
         Choice::NoMatch => Err(Fault::NoRoute),
         Choice::Unroutable { rule, reason } => Ok(Planned::Nowhere { rule, reason }),
         Choice::Redirect { rule, status, location, edits } => {
             let response = redirect(status, &location, &edits);
-            Ok(Planned::Reply { rule, response })
+            Ok(Planned::Reply { rule, response, guard: guard() })
         }
         Choice::Preflight { rule, edits } => {
-            Ok(Planned::Reply { rule, response: answer(StatusCode::NO_CONTENT, &edits) })
+            let response = answer(StatusCode::NO_CONTENT, &edits);
+            Ok(Planned::Reply { rule, response, guard: None })
         }
         Choice::Forward { rule, service, port, edits, mirrors } => {
             let Some(cluster) = view.cluster(service, port, dialled) else {
@@ -133,8 +144,8 @@ pub(super) fn plan<'t>(
                 Sessions { by, current: session, backend: (service, port), path }
             });
             let mirrors = mirrors.collect();
-            let rule = Some(rule);
-            Ok(Planned::Forward(Plan { rule, cluster, edits, conduct, mirrors, sessions }))
+            let (rule, guard) = (Some(rule), guard());
+            Ok(Planned::Forward(Plan { rule, cluster, edits, conduct, guard, mirrors, sessions }))
         }
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::proxy::{
     record::{Record, field_bytes},
-    respond::Fault,
+    respond::{AUTH_DENIED, Fault},
 };
 
 use super::body::ResponseBody;
@@ -44,7 +44,8 @@ pub(super) fn direct(
     mut response: Response<ResponseBody>,
 ) -> Response<ResponseBody> {
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("waypoint"));
-    record.note(|entry| entry.response_code_details = Some("direct_response".to_owned()));
+    let details = if record.flag.is_empty() { "direct_response" } else { AUTH_DENIED };
+    record.note(|entry| entry.response_code_details = Some(details.to_owned()));
     tell(record, &response);
     response
 }

@@ -100,6 +100,9 @@ pub(super) async fn send(
         };
         let (failure, unsent) = match within(until, sending).await {
             Ok(Ok(answered)) if !tries.is_worth_another(&answered.response) => {
+                if !tries.tried.is_empty() && tries.is_listed(&answered.response) {
+                    trail.exhausted();
+                }
                 return Ok(Answered { until, ..answered });
             }
             Ok(Ok(answered)) => (Failure::Answer(answered), None),
@@ -109,7 +112,7 @@ pub(super) async fn send(
         tries.tried.push(endpoint.address);
         match tries.again(&failure, unsent, spare).await {
             Some((again, next)) => (request, endpoint) = (again, next),
-            None => return failure.last(until, &mut trail),
+            None => return failure.last(until, trail),
         }
     }
 }
@@ -135,12 +138,10 @@ impl Failure {
     }
 
     /// What the client is told when there are no tries left.
-    fn last(self, until: Option<Until>, trail: &mut Trail<'_>) -> Result<Answered, Fault> {
+    fn last(self, until: Option<Until>, mut trail: Trail<'_>) -> Result<Answered, Fault> {
         match self {
             Self::Answer(answered) => {
-                if let Some(record) = &mut trail.record {
-                    record.retries_exhausted = true;
-                }
+                trail.exhausted();
                 Ok(Answered { until, ..answered })
             }
             Self::Fault(fault) => Err(fault),
@@ -174,15 +175,16 @@ impl<'a> Tries<'a> {
         !self.course.upgrades && made < self.attempts()
     }
 
-    /// Whether an answer is not to be passed on while there are tries left.
+    /// Whether an answer is not to be passed on, as there are tries left.
     fn is_worth_another(&self, response: &Response<AnswerBody>) -> bool {
-        let listed = self
-            .course
-            .conduct
-            .retry
-            .as_ref()
-            .is_some_and(|retry| retry.codes.contains(&response.status().as_u16()));
-        self.is_possible() && (listed || (self.course.is_grpc && is_unavailable(response)))
+        self.is_possible() && self.is_listed(response)
+    }
+
+    /// Whether an answer is one after which a request is tried again.
+    fn is_listed(&self, response: &Response<AnswerBody>) -> bool {
+        let retry = self.course.conduct.retry.as_ref();
+        let by_route = retry.is_some_and(|one| one.codes.contains(&response.status().as_u16()));
+        by_route || (self.course.is_grpc && is_unavailable(response))
     }
 
     /// Whether another try could be made at all of a request that was sent.

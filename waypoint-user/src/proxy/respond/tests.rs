@@ -10,6 +10,8 @@ fn all() -> Vec<Fault> {
         Fault::UnknownDestination,
         Fault::NoRoute,
         Fault::NoBackend("weights are zero".to_owned()),
+        Fault::Forbidden,
+        Fault::Unasked,
         Fault::NoEndpoint,
         Fault::ConnectFailed("Connection refused".to_owned()),
         Fault::ConnectTimeout,
@@ -58,7 +60,7 @@ fn grpc_statuses_follow_the_http_ones() {
     assert_eq!(status(Fault::Denied(None)), 7);
     assert_eq!(status(Fault::NoRoute), 12);
     assert_eq!(status(Fault::NoEndpoint), 14);
-    assert_eq!(status(Fault::NoBackend(String::new())), 2);
+    assert_eq!(status(Fault::NoBackend(String::new())), 14);
     assert_eq!(status(Fault::TooLate(Late::Request)), 14);
     assert_eq!(status(Fault::TooLate(Late::Call)), 4);
 }

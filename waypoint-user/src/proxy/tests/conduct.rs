@@ -19,12 +19,12 @@ use crate::mesh::{
     snapshot::Contents,
 };
 
-fn service(name: &str) -> ObjectName {
+pub(super) fn service(name: &str) -> ObjectName {
     ObjectName::new("default", name)
 }
 
 /// An engine whose requests all go to the Service `v1` with these endpoints; `copy` is another.
-fn lab(endpoints: &[&Backend], copy: Option<&Backend>, rule: HttpRule) -> Lab {
+pub(super) fn lab(endpoints: &[&Backend], copy: Option<&Backend>, rule: HttpRule) -> Lab {
     let addresses: Vec<_> = endpoints.iter().map(|backend| backend.address()).collect();
     let copy: Vec<_> = copy.iter().map(|backend| backend.address()).collect();
     let to = BackendTarget::Service(service("v1"), 80);
@@ -58,7 +58,7 @@ fn retry(codes: &[u16], attempts: u32) -> Option<Retry> {
     Some(Retry { codes: codes.to_vec(), attempts, backoff: Some(Duration::from_millis(20)) })
 }
 
-const GET: &str = "GET /a HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
+pub(super) const GET: &str = "GET /a HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
 const POST: &str = "POST /a HTTP/1.1\r\nhost: shop\r\ncontent-length: 5\r\n\
                     connection: close\r\n\r\nhello";
 
@@ -69,7 +69,7 @@ async fn asked(backend: &Backend) -> TcpStream {
     stream
 }
 
-async fn answer(mut stream: TcpStream, status: &str) {
+pub(super) async fn answer(mut stream: TcpStream, status: &str) {
     let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
     stream.write_all(answer.as_bytes()).await.unwrap();
 }
@@ -115,6 +115,29 @@ async fn a_call_of_grpc_ends_when_its_caller_would() {
     let (answer, _endpoint) = tokio::join!(lab.ask(call), asked(&backend));
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("\r\ngrpc-status: 4\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_call_of_grpc_that_nobody_began_is_made_again() {
+    let backends = [Backend::bind().await, Backend::bind().await];
+    let lab = lab(&[&backends[0], &backends[1]], None, HttpRule::default());
+    let call = "POST /s/m HTTP/1.1\r\nhost: shop\r\ncontent-type: application/grpc\r\n\
+                content-length: 5\r\nconnection: close\r\n\r\nhello";
+    let say = |status: &str| {
+        format!("HTTP/1.1 200 OK\r\ngrpc-status: {status}\r\ncontent-length: 0\r\n\r\n")
+    };
+    let endpoints = async {
+        let (first, mut stream) = tokio::select! {
+            stream = asked(&backends[0]) => (0, stream),
+            stream = asked(&backends[1]) => (1, stream),
+        };
+        stream.write_all(say("14").as_bytes()).await.unwrap();
+        let mut stream = asked(&backends[1 - first]).await;
+        read_until(&mut stream, "hello").await;
+        stream.write_all(say("0").as_bytes()).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(lab.ask(call), endpoints);
+    assert!(answer.contains("\r\ngrpc-status: 0\r\n"), "{answer}");
 }
 
 #[tokio::test]

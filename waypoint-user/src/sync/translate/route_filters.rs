@@ -15,9 +15,9 @@ use gateway_api::experimental::httproutes::{
     HttpRouteRulesFiltersUrlRewritePath as RewritePath,
 };
 
-use crate::mesh::route::{HeaderEdit, HttpFilter, PathEdit, Redirect, Rewrite};
+use crate::mesh::route::{AuthProtocol, HeaderEdit, HttpFilter, PathEdit, Redirect, Rewrite};
 
-use super::{invalid::Invalid, meta, route_cors, route_matches::header_name};
+use super::{invalid::Invalid, meta, route_auth, route_cors, route_matches::header_name};
 
 /// Filters, or the type of one that is not supported: its rule or backend then answers 500.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,15 @@ pub(super) enum Filter {
         to: Box<BackendRef>,
         /// How many requests are copied, and of how many.
         share: (u32, u32),
+    },
+    /// Somebody who is asked, and is not looked up yet.
+    Auth {
+        /// The backend.
+        to: Box<BackendRef>,
+        /// The fields that are told.
+        told: Vec<String>,
+        /// How it is asked.
+        by: AuthProtocol,
     },
 }
 
@@ -109,7 +118,10 @@ fn filter(declared: &Declared) -> Result<Option<Filter>, Invalid> {
             let mirror = declared.request_mirror.as_ref().ok_or_else(absent)?;
             return self::mirror(mirror).map(Some);
         }
-        Type::ExtensionRef | Type::ExternalAuth => return Ok(None),
+        Type::ExternalAuth => {
+            return route_auth::auth(declared.external_auth.as_ref().ok_or_else(absent)?);
+        }
+        Type::ExtensionRef => return Ok(None),
     })))
 }
 

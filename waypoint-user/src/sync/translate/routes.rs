@@ -13,8 +13,8 @@ use crate::{
         object::{ObjectName, ObjectRef},
         report::Report,
         route::{
-            BackendTarget, HttpBackend, HttpFilter, HttpRoute, HttpRule, Mirror, RouteKind,
-            ServiceParent,
+            BackendTarget, ExternalAuth, HttpBackend, HttpFilter, HttpRoute, HttpRule, Mirror,
+            RouteKind, ServiceParent,
         },
         service::Service,
     },
@@ -201,7 +201,17 @@ impl Scope<'_> {
         let place = format!("spec.rules[{index}]");
         let (filters, backends) = match rule.filters {
             Filtered::Filters(filters) => {
+                let asks = filters.iter().any(|one| matches!(one, Filter::Auth { .. }));
                 let filters = self.filters(&place, filters, told);
+                if asks && !filters.iter().any(|one| matches!(one, HttpFilter::Auth(_))) {
+                    // Nothing may pass that somebody should have been asked about.
+                    return HttpRule {
+                        name: rule.name,
+                        matches: rule.matches,
+                        backends: vec![nowhere("nobody can be asked".to_owned())],
+                        ..HttpRule::default()
+                    };
+                }
                 let backends = rule.backends.into_iter().enumerate().map(|(at, backend)| {
                     self.backend(&format!("{place}.backendRefs[{at}]"), backend, told)
                 });
@@ -230,6 +240,16 @@ impl Scope<'_> {
                     }
                     Err(fault) => {
                         let text = format!("{place}: {}; nothing is mirrored", fault.1);
+                        told.fault(self.object, &fault, text);
+                    }
+                },
+                Filter::Auth { to, told: shown, by } => match self.service(&to) {
+                    Ok((service, port)) => {
+                        let auth = ExternalAuth { service, port, told: shown, by };
+                        filters.push(HttpFilter::Auth(auth));
+                    }
+                    Err(fault) => {
+                        let text = format!("{place}: {}; the rule answers 500", fault.1);
                         told.fault(self.object, &fault, text);
                     }
                 },
