@@ -17,7 +17,7 @@ use crate::{
     sync,
     telemetry::{
         admin::{self, Addresses, Content},
-        flows::Hub,
+        flows,
         logging::LogLevel,
         metrics::Registry,
         readiness::Readiness,
@@ -80,7 +80,7 @@ pub async fn run(
         readiness,
         level,
         applied: None,
-        flows: Hub::new(),
+        flows: Err(flows::NOT_HERE.to_owned()),
         config: config_in_force(&feed),
         questions: vec![explanations(&feed, None)],
     };
