@@ -12,8 +12,8 @@
 //! 3. the older route, one of known age before one of unknown, then `namespace/name` in the order
 //!    of the alphabet, then the first rule, then the first match.
 //!
-//! Routes of the Service's own namespace are for all clients. A namespace that has routes of its own
-//! for somebody else's Service goes by these alone (GEP-1294, "Multiple routes for a Service").
+//! Routes of the Service's own namespace are for all clients. A namespace that has routes of its
+//! own for somebody else's Service goes by these alone (GEP-1294, "Multiple routes for a Service").
 //!
 //! **Invariant:** what a choice borrows lives as long as the table, not as long as the request.
 //! **Invariant:** paths are matched as given; the caller normalises them first (`mesh::path`).

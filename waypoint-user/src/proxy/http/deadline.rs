@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::proxy::respond::{Fault, Late};
@@ -72,3 +73,26 @@ impl Deadline {
         self.sleep.as_mut().poll(cx).map(|()| Fault::TooLate(self.late))
     }
 }
+
+/// How long a caller waits (gRPC `doc/PROTOCOL-HTTP2.md`, Timeout).
+pub(super) fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(GRPC_TIMEOUT)?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| is_number && number.len() <= 8)?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// The field with the time that a caller waits.
+const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+#[cfg(test)]
+mod tests;

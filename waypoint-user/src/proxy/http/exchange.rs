@@ -33,7 +33,7 @@ use super::{
     auth::{self, Asking, Granted, Guard},
     body::{AnswerBody, Progress, ResponseBody, Stream},
     check,
-    deadline::{Deadline, Until, within},
+    deadline::{Deadline, Until, grpc_timeout, within},
     fields,
     forward::{Answered, Trail, Version},
     forwarded::FORWARDED_FOR,
@@ -185,8 +185,7 @@ impl Exchange {
     /// When the response must have come to its end.
     fn until(&self, plan: &Plan<'_>, headers: &HeaderMap) -> Option<Until> {
         let by_route = plan.conduct.timeouts.request;
-        let by_client = headers.get(GRPC_TIMEOUT).filter(|_| self.record.is_grpc);
-        let by_client = by_client.and_then(|time| grpc_timeout(time.to_str().ok()?));
+        let by_client = if self.record.is_grpc { grpc_timeout(headers) } else { None };
         Until::first(
             Until::after(self.began, by_route, Late::Request),
             Until::after(self.began, by_client, Late::Call),
@@ -353,30 +352,8 @@ fn protocol(version: http::Version) -> &'static str {
 /// How long the endpoint took, in milliseconds.
 static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
-/// How long a caller waits (gRPC `doc/PROTOCOL-HTTP2.md`, Timeout).
-fn grpc_timeout(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
-    let number: u64 = number.parse().ok().filter(|_| is_number && number.len() <= 8)?;
-    Some(match unit {
-        "H" => Duration::from_secs(number * 3600),
-        "M" => Duration::from_secs(number * 60),
-        "S" => Duration::from_secs(number),
-        "m" => Duration::from_millis(number),
-        "u" => Duration::from_micros(number),
-        "n" => Duration::from_nanos(number),
-        _ => return None,
-    })
-}
-
 /// The response flag of what an external authority refused.
 const AUTH_FLAG: &str = "UAEX";
 
-/// The field with the time that a caller waits.
-const GRPC_TIMEOUT: &str = "grpc-timeout";
-
 /// How the content types of gRPC begin.
 const GRPC: &[u8] = b"application/grpc";
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** at most [`REPLAY_BYTES_MAX`] are kept for another try; a body that is longer is
 //! sent once.
+//! **Invariant:** nobody gets a body without its beginning.
 //! **Invariant:** a mirror never holds up a request: one that is behind by more than
 //! [`MIRROR_BYTES_MAX`] is cut off.
 
@@ -30,6 +31,8 @@ pub(super) struct Tape {
     /// All of it, where that is known from the start.
     length: Option<u64>,
     ended: Cell<bool>,
+    /// How many pieces the client sent.
+    read: Cell<usize>,
     kept: RefCell<Kept>,
     copies: RefCell<Vec<Rc<Queue>>>,
 }
@@ -78,6 +81,7 @@ impl Tape {
             body: RefCell::new(body),
             progress,
             ended: Cell::new(false),
+            read: Cell::new(0),
             kept: RefCell::new(Kept { pieces: Vec::new(), bytes: 0, whole: keeps }),
             copies: RefCell::default(),
         })
@@ -121,6 +125,7 @@ impl Tape {
         };
         self.ended.set(frame.is_none() || body.is_end_stream());
         if let Some(piece) = frame.as_ref().and_then(Piece::of) {
+            self.read.set(self.read.get() + 1);
             self.progress.bytes.set(self.progress.bytes.get() + piece.len() as u64);
             self.tell(|queue| queue.push(piece.clone()));
             self.kept.borrow_mut().push(piece);
@@ -172,6 +177,8 @@ impl Play {
         let kept = self.tape.kept.borrow().pieces.get(self.next).cloned();
         let frame = match kept {
             Some(piece) => Some(Ok(piece.into_frame())),
+            // What it has to begin with was let go meanwhile.
+            None if self.next < self.tape.read.get() => Some(Err(Broken::cut_off())),
             None => ready!(self.tape.poll_read(cx)),
         };
         self.next += 1;

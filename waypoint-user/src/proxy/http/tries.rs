@@ -5,7 +5,7 @@
 //! that ended as `UNAVAILABLE` or `CANCELLED` before it began. This is Istio's default.
 //!
 //! Whatever else comes to speak of tries (budgets, circuit breakers, hedging) decides in
-//! [`Tries::again`], which sees every failure once and before anything is sent again.
+//! [`Tries::again`], which gets every failure once and before anything is sent again.
 //!
 //! **Invariant:** a request whose body was sent in part, and is not kept, is never sent again.
 //! **Invariant:** a change of protocol is tried once.
@@ -110,9 +110,9 @@ pub(super) async fn send(
             Err(fault) => (Failure::Fault(fault), None),
         };
         tries.tried.push(endpoint.address);
-        match tries.again(&failure, unsent, spare).await {
-            Some((again, next)) => (request, endpoint) = (again, next),
-            None => return failure.last(until, trail),
+        match tries.again(failure, unsent, spare).await {
+            Ok((again, next)) => (request, endpoint) = (again, next),
+            Err(failure) => return failure.last(until, trail),
         }
     }
 }
@@ -192,32 +192,41 @@ impl<'a> Tries<'a> {
         self.are_left() && self.course.body.is_there()
     }
 
-    /// The request and the endpoint of another try, when its time has come; `None` when this was
-    /// the last.
+    /// The request and the endpoint of another try, when its time has come; the failure, when this
+    /// was the last.
     async fn again(
-        &mut self,
-        failure: &Failure,
+        &self,
+        failure: Failure,
         unsent: Option<Request<RequestBody>>,
         spare: Option<Parts>,
-    ) -> Option<(Request<RequestBody>, &'a Endpoint)> {
+    ) -> Result<(Request<RequestBody>, &'a Endpoint), Failure> {
         let retry = self.course.conduct.retry.as_ref();
+        let had_answer = matches!(failure, Failure::Answer(_));
         let counts = failure.may_be_tried_again(retry.is_some());
-        if !counts || !self.are_left_after_this() {
-            return None;
-        }
-        let request =
-            unsent.or_else(|| Some(Request::from_parts(spare?, self.course.body.body()?)))?;
-        let mut dice = |bound| self.course.worker.dice(bound);
-        let cluster = self.course.cluster;
-        // Where there is no other endpoint, the same one may do better later, if a route says so.
-        let again =
-            |dice: &mut dyn FnMut(u32) -> u32| retry.and_then(|_| cluster.choose(&[], dice));
-        let next = cluster.choose(&self.tried, &mut dice).or_else(|| again(&mut dice))?;
-        if retry.is_some() || matches!(failure, Failure::Answer(_)) {
+        let there = unsent.is_some() || (spare.is_some() && self.course.body.is_there());
+        let same = retry.is_some() || had_answer;
+        let Some(next) = self.next(same).filter(|_| counts && there && self.are_left_after_this())
+        else {
+            return Err(failure);
+        };
+        // What still sends the last try must read no more of the body.
+        drop(failure);
+        if same {
             let number = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
-            sleep(backoff(retry, number, &mut dice)).await;
+            sleep(backoff(retry, number, &mut |bound| self.course.worker.dice(bound))).await;
         }
-        Some((request, next))
+        let again = spare.zip(self.course.body.body());
+        let again = unsent.or_else(|| again.map(|(head, body)| Request::from_parts(head, body)));
+        again.map(|request| (request, next)).ok_or(Failure::Fault(Fault::UpstreamClosed))
+    }
+
+    /// The endpoint of another try. Where there is no other, the same one may do better later, if
+    /// `same`.
+    fn next(&self, same: bool) -> Option<&'a Endpoint> {
+        let cluster = self.course.cluster;
+        let mut dice = |bound| self.course.worker.dice(bound);
+        let other = cluster.choose(&self.tried, &mut dice);
+        other.or_else(|| cluster.choose(&[], &mut dice).filter(|_| same))
     }
 
     /// Whether there may be another try, after the last one that was made.

@@ -146,13 +146,14 @@ async fn what_a_route_lists_is_tried_again_at_another_endpoint_with_the_whole_bo
     let rule = conduct(Conduct { retry: retry(&[503], 1), ..Conduct::default() });
     let lab = lab(&[&backends[0], &backends[1]], None, rule);
     let endpoints = async {
-        let first = tokio::select! {
-            mut stream = asked(&backends[0]) => { read_until(&mut stream, "hello").await; (0, stream) }
-            mut stream = asked(&backends[1]) => { read_until(&mut stream, "hello").await; (1, stream) }
+        let (first, mut stream) = tokio::select! {
+            stream = asked(&backends[0]) => (0, stream),
+            stream = asked(&backends[1]) => (1, stream),
         };
+        read_until(&mut stream, "hello").await;
         let failed = Instant::now();
-        answer(first.1, "503 Service Unavailable").await;
-        let mut second = asked(&backends[1 - first.0]).await;
+        answer(stream, "503 Service Unavailable").await;
+        let mut second = asked(&backends[1 - first]).await;
         assert!(failed.elapsed() >= Duration::from_millis(20), "too early");
         read_until(&mut second, "hello").await;
         answer(second, "200 OK").await;
