@@ -13,6 +13,7 @@ mod node;
 mod outbound;
 mod overtaken;
 mod peers;
+mod plain;
 mod refusals;
 mod routes;
 mod silence;

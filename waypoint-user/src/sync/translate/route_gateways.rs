@@ -99,7 +99,7 @@ pub(super) fn parents(
     let home = &route.object.name.namespace;
     check_listener(scene, route, reference, waypoint)?;
     let labels = scene.namespace_labels(home);
-    if !waypoint.allowed.allow(&waypoint.name.namespace, home, &labels) {
+    if !waypoint.allowed.allow(&waypoint.name.namespace, home, labels) {
         let message = format!("waypoint {} does not allow routes of {home}", waypoint.name);
         return Err((NOT_ALLOWED, message));
     }
