@@ -11,6 +11,7 @@ mod late;
 mod limits;
 mod node;
 mod outbound;
+mod overtaken;
 mod peers;
 mod plain;
 mod refusals;
