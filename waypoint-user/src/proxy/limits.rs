@@ -18,6 +18,10 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_hours(1);
 /// closed.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long, and for at most [`HTTP1_BUFFER_BYTES`], what a client still sends is read after the
+/// last response of an HTTP/1 connection, so that the response reaches it; then it is closed.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long the first bytes may take where HTTP is declared; then the connection is closed.
 pub const FIRST_BYTES_TIMEOUT: Duration = Duration::from_mins(1);
 
