@@ -139,11 +139,11 @@ impl Seen {
     }
 }
 
-/// Writes the head of a request. What frames its body is written from `framing`, whatever the
+/// Writes the head of a request, with one field more if it is given. What frames its body is written from `framing`, whatever the
 /// fields say; a server reads no body where nothing frames one (RFC 9112 section 6.3).
 pub fn write_request(
     (method, target): (&Method, &str),
-    headers: &HeaderMap,
+    (headers, more): (&HeaderMap, Option<(&str, &str)>),
     framing: Framing,
     output: &mut BytesMut,
 ) {
@@ -156,6 +156,9 @@ pub fn write_request(
         if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
             put_field(name.as_str(), value.as_bytes(), output);
         }
+    }
+    if let Some((name, value)) = more {
+        put_field(name, value.as_bytes(), output);
     }
     put_framing(framing, output);
     output.put_slice(b"\r\n");

@@ -1,6 +1,6 @@
 //! HTTP: connections from clients, and the life of a request on them.
 //!
-//! The codec of HTTP/1 is ours, and that of HTTP/2 hyper's; how a message is framed is decided here,
+//! The codec of HTTP/1 is ours and that of HTTP/2 hyper's; how a message is framed is decided here,
 //! and what leaves is written from the parsed model.
 //!
 //! **Invariant:** what frames a message or holds for one hop is never forwarded, only made anew.
@@ -18,8 +18,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-pub(super) use self::{body::RequestBody, forwarded::Forwarded, http1::serve_http1};
 use self::{body::ClientBody, rewind::Rewind};
+pub(super) use self::{body::RequestBody, forwarded::Forwarded, http1::serve_http1};
 use super::{
     connection::Connection,
     limits::{
@@ -50,8 +50,7 @@ mod upgrade;
 pub(super) async fn serve_http2(connection: Rc<Connection>, stream: Stream, first: Bytes) {
     let of_request = Rc::clone(&connection);
     let service = service_fn(move |request: Request<Incoming>| {
-        let answering =
-            exchange::answer(Rc::clone(&of_request), request.map(ClientBody::Http2));
+        let answering = exchange::answer(Rc::clone(&of_request), request.map(ClientBody::Http2));
         async { Ok::<_, Infallible>(answering.await) }
     });
     let stream = Rewind::new(stream, first);

@@ -31,8 +31,12 @@ pub const HTTP1_BUFFER_BYTES: usize = 256 * 1024;
 /// Requests at a time of one HTTP/2 connection; clients are told, and more are refused.
 pub const HTTP2_STREAMS_MAX: u32 = 256;
 
+/// How long an endpoint may take to say whether it wants a body that the client keeps until then
+/// (RFC 9110 section 10.1.1); then the body is sent. Some endpoints never say it.
+pub const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Responses of an endpoint before the final one of a request (RFC 9110 section 15.2), which are
-/// passed over; more are malformed.
+/// passed on; more are malformed.
 pub const INTERIM_RESPONSES_MAX: usize = 16;
 
 /// Bytes of one HTTP/2 stream that may wait to be read.

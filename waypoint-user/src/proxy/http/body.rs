@@ -10,13 +10,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::proxy::{
     connection::Connection, lease::Lease, record::Record, respond::Fault, upstream::Http1Body,
 };
 
-use super::{forward::Carrier, http1, upgrade::Tunnel};
+use super::{fields, forward::Carrier, http1, upgrade::Tunnel};
 
 /// How far a request's body has come.
 #[derive(Debug, Default)]
@@ -105,7 +106,9 @@ impl RequestBroken {
 
 /// The body of a request, on its way to an endpoint.
 pub(in crate::proxy) struct RequestBody {
-    body: Option<ClientBody>,
+    body: ClientBody,
+    /// Whether there never was anything in it.
+    empty: bool,
     progress: Rc<Progress>,
 }
 
@@ -113,12 +116,27 @@ impl RequestBody {
     /// A client's body.
     pub(super) fn new(body: ClientBody, progress: Rc<Progress>) -> Self {
         progress.ended.set(body.is_end_stream());
-        Self { body: Some(body).filter(|body| !body.is_end_stream()), progress }
+        Self { empty: body.is_end_stream(), body, progress }
     }
 
     /// Whether there is nothing in it.
     pub(in crate::proxy) fn is_empty(&self) -> bool {
-        self.body.is_none()
+        self.empty
+    }
+
+    /// Whether the client waits to be told to send it.
+    pub(in crate::proxy) fn awaits_leave(&self) -> bool {
+        matches!(&self.body, ClientBody::Http1(body) if body.awaits_leave())
+    }
+
+    /// Passes on what an endpoint says before its final response, where the client understands it.
+    pub(in crate::proxy) fn hint(&self, status: StatusCode, mut headers: HeaderMap) {
+        // hyper has no way to say such a thing.
+        if let ClientBody::Http1(body) = &self.body {
+            fields::remove_hop_by_hop(&mut headers);
+            fields::remove_framing(&mut headers);
+            body.hint(status, &headers);
+        }
     }
 }
 
@@ -130,9 +148,10 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
-        let Some(body) = &mut self.body else {
+        if self.empty {
             return Poll::Ready(None);
-        };
+        }
+        let body = &mut self.body;
         let frame = ready!(body.poll_frame(cx));
         let ended = frame.is_none() || body.is_end_stream();
         match &frame {
@@ -150,11 +169,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(ClientBody::is_end_stream)
+        self.empty || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), ClientBody::size_hint)
+        if self.empty { SizeHint::with_exact(0) } else { self.body.size_hint() }
     }
 }
 

@@ -51,7 +51,7 @@ pub(in crate::proxy) async fn serve_http1(
             // Boxed, so that an idle connection has no room for a request.
             Next::Request(request) => Box::pin(converse(&connection, &wire, *request)).await,
             Next::Malformed(cause) => {
-                refuse(&connection, &wire, cause).await;
+                Box::pin(refuse(&connection, &wire, cause)).await;
                 After::Linger
             }
             Next::Late => {
@@ -65,7 +65,7 @@ pub(in crate::proxy) async fn serve_http1(
                 wire.borrow_mut().rest();
                 patience.renew();
             }
-            After::Close => return close(&wire).await,
+            After::Close => return Box::pin(close(&wire)).await,
             After::Linger => return Box::pin(linger(&wire)).await,
             After::Cut => return,
             After::Change(tunnel) => {
@@ -112,3 +112,6 @@ fn poll_next(
     }
     patience.poll(cx).map(|()| Next::Late)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,15 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::{HeaderMap, StatusCode, Version};
 use hyper::body::{Bytes, Frame, SizeHint};
 
-use crate::http1::{Decoder, Framing, Piece};
+use crate::http1::{self, Decoder, Framing, Piece, ResponseHead};
 
-use super::wire::{NoRequest, Wire};
+use super::{
+    sending::write_head,
+    wire::{NoRequest, Wire},
+};
 
 /// The body of a client's request; reading it reads the connection.
 pub(in crate::proxy) struct Body {
@@ -20,9 +24,10 @@ pub(in crate::proxy) struct Body {
 
 impl Body {
     /// The body of the request whose head was taken last.
-    pub(super) fn new(wire: &Rc<RefCell<Wire>>, framing: Framing, awaits_leave: bool) -> Self {
-        let decoder = Decoder::new(framing);
-        wire.borrow_mut().hand_out(&decoder, awaits_leave);
+    pub(super) fn new(wire: &Rc<RefCell<Wire>>, request: &http1::Request) -> Self {
+        let decoder = Decoder::new(request.framing);
+        let takes_hints = request.version == Version::HTTP_11;
+        wire.borrow_mut().hand_out(&decoder, (request.awaits_leave, takes_hints));
         Self { wire: Rc::clone(wire), decoder }
     }
 
@@ -46,6 +51,24 @@ impl Body {
     /// Whether nothing comes any more.
     pub(in crate::proxy) fn is_end_stream(&self) -> bool {
         self.decoder.is_done()
+    }
+
+    /// Whether the client waits to be told to send it.
+    pub(in crate::proxy) fn awaits_leave(&self) -> bool {
+        self.wire.borrow().awaits_leave()
+    }
+
+    /// Tells the client what comes before its final response.
+    pub(in crate::proxy) fn hint(&self, status: StatusCode, headers: &HeaderMap) {
+        let mut wire = self.wire.borrow_mut();
+        if wire.takes_hints() {
+            let (version, framing) = (Version::HTTP_11, Framing::None);
+            let connection = None;
+            write_head(
+                &ResponseHead { version, status, headers, framing, connection, date: "" },
+                &mut wire,
+            );
+        }
     }
 
     /// How much comes, where that is known.

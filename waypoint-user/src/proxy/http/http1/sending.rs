@@ -49,11 +49,7 @@ pub(super) enum Sent {
 
 impl Sending {
     /// Puts a response's head in front of what is sent.
-    pub(super) fn begin(
-        response: Response<ResponseBody>,
-        asked: Asked,
-        wire: &mut Wire,
-    ) -> Self {
+    pub(super) fn begin(response: Response<ResponseBody>, asked: Asked, wire: &mut Wire) -> Self {
         let (head, mut body) = response.into_parts();
         let is_change = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let (framing, length) = framing(head.status, &body, asked);
@@ -117,7 +113,11 @@ impl Sending {
     }
 
     /// Takes more of the body while there is room.
-    fn poll_fill(&mut self, wire: &RefCell<Wire>, cx: &mut Context<'_>) -> Poll<Result<(), Stopped>> {
+    fn poll_fill(
+        &mut self,
+        wire: &RefCell<Wire>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Stopped>> {
         let mut waiting: usize = wire.borrow().output.iter().map(Bytes::len).sum();
         while !self.taken && waiting < WAITING_BYTES_MAX {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {

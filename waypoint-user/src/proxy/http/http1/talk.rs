@@ -1,12 +1,6 @@
 //! One request and its response.
 
-use std::{
-    cell::RefCell,
-    future::poll_fn,
-    pin::pin,
-    rc::Rc,
-    task::Poll,
-};
+use std::{cell::RefCell, future::poll_fn, pin::pin, rc::Rc, task::Poll};
 
 use http::{Method, Request, Response, StatusCode, Version, header::CONNECTION};
 
@@ -64,7 +58,7 @@ pub(super) async fn converse(
         keeps: request.keeps,
         takes_trailers: request.takes_trailers,
     };
-    let body = Body::new(wire, request.framing, request.awaits_leave);
+    let body = Body::new(wire, &request);
     let request = into_request(request, ClientBody::Http1(body));
     let Some(response) = answer(connection, wire, request).await else { return After::Cut };
     let mut wire_now = wire.borrow_mut();
@@ -98,21 +92,21 @@ async fn answer(
 
 /// What becomes of the connection.
 fn finish(sent: Sent, sending: Sending, wire: &RefCell<Wire>) -> After {
+    let Sending { body, keeps, ends_with_connection, .. } = sending;
+    // Whatever else is left of the response is let go before the connection is looked at.
+    let tunnel = if let ResponseBody::Tunnel(tunnel) = body { Some(tunnel) } else { None };
     let mut wire = wire.borrow_mut();
-    match (sent, sending.body) {
-        (Sent::Gone, _) => After::Cut,
-        (Sent::Broken, _) => {
-            if sending.ends_with_connection {
-                // Its end would look like the end of the body.
-                wire.reset();
-            }
-            After::Cut
-        }
-        (Sent::All, _) if !wire.is_clean() => After::Linger,
-        (Sent::All, ResponseBody::Tunnel(tunnel)) => After::Change(tunnel),
-        (Sent::All, _) if sending.keeps => After::Keep,
-        (Sent::All, _) if wire.has_begun() => After::Linger,
-        (Sent::All, _) => After::Close,
+    if sent == Sent::Broken && ends_with_connection {
+        // Its end would look like the end of the body.
+        wire.reset();
+    }
+    match tunnel {
+        _ if sent != Sent::All => After::Cut,
+        _ if !wire.is_clean() => After::Linger,
+        Some(tunnel) => After::Change(tunnel),
+        None if keeps => After::Keep,
+        None if wire.has_begun() => After::Linger,
+        None => After::Close,
     }
 }
 

@@ -25,12 +25,16 @@ pub(super) struct Wire {
     stream: Option<Stream>,
     /// What came and was not taken.
     inlet: Inlet,
+    /// Whether what came may hold more of a head than when it was looked at.
+    has_line: bool,
     /// What waits to be sent.
     pub(super) output: VecDeque<Bytes>,
     /// The body of the request.
     body: Body,
     /// Whether the client waits to be told to send the body.
     awaits_leave: bool,
+    /// Whether the final response has not begun, and the client understands what comes before it.
+    takes_hints: bool,
     /// Who waits for the end of the body.
     waits: Option<Waker>,
 }
@@ -70,9 +74,11 @@ impl Wire {
         Self {
             stream: Some(stream),
             inlet: Inlet::new(first),
+            has_line: true,
             output: VecDeque::new(),
             body: Body::Taken,
             awaits_leave: false,
+            takes_hints: false,
             waits: None,
         }
     }
@@ -82,8 +88,9 @@ impl Wire {
         !self.inlet.input.is_empty()
     }
 
-    /// Lets go of what only a long body needed.
+    /// Goes on to the next request, and lets go of what only a long body needed.
     pub(super) fn rest(&mut self) {
+        self.has_line = true;
         self.inlet.rest();
         self.output.shrink_to(OUTPUT_PIECES);
     }
@@ -93,28 +100,39 @@ impl Wire {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<http1::Request, NoRequest>> {
-        let mut has_line = true;
         loop {
             // Who sends a long head slowly does not make us look at all of it for each piece.
-            if has_line && self.has_begun() {
-                if let Some(request) = parse_request(&mut self.inlet.input)? {
-                    self.body = Body::Taken;
-                    return Poll::Ready(Ok(request));
-                }
+            if std::mem::take(&mut self.has_line)
+                && self.has_begun()
+                && let Some(request) = parse_request(&mut self.inlet.input)?
+            {
+                return Poll::Ready(Ok(request));
             }
             let before = self.inlet.input.len();
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Err(NoRequest::Ended));
             }
             let more = self.inlet.input.get(before..).unwrap_or_default();
-            has_line = more.contains(&b'\n') || self.inlet.input.len() > http1::HEADER_BYTES_MAX;
+            let is_long = self.inlet.input.len() > http1::HEADER_BYTES_MAX;
+            self.has_line = is_long || more.contains(&b'\n');
         }
     }
 
-    /// Hands out the body of the request, which `decoder` takes.
-    pub(super) fn hand_out(&mut self, decoder: &Decoder, awaits_leave: bool) {
+    /// Hands out the body of the request, which `decoder` takes. The client may wait to be told to
+    /// send it, and may understand what comes before the final response.
+    pub(super) fn hand_out(&mut self, decoder: &Decoder, (leave, hints): (bool, bool)) {
         self.body = if decoder.is_done() { Body::Taken } else { Body::InHand };
-        self.awaits_leave = awaits_leave;
+        (self.awaits_leave, self.takes_hints) = (leave, hints);
+    }
+
+    /// Whether the client waits to be told to send the body, and did not send it all the same.
+    pub(super) fn awaits_leave(&self) -> bool {
+        self.awaits_leave && !self.has_begun()
+    }
+
+    /// Whether the client may be told what comes before the final response.
+    pub(super) fn takes_hints(&self) -> bool {
+        self.takes_hints
     }
 
     /// Takes the next piece of the request's body.
@@ -233,9 +251,9 @@ impl Wire {
         }
     }
 
-    /// Nobody need be told any more to send the body.
+    /// The final response begins: nothing comes before it any more.
     pub(super) fn answered(&mut self) {
-        self.awaits_leave = false;
+        (self.awaits_leave, self.takes_hints) = (false, false);
     }
 
     /// The stream, with what came and was not taken.
@@ -247,10 +265,15 @@ impl Wire {
     /// Tells a client that waits for it to send the body, because somebody wants it
     /// (RFC 9110 section 10.1.1).
     fn give_leave(&mut self, cx: &mut Context<'_>) {
-        if std::mem::take(&mut self.awaits_leave) && !self.has_begun() {
+        let awaits = self.awaits_leave();
+        if std::mem::take(&mut self.awaits_leave) && awaits {
             self.output.push_back(Bytes::from_static(CONTINUE));
-            // What cannot be sent now is sent with what comes next.
-            let _later = self.poll_send(cx);
+            // What cannot be sent now is sent by whoever waits for the response.
+            if self.poll_send(cx).is_pending()
+                && let Some(waits) = self.waits.take()
+            {
+                waits.wake();
+            }
         }
     }
 

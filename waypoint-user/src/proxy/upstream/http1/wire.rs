@@ -13,12 +13,7 @@ use http::StatusCode;
 
 use crate::{
     http1::{self, Decoder, Piece},
-    proxy::{
-        inlet::Inlet,
-        limits::INTERIM_RESPONSES_MAX,
-        respond::Fault,
-        stream::Stream,
-    },
+    proxy::{inlet::Inlet, limits::INTERIM_RESPONSES_MAX, respond::Fault, stream::Stream},
 };
 
 /// The bytes of a connection, and how far the request and the response on it are.
@@ -108,28 +103,15 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes the head of the final response.
+    /// Takes the head of the next response, of which the final one is the last.
     pub(super) fn poll_head(
         &mut self,
         to_head: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<http1::Response, Fault>> {
         loop {
-            while !self.inlet.input.is_empty() {
-                let head = http1::parse_response(&mut self.inlet.input, to_head).map_err(|cause| {
-                    tracing::debug!(%cause, "an endpoint's answer is malformed");
-                    Fault::UpstreamProtocol
-                })?;
-                let Some(head) = head else { break };
-                if !is_interim(head.status) {
-                    self.keeps = head.keeps;
-                    self.taken_by(&Decoder::new(head.framing));
-                    return Poll::Ready(Ok(head));
-                }
-                self.interim += 1;
-                if self.interim > INTERIM_RESPONSES_MAX {
-                    return Poll::Ready(Err(Fault::UpstreamProtocol));
-                }
+            if let Some(head) = self.take_head(to_head)? {
+                return Poll::Ready(Ok(head));
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(true) => {}
@@ -140,6 +122,28 @@ impl Wire {
                 }
             }
         }
+    }
+
+    /// Takes a head, if all of it came.
+    fn take_head(&mut self, to_head: bool) -> Result<Option<http1::Response>, Fault> {
+        if self.inlet.input.is_empty() {
+            return Ok(None);
+        }
+        let head = http1::parse_response(&mut self.inlet.input, to_head).map_err(|cause| {
+            tracing::debug!(%cause, "an endpoint's answer is malformed");
+            Fault::UpstreamProtocol
+        })?;
+        let Some(head) = head else { return Ok(None) };
+        if is_interim(head.status) {
+            self.interim += 1;
+            if self.interim > INTERIM_RESPONSES_MAX {
+                return Err(Fault::UpstreamProtocol);
+            }
+        } else {
+            self.keeps = head.keeps;
+            self.taken_by(&Decoder::new(head.framing));
+        }
+        Ok(Some(head))
     }
 
     /// Takes the next piece of the response's body.
@@ -190,7 +194,7 @@ impl Wire {
 }
 
 /// Whether another response follows (RFC 9110 section 15.2). A change of protocol is the last.
-fn is_interim(status: StatusCode) -> bool {
+pub(super) fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
