@@ -1,5 +1,5 @@
-//! Requests of HTTP/1 clients: wherever the bytes are cut, the heads and bodies that they come to are
-//! the same, and what is behind a request is left to the next one.
+//! Requests of HTTP/1 clients: wherever the bytes are cut, the heads and bodies that they come to
+//! are the same, and what is behind a request is left to the next one.
 #![no_main]
 
 use bytes::Bytes;

@@ -139,8 +139,9 @@ impl Seen {
     }
 }
 
-/// Writes the head of a request, with one field more if it is given. What frames its body is written from `framing`, whatever the
-/// fields say; a server reads no body where nothing frames one (RFC 9112 section 6.3).
+/// Writes the head of a request, with one field more if it is given. What frames its body is
+/// written from `framing`, whatever the fields say; a server reads no body where nothing frames one
+/// (RFC 9112 section 6.3).
 pub fn write_request(
     (method, target): (&Method, &str),
     (headers, more): (&HeaderMap, Option<(&str, &str)>),

@@ -22,6 +22,7 @@ use crate::{
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
+mod bodies;
 mod malformed;
 
 /// An engine before one endpoint, a client of it, and the endpoint.
@@ -159,7 +160,7 @@ async fn a_refusal_reaches_a_client_that_still_sends() {
     }
     let large = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n";
     client.write_all(large.as_bytes()).await.unwrap();
-    client.write_all(&[b'x'; 100_000]).await.unwrap();
+    client.write_all(&vec![b'x'; 100_000]).await.unwrap();
     let answer = read_to_end(&mut client).await;
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
@@ -284,7 +285,7 @@ async fn whoever_does_not_read_stops_whoever_writes() {
 
 /// Writes until nothing was taken for a while, and returns how much was.
 async fn fill(stream: &mut TcpStream) -> usize {
-    let (mut written, piece) = (0, [b'x'; 64 * 1024]);
+    let (mut written, piece) = (0, vec![b'x'; 64 * 1024]);
     while let Ok(more) = timeout(Duration::from_millis(300), stream.write(&piece)).await {
         written += more.unwrap();
         assert!(written < 2 * ROOM_MAX, "nobody stops it");

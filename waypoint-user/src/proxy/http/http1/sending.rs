@@ -27,8 +27,8 @@ pub(super) struct Sending {
     pub(super) body: ResponseBody,
     /// Whether the connection stays open after it.
     pub(super) keeps: bool,
-    /// Whether the body ends with the connection.
-    pub(super) ends_with_connection: bool,
+    /// How the body ends.
+    pub(super) framing: Framing,
     encoder: Encoder,
     /// Whether the client takes trailers.
     takes_trailers: bool,
@@ -56,8 +56,7 @@ impl Sending {
         if framing == Framing::None && matches!(body, ResponseBody::Text(_)) {
             body = ResponseBody::Empty;
         }
-        let ends_with_connection = framing == Framing::UntilClose;
-        let keeps = asked.keeps && !ends_with_connection;
+        let keeps = asked.keeps && framing != Framing::UntilClose;
         let connection = match asked.version {
             _ if is_change => None,
             Version::HTTP_10 => keeps.then_some("keep-alive"),
@@ -81,7 +80,7 @@ impl Sending {
         let taken = is_change || body.is_end_stream();
         let encoder = Encoder::new(framing);
         let takes_trailers = asked.takes_trailers;
-        Self { body, keeps, ends_with_connection, encoder, takes_trailers, taken }
+        Self { body, keeps, framing, encoder, takes_trailers, taken }
     }
 
     /// Sends to the end.

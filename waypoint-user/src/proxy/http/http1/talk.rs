@@ -5,7 +5,7 @@ use std::{cell::RefCell, future::poll_fn, pin::pin, rc::Rc, task::Poll};
 use http::{Method, Request, Response, StatusCode, Version, header::CONNECTION};
 
 use crate::{
-    http1,
+    http1::{self, Framing},
     proxy::{
         connection::Connection,
         http::{
@@ -61,19 +61,25 @@ pub(super) async fn converse(
     let body = Body::new(wire, &request);
     let request = into_request(request, ClientBody::Http1(body));
     let Some(response) = answer(connection, wire, request).await else { return After::Cut };
-    let mut wire_now = wire.borrow_mut();
-    wire_now.answered();
-    if wire_now.is_cut() {
+    let drains = connection.worker.drain.is_cancelled();
+    let asked = Asked { keeps: asked.keeps && !drains, ..asked };
+    let Some(mut sending) = begin(response, asked, &mut wire.borrow_mut()) else {
         return After::Cut;
-    }
-    let keeps = asked.keeps
-        && !connection.worker.drain.is_cancelled()
-        && !closes(&response)
-        && (wire_now.is_clean() || wire_now.is_in_hand());
-    let mut sending = Sending::begin(response, Asked { keeps, ..asked }, &mut wire_now);
-    drop(wire_now);
+    };
     let sent = poll_fn(|cx| sending.poll(wire, cx)).await;
     finish(sent, sending, wire)
+}
+
+/// Begins to send a response, unless the client left meanwhile.
+fn begin(response: Response<ResponseBody>, asked: Asked, wire: &mut Wire) -> Option<Sending> {
+    wire.answered();
+    if wire.is_cut() {
+        return None;
+    }
+    // A body that somebody still takes may come to its end in time.
+    let goes_on = wire.is_clean() || wire.is_in_hand();
+    let keeps = asked.keeps && goes_on && !closes(&response);
+    Some(Sending::begin(response, Asked { keeps, ..asked }, wire))
 }
 
 /// The response, unless the client left before it.
@@ -92,11 +98,11 @@ async fn answer(
 
 /// What becomes of the connection.
 fn finish(sent: Sent, sending: Sending, wire: &RefCell<Wire>) -> After {
-    let Sending { body, keeps, ends_with_connection, .. } = sending;
+    let Sending { body, keeps, framing, .. } = sending;
     // Whatever else is left of the response is let go before the connection is looked at.
     let tunnel = if let ResponseBody::Tunnel(tunnel) = body { Some(tunnel) } else { None };
     let mut wire = wire.borrow_mut();
-    if sent == Sent::Broken && ends_with_connection {
+    if sent == Sent::Broken && framing == Framing::UntilClose {
         // Its end would look like the end of the body.
         wire.reset();
     }

@@ -210,9 +210,8 @@ impl Wire {
                 self.waits = Some(cx.waker().clone());
                 Poll::Pending
             }
-            // What comes behind a body that nobody wants tells nothing.
-            Body::Left(_) | Body::Malformed => Poll::Pending,
-            Body::Cut => Poll::Pending,
+            // What comes behind a body that nobody wants, or that is none, tells nothing.
+            Body::Left(_) | Body::Malformed | Body::Cut => Poll::Pending,
             // What came already waits for its turn, and nothing more is read meanwhile.
             Body::Taken if self.has_begun() => Poll::Pending,
             Body::Taken => match ready!(self.poll_fill(cx)) {
