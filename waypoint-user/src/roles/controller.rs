@@ -57,6 +57,7 @@ pub async fn run(
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let trust_domain = config.sync.mesh.trust_domain.clone();
     let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
+    feed.export(&registry);
     let keys = keys::open(&config, &trust_domain, shutdown.clone()).await?;
     let authorise: Arc<dyn Authorise> = Arc::new(ByPlacement::new(feed.snapshots.clone()));
     let settings = service::Settings {

@@ -67,7 +67,7 @@ pub async fn run(
     let drained = CancellationToken::new();
     let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
     feed.export(&registry);
-    let doors = listen::waypoint_doors(config.ports, config.proxy.workers)?;
+    let doors = listen::waypoint_doors(&config.ports, config.proxy.workers)?;
     let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
     let gate = readiness.gate("identity");
     let (publisher, applied) = applied::channel();

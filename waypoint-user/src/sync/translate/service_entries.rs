@@ -138,7 +138,7 @@ impl<'a> Entry<'a> {
         let namespace = &object.name.namespace;
         let labels: &Labels = meta::labels(&declared.metadata);
         let inherited = scene.namespace_labels(namespace);
-        remarks::labels(object, &declared.metadata, Some(&inherited), report);
+        remarks::labels(object, &declared.metadata, Some(inherited), report);
         let private = is_private(&declared.spec.export_to, namespace);
         let binding = scene.mesh().for_service(namespace, labels);
         let binding = if private { at_home(binding, namespace) } else { binding };
