@@ -6,7 +6,11 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::shell::{cargo, command, is_root, run, say, status, target};
-use crate::{bpffs::Borrowed, cluster, ebpf, image, kube, product, setup};
+use crate::{
+    bpffs::Borrowed,
+    cluster, ebpf, image, kube, product,
+    setup::{self, packages},
+};
 
 /// Arguments handed on to the program.
 #[derive(Args)]
@@ -25,6 +29,8 @@ pub(crate) enum Bench {
     Hbone(Passed),
     /// How soon a changed label is in force, and what following a real API server costs: `--pods N`
     Sync(Passed),
+    /// What a request costs beside Envoy, HAProxy, nginx and no proxy: `--quick --json FILE`
+    L7(Passed),
 }
 
 /// Leaves a topology standing to play in.
@@ -55,8 +61,12 @@ pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
         Bench::Datapath(passed) => ("bench-datapath", passed),
         Bench::Hbone(passed) => ("bench-hbone", passed),
         Bench::Sync(passed) => ("bench-sync", passed),
+        Bench::L7(passed) => ("bench-l7", passed),
     };
     need_root()?;
+    if matches!(what, Bench::L7(_)) {
+        packages::ensure(&packages::missing_peers())?;
+    }
     ebpf::build(&setup::run()?)?;
     if matches!(what, Bench::Sync(_)) {
         // The program finds there what is built here.
