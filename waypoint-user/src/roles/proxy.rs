@@ -21,8 +21,7 @@ use crate::{
     sync,
     telemetry::{
         admin::{self, Addresses, Content},
-        applied,
-        flows::Hub,
+        applied, flows,
         logging::LogLevel,
         metrics::Registry,
         readiness::{Gate, Readiness},
@@ -77,7 +76,7 @@ pub async fn run(
         readiness,
         level,
         applied: Some(applied),
-        flows: Hub::new(),
+        flows: Err(flows::NOT_HERE.to_owned()),
         config: config_in_force(&feed),
         questions: vec![explanations(&feed, None)],
     };
