@@ -78,6 +78,16 @@ pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
     start("release", program, passed)
 }
 
+/// Keeps the engine under load, with optimised programs.
+pub(crate) fn soak(passed: &Passed) -> Result<ExitCode> {
+    need_root()?;
+    ebpf::build(&setup::run()?)?;
+    say("build: optimised programs");
+    run(cargo(&["build", "--release", "--bins"]).args(product::PACKAGES))?;
+    let arguments = ["soak".to_owned()].into_iter().chain(passed.arguments.iter().cloned());
+    start("release", "bench-l7", &Passed { arguments: arguments.collect() })
+}
+
 /// Fails before anything is built for nothing.
 fn need_root() -> Result<()> {
     if !is_root() {

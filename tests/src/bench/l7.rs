@@ -3,8 +3,9 @@
 //! Client, proxy and backend are processes of their own in one network namespace, over loopback.
 //! The proxy has core 0 and one worker; client and backend share core 1. Everybody is told the same
 //! by `config`, and they take turns, so that what drifts on the machine drifts for all of them.
-//! Ours serves its Service at the Service's own address (`--listen-service`): the kernel's path is
-//! not in these figures.
+//! Ours serves its Service at the Service's own address (`--listen-service`), so that the kernel's
+//! path is not in these figures; where it is asked for, clients are pods whose connections the
+//! kernel captures, and the others have a pod of their own.
 //!
 //! **Invariant:** what is reported as CPU time is the proxy's own, read from `/proc`; nothing is
 //! subtracted.
@@ -18,10 +19,11 @@ pub mod load;
 mod peer;
 mod progress;
 mod report;
+pub mod soak;
 mod stage;
 mod work;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 pub use peer::Peer;
 pub use report::Report;
@@ -47,22 +49,28 @@ pub struct Settings {
     pub only: Option<String>,
     /// Who is measured.
     pub peers: Vec<Peer>,
+    /// Whether clients are pods whose connections the kernel captures.
+    pub is_captured: bool,
 }
 
 /// Measures, row by row; what fails is told of, and does not take the rest along.
 pub fn run(settings: &Settings) -> Result<Report> {
     interrupt::listen()?;
-    let stage = Stage::new()?;
+    let loopback = if settings.is_captured { None } else { Some(Stage::loopback()?) };
     let mut report = Report::default();
-    let wanted = |work: &Work| settings.only.as_ref().is_none_or(|only| work.name().contains(only));
-    let rows: Vec<Work> = Work::ALL.into_iter().filter(wanted).collect();
+    let named = |work: &Work| settings.only.as_ref().is_none_or(|only| work.name().contains(only));
+    // Pods do not speak TLS there; it is their agents that do.
+    let fits = |work: &Work| !(settings.is_captured && work.is_tls());
+    let rows: Vec<Work> = Work::ALL.into_iter().filter(named).filter(fits).collect();
     ensure!(!rows.is_empty(), "no row is called so");
     let takers = |work: Work| settings.peers.iter().filter(move |peer| peer.does(work));
     let count = rows.iter().map(|work| takers(*work).count() * rounds(*work, settings)).sum();
     let mut progress = Progress::new(count);
     for work in rows {
         let peers: Vec<Peer> = takers(work).copied().collect();
-        let mut row = Row { work, settings, stage: &stage, report: &mut report };
+        let own = if settings.is_captured { Some(Stage::captured(work)?) } else { None };
+        let stage = own.as_ref().or(loopback.as_ref()).context("no stage")?;
+        let mut row = Row { work, settings, stage, report: &mut report };
         if work.is_idle() {
             row.measure_anew(&peers, &mut progress);
         } else {
@@ -121,7 +129,7 @@ impl Row<'_> {
         let (connections, streams) = self.work.breadth(self.settings.is_quick);
         let Settings { warm_up, period, .. } = *self.settings;
         let load = Load { connections, streams, warm_up, period, ..running.load.clone() };
-        match self.stage.measure(&load) {
+        match self.stage.measure(peer, &load) {
             Ok(seen) => {
                 progress.took(self.work, peer, round, seen);
                 self.report.add(self.work, peer, seen);

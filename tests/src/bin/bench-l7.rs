@@ -11,6 +11,7 @@ use waypoint_tests::bench::l7::{
     backend::{self, Listen},
     client,
     load::Load,
+    soak,
 };
 
 /// Measures CPU time, latency and memory of our engine beside Envoy, HAProxy, nginx and no proxy.
@@ -32,6 +33,12 @@ enum Part {
     /// Answer.
     #[command(hide = true)]
     Backend(Listen),
+    /// Keep our engine under load while its mesh changes and clients go away.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
 }
 
 #[derive(Args)]
@@ -45,6 +52,9 @@ struct Run {
     /// Two minutes in all: short measurements, and fewer idle connections.
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
+    /// Between pods, whose connections to us the kernel captures, instead of over loopback.
+    #[arg(long)]
+    captured: bool,
     /// Only rows whose name contains this.
     #[arg(long)]
     only: Option<String>,
@@ -69,6 +79,7 @@ fn main() -> ExitCode {
 fn start(arguments: Arguments) -> Result<()> {
     match arguments.part {
         Some(Part::Backend(listen)) => backend::run(&listen),
+        Some(Part::Soak { seconds }) => soak::run(seconds),
         Some(Part::Client(load)) => {
             println!("{}", client::run(&load)?.told());
             Ok(())
@@ -78,7 +89,7 @@ fn start(arguments: Arguments) -> Result<()> {
 }
 
 fn measure(run: Run) -> Result<()> {
-    let Run { seconds, rounds, quick, only, mut peer, json } = run;
+    let Run { seconds, rounds, quick, captured, only, mut peer, json } = run;
     if !peer.is_empty() {
         peer.insert(0, Peer::Waypoint);
     }
@@ -86,7 +97,8 @@ fn measure(run: Run) -> Result<()> {
     let peers = if peer.is_empty() { everybody.into() } else { peer };
     let (period, warm_up) =
         if quick { (QUICK_PERIOD, QUICK_WARM_UP) } else { (seconds * 1000, 1000) };
-    let settings = Settings { period, warm_up, rounds, is_quick: quick, only, peers };
+    let settings =
+        Settings { period, warm_up, rounds, is_quick: quick, only, peers, is_captured: captured };
     let report = l7::run(&settings)?;
     println!("{report}");
     if let Some(file) = json {
@@ -99,5 +111,5 @@ fn measure(run: Run) -> Result<()> {
 }
 
 /// Milliseconds of a measurement that counts, and before it, when there is little time.
-const QUICK_PERIOD: u64 = 350;
-const QUICK_WARM_UP: u64 = 100;
+const QUICK_PERIOD: u64 = 250;
+const QUICK_WARM_UP: u64 = 60;

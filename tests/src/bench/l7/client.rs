@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** CPU time is read when counting begins and when it ends, of everybody at once.
 
+mod abort;
 mod closed;
 mod connection;
 mod idle;
@@ -17,6 +18,7 @@ pub fn run(load: &Load) -> Result<Seen> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match load.shape {
         Shape::Paced => paced::measure(load),
+        Shape::Abort => abort::measure(load),
         Shape::Idle => runtime.block_on(idle::measure(load)),
         Shape::Http1 | Shape::Http2 | Shape::Bulk | Shape::Fresh => {
             runtime.block_on(closed::measure(load))

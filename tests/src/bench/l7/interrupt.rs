@@ -1,6 +1,9 @@
 //! Being asked to end, by ctrl-C or by SIGTERM: noted, so that everything is put away first.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::{Condvar, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Error, Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,14 +22,23 @@ pub(super) fn listen() -> Result<()> {
                 _ = terminate.recv() => {}
             }
         });
-        CAME.store(true, Ordering::Relaxed);
+        *CAME.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        HEARD.notify_all();
     });
     Ok(())
 }
 
 /// Whether it came.
 pub(super) fn came() -> bool {
-    CAME.load(Ordering::Relaxed)
+    *CAME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether it came, or comes in a while.
+pub(super) fn comes_within(patience: Duration) -> bool {
+    let came = CAME.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = HEARD.wait_timeout_while(came, patience, |came| !*came);
+    let (came, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    *came
 }
 
 /// What then is told.
@@ -34,4 +46,5 @@ pub(super) fn error() -> Error {
     anyhow!("interrupted")
 }
 
-static CAME: AtomicBool = AtomicBool::new(false);
+static CAME: Mutex<bool> = Mutex::new(false);
+static HEARD: Condvar = Condvar::new();

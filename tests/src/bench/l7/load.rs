@@ -21,6 +21,8 @@ pub enum Shape {
     Fresh,
     /// One request on each connection, and then nothing.
     Idle,
+    /// HTTP/1.1: connections that are reset before they are answered, or while they are.
+    Abort,
 }
 
 /// What carries HTTP/1.1.

@@ -5,18 +5,17 @@ use std::{fmt, net::SocketAddr, net::TcpStream, path::PathBuf};
 use anyhow::{Context, Result};
 
 use super::{
-    config::{self, Protocol, Scene, envoy, haproxy, nginx, ours},
-    load::{Carrier, Load, Shape},
-    stage::{self, Stage, at, backend_of},
+    config::{self, Protocol, Scene, envoy, haproxy, nginx},
+    load::{Carrier, Load},
+    stage::{self, Stage},
     work::{self, Work},
 };
 use crate::{
-    bench::ca::{self, identity},
+    bench::ca::identity,
     lab::{
         Daemon, Process,
         wait::{self, SOON},
     },
-    wire::tunnel::PORT as HBONE,
 };
 
 /// Who is measured.
@@ -45,7 +44,7 @@ pub(super) struct Running {
 /// What was started.
 #[derive(Debug)]
 enum Alive {
-    Ours { _proxy: Daemon },
+    Ours { _proxy: Option<Daemon> },
     Peer { _proxy: Process },
     Nothing,
 }
@@ -71,7 +70,7 @@ impl Peer {
         let (load, alive) = match self {
             Self::None => (load, Alive::Nothing),
             Self::Waypoint => {
-                let (daemon, process) = start_ours(&scene, stage)?;
+                let (daemon, process) = stage.start_ours(&scene)?;
                 (Load { proxy: Some(process), ..load }, Alive::Ours { _proxy: daemon })
             }
             _ => {
@@ -83,19 +82,12 @@ impl Peer {
     }
 
     fn scene(self, work: Work, stage: &Stage) -> Scene {
-        let number = match self {
-            Self::Waypoint => SERVICE,
-            Self::Envoy => 2,
-            Self::Haproxy => 3,
-            Self::Nginx | Self::None => 4,
-        };
-        let protocols = work.protocols();
         Scene {
-            listen: at(number, PORT),
-            backend: backend_of(protocols.1, work.shape() == Shape::Bulk),
+            listen: stage.door_of(self, work),
+            backend: stage.backend_of(work),
             folder: stage.folder(&self.to_string()),
             credentials: work.is_tls().then(|| stage.folder(stage::SERVER)),
-            protocols,
+            protocols: work.protocols(),
             is_dressed: work.is_dressed(),
             routes: work.routes(),
             rules: work.rules(),
@@ -105,11 +97,8 @@ impl Peer {
     /// How it is asked, by a client that knows no process yet.
     fn load(self, work: Work, scene: &Scene, stage: &Stage) -> Load {
         let (connect, carrier, credentials) = match (self, work.is_tls()) {
-            (Self::None, _) => (scene.backend, Carrier::Plain, None),
             (_, false) => (scene.listen, Carrier::Plain, None),
-            (Self::Waypoint, true) => {
-                (at(WAYPOINT, HBONE), Carrier::Hbone, Some(stage::OUR_CLIENT))
-            }
+            (Self::Waypoint, true) => (stage.tunnels(), Carrier::Hbone, Some(stage::OUR_CLIENT)),
             (_, true) => (scene.listen, Carrier::Tls, Some(stage::CLIENT)),
         };
         let path = if work.rules() > 0 {
@@ -170,27 +159,6 @@ impl Peer {
     }
 }
 
-/// Starts our waypoint, and yields its process.
-fn start_ours(scene: &Scene, stage: &Stage) -> Result<(Daemon, u32)> {
-    let manifests = scene.folder.join("manifests");
-    let inside = Scene { folder: manifests.clone(), ..scene.clone() };
-    config::write(&inside, &ours::files(scene, at(WAYPOINT, 0).ip()))?;
-    let token = scene.folder.join("token");
-    std::fs::write(&token, stage.ca().desk("waypoint")?.token)?;
-    let mut daemon = stage.daemon("waypoint")?;
-    let mut line = stage.ca().proxy_arguments(&manifests, &token);
-    line.extend(["--listen-service".into(), scene.listen.to_string().into()]);
-    line.extend(["--admin".into(), ca::admin(&daemon)]);
-    if !scene.is_dressed {
-        line.push("--no-access-log".into());
-    }
-    let pinned = ["taskset", "-c", stage::PROXY].map(Into::into);
-    daemon.launch_within(stage.netns(), &pinned, &line)?;
-    daemon.wait_until_ready()?;
-    let process = daemon.process()?.id();
-    Ok((daemon, process))
-}
-
 fn wait_until_dialled(
     peer: Peer,
     address: SocketAddr,
@@ -199,7 +167,7 @@ fn wait_until_dialled(
 ) -> Result<()> {
     wait::until_true(&format!("listener of {peer} on {address}"), SOON, || {
         process.is_alive()?;
-        stage.netns().within(|| Ok(TcpStream::connect(address).is_ok()))
+        stage.proxies()?.within(|| Ok(TcpStream::connect(address).is_ok()))
     })
 }
 
@@ -214,7 +182,3 @@ impl fmt::Display for Peer {
         })
     }
 }
-
-const WAYPOINT: u8 = 1;
-const SERVICE: u8 = 5;
-const PORT: u16 = 80;

@@ -136,7 +136,7 @@ impl Work {
             // As many tunnels as a worker of ours keeps.
             Shape::Idle if self.is_tls() => (4_000, 1),
             Shape::Idle => (10_000, 1),
-            Shape::Http1 | Shape::Paced => (64, 1),
+            Shape::Http1 | Shape::Paced | Shape::Abort => (64, 1),
         }
     }
 }

@@ -24,8 +24,14 @@ status:
   - {{type: IPAddress, value: '{waypoint}'}}
 "
     );
-    let all = objects.into_iter().chain([gateway]).chain(routes(scene)).chain(policy(scene));
+    let all = objects.into_iter().chain([gateway]).chain(rules(scene));
     vec![("bench.yaml", all.collect::<Vec<_>>().join("---\n"))]
+}
+
+/// Its routes and policies, if it has any.
+pub fn rules(scene: &Scene) -> Option<String> {
+    let all: Vec<String> = routes(scene).into_iter().chain(policy(scene)).collect();
+    (!all.is_empty()).then(|| all.join("---\n"))
 }
 
 fn mesh() -> String {
@@ -63,13 +69,24 @@ spec:
 }
 
 fn pod(name: &str, address: IpAddr) -> String {
+    pod_of(name, name, address, true)
+}
+
+/// A pod of an app.
+pub(in crate::bench::l7) fn pod_of(
+    app: &str,
+    name: &str,
+    address: IpAddr,
+    is_ready: bool,
+) -> String {
+    let ready = if is_ready { "True" } else { "False" };
     format!(
         "\
 apiVersion: v1
 kind: Pod
-metadata: {{name: {name}, namespace: bench, uid: uid-of-{name}, labels: {{app: {name}}}}}
+metadata: {{name: {name}, namespace: bench, uid: uid-of-{name}, labels: {{app: {app}}}}}
 spec:
-  serviceAccountName: {name}
+  serviceAccountName: {app}
   nodeName: node
   containers:
   - {{name: bench, image: bench}}
@@ -79,7 +96,7 @@ status:
   podIPs:
   - ip: {address}
   conditions:
-  - {{type: Ready, status: 'True'}}
+  - {{type: Ready, status: '{ready}'}}
 "
     )
 }
