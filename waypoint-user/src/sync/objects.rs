@@ -22,6 +22,7 @@ use super::{
     authorization::{AuthorizationPolicy, TargetRef},
     peer_authentication,
     service_entry::ServiceEntry,
+    traffic_policy::TrafficPolicy,
     workload_entry::WorkloadEntry,
 };
 
@@ -42,6 +43,7 @@ pub enum Object {
     PeerAuthentication(PeerAuthentication),
     ReferenceGrant(Arc<ReferenceGrant>),
     ServiceEntry(Arc<ServiceEntry>),
+    TrafficPolicy(Arc<TrafficPolicy>),
     WorkloadEntry(Arc<WorkloadEntry>),
 }
 
@@ -104,6 +106,7 @@ pub struct Objects {
     pub peer_authentications: BTreeMap<ObjectName, PeerAuthentication>,
     pub reference_grants: BTreeMap<ObjectName, Arc<ReferenceGrant>>,
     pub service_entries: BTreeMap<ObjectName, Arc<ServiceEntry>>,
+    pub traffic_policies: BTreeMap<ObjectName, Arc<TrafficPolicy>>,
     pub workload_entries: BTreeMap<ObjectName, Arc<WorkloadEntry>>,
 }
 
@@ -126,6 +129,7 @@ impl Objects {
             }
             Object::ReferenceGrant(object) => drop(self.reference_grants.insert(name, object)),
             Object::ServiceEntry(object) => drop(self.service_entries.insert(name, object)),
+            Object::TrafficPolicy(object) => drop(self.traffic_policies.insert(name, object)),
             Object::WorkloadEntry(object) => drop(self.workload_entries.insert(name, object)),
         }
     }
@@ -146,6 +150,7 @@ impl Objects {
             Object::PeerAuthentication(_) => drop(self.peer_authentications.remove(name)),
             Object::ReferenceGrant(_) => drop(self.reference_grants.remove(name)),
             Object::ServiceEntry(_) => drop(self.service_entries.remove(name)),
+            Object::TrafficPolicy(_) => drop(self.traffic_policies.remove(name)),
             Object::WorkloadEntry(_) => drop(self.workload_entries.remove(name)),
         }
     }
