@@ -23,7 +23,8 @@ pub(crate) enum Bench {
     Datapath(Passed),
     /// CPU, latency and memory of HBONE, beside Envoy doing the same: `--json FILE --seconds N`
     Hbone(Passed),
-    /// How soon a changed label is in force, and what following a real API server costs: `--pods N`
+    /// How soon a changed label is in force, and what following a real API server costs:
+    /// `--pods N --changes N --json FILE`
     Sync(Passed),
 }
 

@@ -12,6 +12,7 @@ mod limits;
 mod node;
 mod outbound;
 mod peers;
+mod plain;
 mod refusals;
 mod routes;
 mod silence;

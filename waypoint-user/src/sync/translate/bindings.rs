@@ -152,7 +152,8 @@ pub(super) fn not_attached(refusal: &CanaryRefusal) -> String {
 /// it is never said that their traffic does.
 fn ingress(scene: &Scene<'_>, object: &ObjectRef, service: &Service) -> &'static str {
     let own = service.labels.get(INGRESS_USE_WAYPOINT).cloned();
-    let inherited = || scene.namespace_labels(&object.name.namespace).remove(INGRESS_USE_WAYPOINT);
+    let inherited =
+        || scene.namespace_labels(&object.name.namespace).get(INGRESS_USE_WAYPOINT).cloned();
     match own.or_else(inherited) {
         None => "",
         Some(value) if meta::is_true(&value) => {
