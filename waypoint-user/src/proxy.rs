@@ -33,6 +33,7 @@ pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,
     in_force::InForce,
+    regime::Regimes,
     seats::Seats,
     worker::{Equipment, Worker, pin},
 };
@@ -46,6 +47,7 @@ mod head;
 mod http;
 mod in_force;
 mod inbound;
+mod inlet;
 mod late;
 mod lease;
 pub mod limits;
@@ -54,6 +56,7 @@ mod network;
 mod peer;
 mod proof;
 mod record;
+mod regime;
 mod resolve;
 mod respond;
 mod seats;
@@ -207,6 +210,7 @@ impl Engine {
         let in_force = InForce::new(settings.workers);
         let tables =
             tables::follow(snapshots, settings.duty.clone()).map_err(Error::RoutesThread)?;
+        let regimes = Arc::new(Regimes::new(&telemetry.registry));
         let equipment = Equipment {
             settings,
             tables,
@@ -218,6 +222,7 @@ impl Engine {
             mirrored: http::MirrorCounts::register(&telemetry.registry),
             telemetry,
             in_force: in_force.clone(),
+            regimes,
             drain,
         };
         let mut workers = Vec::with_capacity(doors.len());

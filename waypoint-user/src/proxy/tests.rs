@@ -3,6 +3,7 @@
 
 mod auth;
 mod conduct;
+mod downstream_http1;
 mod endpoints;
 mod headed;
 mod http1;
@@ -13,6 +14,7 @@ mod late;
 mod limits;
 mod node;
 mod outbound;
+mod overtaken;
 mod peers;
 mod plain;
 mod refusals;

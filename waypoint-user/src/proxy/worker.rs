@@ -38,6 +38,7 @@ use super::{
     late::Waiting,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
+    regime::Regimes,
     resolve::{self, Dns, Names},
     seats::Seats,
     tables::Tables,
@@ -61,6 +62,7 @@ pub(super) struct Equipment {
     pub(super) mirrored: Arc<MirrorCounts>,
     pub(super) telemetry: Telemetry,
     pub(super) in_force: InForce,
+    pub(super) regimes: Arc<Regimes>,
     pub(super) drain: CancellationToken,
 }
 
@@ -132,17 +134,17 @@ impl Worker {
 
     fn new(equipment: Equipment, (gauges, seats): (Arc<Gauges>, Seats)) -> Self {
         let Equipment { settings, mut tables, origins, network, identities, .. } = equipment;
-        let Equipment { hbone, lookups, mirrored, telemetry, drain, .. } = equipment;
+        let Equipment { hbone, lookups, mirrored, telemetry, drain, regimes, .. } = equipment;
         let limits = Limits::new(&telemetry.registry);
         let dns = Box::new(Dns::new(&settings.name_servers));
         let names = Rc::new(Names::new(dns, lookups, limits.names.clone()));
-        let loads = Rc::default();
+        let loads = Rc::new(Loads::new(&regimes));
         let own = match &settings.duty {
             Duty::Waypoint(own) => Some(own.clone()),
             Duty::Everything | Duty::Node(_) => None,
         };
         let view = View::new(Arc::clone(&tables.borrow_and_update()), &loads, None);
-        let view = view.of_waypoint(own).at(Home::of(&settings)).resolving(names);
+        let view = view.of_waypoint(own).at(Home::of(&settings)).resolving(names).under(regimes);
         Self {
             settings,
             origins,

@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::proxy::{
@@ -18,8 +19,11 @@ use crate::proxy::{
 
 use super::{
     deadline::Deadline,
+    fields,
     forward::Carrier,
+    http1,
     tape::{Copy, Play},
+    upgrade::Tunnel,
 };
 
 /// How far a request's body has come.
@@ -29,19 +33,116 @@ pub(in crate::proxy) struct Progress {
     pub(in crate::proxy) bytes: Rc<Cell<u64>>,
     /// Whether all of it was sent on.
     pub(in crate::proxy) ended: Cell<bool>,
-    /// Whether the client broke it off.
-    pub(in crate::proxy) broken: Cell<bool>,
+    /// How the client broke it off.
+    broken: Cell<Option<Breach>>,
+}
+
+/// How a client broke a body off.
+#[derive(Clone, Copy, Debug)]
+enum Breach {
+    /// It went away.
+    Gone,
+    /// It sent what is none.
+    Malformed,
+}
+
+impl Progress {
+    /// Notes that the client broke the body off.
+    pub(super) fn break_off(&self, cause: &RequestBroken) {
+        self.broken.set(Some(cause.breach()));
+    }
+
+    /// What really went wrong when a fault was seen.
+    pub(super) fn blame(&self, fault: Fault) -> Fault {
+        match self.broken.get() {
+            Some(Breach::Gone) => Fault::ClientGone,
+            Some(Breach::Malformed) => Fault::BadRequest("the body is malformed"),
+            None => fault,
+        }
+    }
+}
+
+/// The body of a request, as the connection from the client gives it.
+pub(in crate::proxy) enum ClientBody {
+    /// By HTTP/1.
+    Http1(http1::Body),
+    /// By HTTP/2.
+    Http2(Incoming),
+}
+
+impl ClientBody {
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+        match self {
+            Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+        }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+
+    pub(super) fn awaits_leave(&self) -> bool {
+        matches!(self, Self::Http1(body) if body.awaits_leave())
+    }
+
+    /// Tells the client what comes before its final response; hyper has no way to say such a thing.
+    pub(super) fn hint(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Self::Http1(body) = self {
+            body.hint(status, headers);
+        }
+    }
+}
+
+/// A request's body that broke.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::proxy) enum RequestBroken {
+    /// By HTTP/1.
+    #[error(transparent)]
+    Http1(#[from] http1::Broken),
+    /// By HTTP/2.
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+    /// By us: a mirror was too slow, or the request that is copied broke off itself.
+    #[error("the copy of a request was cut off")]
+    CutOff,
+}
+
+impl RequestBroken {
+    fn breach(&self) -> Breach {
+        match self {
+            Self::Http1(broken) if broken.is_malformed() => Breach::Malformed,
+            Self::Http1(_) | Self::Http2(_) | Self::CutOff => Breach::Gone,
+        }
+    }
 }
 
 /// The body of a request, on its way to an endpoint.
-pub(in crate::proxy) struct RequestBody(Source);
+pub(in crate::proxy) struct RequestBody {
+    source: Source,
+    /// Whether there never was anything in it.
+    empty: bool,
+}
 
 /// Where a body comes from.
 enum Source {
-    /// There is none.
-    Empty,
+    /// Nowhere.
+    Nothing,
     /// The client, once.
-    Client(Incoming, Rc<Progress>),
+    Client(ClientBody, Rc<Progress>),
     /// The client, by way of what is kept.
     Tape(Play),
     /// A copy of what somebody else reads.
@@ -53,71 +154,91 @@ enum Source {
 impl RequestBody {
     /// No body.
     pub(super) const fn empty() -> Self {
-        Self(Source::Empty)
+        Self { source: Source::Nothing, empty: true }
     }
 
     /// A client's body, which is needed once.
-    pub(super) fn new(body: Incoming, progress: Rc<Progress>) -> Self {
+    pub(super) fn new(body: ClientBody, progress: Rc<Progress>) -> Self {
         progress.ended.set(body.is_end_stream());
-        if body.is_end_stream() {
-            return Self::empty();
-        }
-        Self(Source::Client(body, progress))
+        Self { empty: body.is_end_stream(), source: Source::Client(body, progress) }
     }
 
     /// A body from its start.
     pub(super) const fn of(play: Play) -> Self {
-        Self(Source::Tape(play))
+        Self { source: Source::Tape(play), empty: false }
     }
 
     /// A copy of a body.
     pub(super) const fn copy(copy: Copy) -> Self {
-        Self(Source::Copy(copy))
+        Self { source: Source::Copy(copy), empty: false }
     }
 
     /// A body of our own.
     pub(super) const fn bytes(bytes: Bytes) -> Self {
-        Self(Source::Bytes(bytes))
+        Self { source: Source::Bytes(bytes), empty: false }
     }
 
     /// Whether there is nothing in it.
     pub(in crate::proxy) fn is_empty(&self) -> bool {
-        matches!(self.0, Source::Empty)
+        self.empty
+    }
+
+    /// Whether the client waits to be told to send it.
+    pub(in crate::proxy) fn awaits_leave(&self) -> bool {
+        match &self.source {
+            Source::Client(body, _) => body.awaits_leave(),
+            Source::Tape(play) => play.awaits_leave(),
+            Source::Nothing | Source::Copy(_) | Source::Bytes(_) => false,
+        }
+    }
+
+    /// Passes on what an endpoint says before its final response, where the client understands it.
+    pub(in crate::proxy) fn hint(&self, status: StatusCode, mut headers: HeaderMap) {
+        fields::remove_hop_by_hop(&mut headers);
+        fields::remove_framing(&mut headers);
+        match &self.source {
+            Source::Client(body, _) => body.hint(status, &headers),
+            Source::Tape(play) => play.hint(status, &headers),
+            Source::Nothing | Source::Copy(_) | Source::Bytes(_) => {}
+        }
     }
 }
 
 /// Reads on from the client.
 fn poll_client(
-    body: &mut Incoming,
+    body: &mut ClientBody,
     progress: &Progress,
     cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-    let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+    let frame = ready!(body.poll_frame(cx));
     let ended = frame.is_none() || body.is_end_stream();
     match &frame {
         Some(Ok(frame)) => {
             let len = frame.data_ref().map_or(0, Bytes::len) as u64;
             progress.bytes.set(progress.bytes.get() + len);
         }
-        Some(Err(_)) => progress.broken.set(true),
+        Some(Err(cause)) => progress.break_off(cause),
         None => {}
     }
     if ended {
         progress.ended.set(true);
     }
-    Poll::Ready(frame.map(|frame| frame.map_err(|cause| Broken::of(&cause))))
+    Poll::Ready(frame)
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = Broken;
+    type Error = RequestBroken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match &mut self.0 {
-            Source::Empty => Poll::Ready(None),
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+        if self.empty {
+            return Poll::Ready(None);
+        }
+        match &mut self.source {
+            Source::Nothing => Poll::Ready(None),
             Source::Client(body, progress) => poll_client(body, progress, cx),
             Source::Tape(play) => play.poll_frame(cx),
             Source::Copy(copy) => copy.poll_frame(cx),
@@ -129,40 +250,25 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Source::Empty => true,
-            Source::Client(body, _) => body.is_end_stream(),
-            Source::Tape(play) => play.is_end_stream(),
-            Source::Copy(copy) => copy.is_end_stream(),
-            Source::Bytes(bytes) => bytes.is_empty(),
-        }
+        self.empty
+            || match &self.source {
+                Source::Nothing => true,
+                Source::Client(body, _) => body.is_end_stream(),
+                Source::Tape(play) => play.is_end_stream(),
+                Source::Copy(copy) => copy.is_end_stream(),
+                Source::Bytes(bytes) => bytes.is_empty(),
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Source::Empty => SizeHint::with_exact(0),
+        match &self.source {
+            _ if self.empty => SizeHint::with_exact(0),
+            Source::Nothing => SizeHint::with_exact(0),
             Source::Client(body, _) => body.size_hint(),
             Source::Tape(play) => play.size_hint(),
             Source::Copy(copy) => copy.size_hint(),
             Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
-    }
-}
-
-/// A request's body that did not come to its end.
-#[derive(Debug, thiserror::Error)]
-#[error("the body of a request broke off: {0}")]
-pub(in crate::proxy) struct Broken(String);
-
-impl Broken {
-    /// By the client.
-    pub(super) fn of(cause: &hyper::Error) -> Self {
-        Self(cause.to_string())
-    }
-
-    /// By us, as a mirror was too slow or the request itself broke off.
-    pub(super) fn cut_off() -> Self {
-        Self("the copy was cut off".to_owned())
     }
 }
 
@@ -174,6 +280,8 @@ pub(in crate::proxy) enum ResponseBody {
     Text(Bytes),
     /// An endpoint's body.
     Stream(Box<Stream>),
+    /// None: the connection changes its protocol.
+    Tunnel(Box<Tunnel>),
 }
 
 /// A piece of an endpoint's body.
@@ -264,7 +372,8 @@ impl Stream {
             Some(Ok(frame)) => frame,
             Some(Err(cause)) => {
                 tracing::debug!(%cause, "a response broke");
-                return Poll::Ready(Some(Err(self.fail(Fault::UpstreamCut))));
+                let fault = self.progress.blame(Fault::UpstreamCut);
+                return Poll::Ready(Some(Err(self.fail(fault))));
             }
             None => {
                 self.end();
@@ -293,7 +402,7 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
+            Self::Empty | Self::Tunnel(_) => Poll::Ready(None),
             Self::Text(text) => {
                 let text = std::mem::take(text);
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
@@ -304,7 +413,7 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Tunnel(_) => true,
             Self::Text(text) => text.is_empty(),
             Self::Stream(stream) => stream.body.is_end_stream(),
         }
@@ -312,7 +421,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
+            Self::Empty | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Stream(stream) => stream.body.size_hint(),
         }

@@ -3,14 +3,10 @@
 //! **Invariant:** it sees one view of the mesh from start to end.
 //! **Invariant:** policies, routes and the endpoint see the same path, in normal form.
 
-use std::{convert::Infallible, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts,
-};
-use hyper::{
-    body::{Body as _, Incoming},
-    upgrade::OnUpgrade,
 };
 use tokio::time::Instant;
 
@@ -31,7 +27,7 @@ use crate::{
 use super::{
     RequestBody,
     auth::{self, Asking, Granted, Guard},
-    body::{AnswerBody, Progress, ResponseBody, Stream},
+    body::{AnswerBody, ClientBody, Progress, ResponseBody, Stream},
     check,
     deadline::{Deadline, Until, grpc_timeout, within},
     fields,
@@ -43,15 +39,14 @@ use super::{
     reply, session,
     tape::Tape,
     tries::{Course, send},
-    upgrade::Sides,
+    upgrade::Tunnel,
 };
 
 /// Answers a request.
 pub(super) async fn answer(
     connection: Rc<Connection>,
-    mut request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
-    let client = hyper::upgrade::on(&mut request);
+    request: Request<ClientBody>,
+) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let view = connection.worker.view();
     let target = connection.target(&view);
@@ -61,12 +56,11 @@ pub(super) async fn answer(
     record.received = Rc::clone(&progress.bytes);
     let began = Instant::now();
     let mut exchange = Exchange { connection, view, peer, record, progress, began };
-    let response = match exchange.run(parts, body, target).await {
+    match exchange.run(parts, body, target).await {
         Ok(Outcome::Reply(response)) => reply::direct(exchange.record, response),
-        Ok(Outcome::Answer(answer)) => exchange.respond(*answer, client),
+        Ok(Outcome::Answer(answer)) => exchange.respond(*answer),
         Err(fault) => reply::refuse(exchange.record, fault),
-    };
-    Ok(response)
+    }
 }
 
 /// A request that is under way.
@@ -98,7 +92,7 @@ impl Exchange {
     async fn run(
         &mut self,
         mut parts: Parts,
-        body: Incoming,
+        body: ClientBody,
         target: Option<Rc<Target>>,
     ) -> Result<Outcome, Fault> {
         fields::remove_forged(&mut parts.headers);
@@ -170,7 +164,7 @@ impl Exchange {
     }
 
     /// The body of the request; where it is needed more than once, by way of what is kept.
-    fn body(&self, body: Incoming, plan: &Plan<'_>) -> (RequestBody, Option<Rc<Tape>>) {
+    fn body(&self, body: ClientBody, plan: &Plan<'_>) -> (RequestBody, Option<Rc<Tape>>) {
         let tried_again = plan.conduct.retry.as_ref().is_some_and(|retry| retry.attempts > 0);
         let keeps = tried_again || (plan.conduct.retry.is_none() && self.record.is_grpc);
         let progress = Rc::clone(&self.progress);
@@ -221,9 +215,7 @@ impl Exchange {
             answered = within(until, send(&course, request, trail)) => answered,
             fault = lease.revoked() => return Err(fault),
         };
-        let broken = self.progress.broken.get();
-        let blame = |fault| if broken { Fault::ClientGone } else { fault };
-        let mut answered = answered.map_err(blame)?;
+        let mut answered = answered.map_err(|fault| self.progress.blame(fault))?;
         answered.until = Until::first(until, answered.until);
         let service_time = began.elapsed();
         self.record.note(|entry| entry.upstream_service_time = Some(service_time));
@@ -265,7 +257,7 @@ impl Exchange {
     }
 
     /// Makes the response of an endpoint's answer.
-    fn respond(mut self, answer: Answer, client: OnUpgrade) -> Response<ResponseBody> {
+    fn respond(mut self, answer: Answer) -> Response<ResponseBody> {
         let Answer { answered: Answered { response, carrier, until, .. }, lease } = answer;
         self.record.status = response.status().as_u16();
         self.record.note(|entry| entry.response_code_details = Some("via_upstream".to_owned()));
@@ -274,8 +266,8 @@ impl Exchange {
             self.record.see_grpc_status(response.headers());
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            Sides { client, upstream: carrier }.join(self.record, lease);
-            return response.map(|_| ResponseBody::Empty);
+            let tunnel = Tunnel { upstream: carrier, record: self.record, lease };
+            return response.map(|_| ResponseBody::Tunnel(Box::new(tunnel)));
         }
         let Self { connection, progress, record, .. } = self;
         let open = Some((record, carrier));

@@ -12,21 +12,20 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
 };
 
-use http::HeaderMap;
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use http::{HeaderMap, StatusCode};
+use hyper::body::{Bytes, Frame, SizeHint};
 
 use crate::proxy::limits::{MIRROR_BYTES_MAX, REPLAY_BYTES_MAX};
 
-use super::body::{Broken, Progress};
+use super::body::{ClientBody, Progress, RequestBroken};
 
 /// A client's body, and what of it is still needed.
 pub(super) struct Tape {
-    body: RefCell<Incoming>,
+    body: RefCell<ClientBody>,
     progress: Rc<Progress>,
     /// All of it, where that is known from the start.
     length: Option<u64>,
@@ -75,7 +74,7 @@ impl Piece {
 
 impl Tape {
     /// A body that has something in it; `keeps` what is read of it for another try.
-    pub(super) fn new(body: Incoming, progress: Rc<Progress>, keeps: bool) -> Rc<Self> {
+    pub(super) fn new(body: ClientBody, progress: Rc<Progress>, keeps: bool) -> Rc<Self> {
         Rc::new(Self {
             length: body.size_hint().exact(),
             body: RefCell::new(body),
@@ -109,17 +108,17 @@ impl Tape {
     }
 
     /// The next piece from the client.
-    fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
         if self.ended.get() {
             return Poll::Ready(None);
         }
         let mut body = self.body.borrow_mut();
-        let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+        let frame = match ready!(body.poll_frame(cx)) {
             Some(Ok(frame)) => Some(frame),
             Some(Err(cause)) => {
-                self.progress.broken.set(true);
+                self.progress.break_off(&cause);
                 self.tell(Queue::cut);
-                return Poll::Ready(Some(Err(Broken::of(&cause))));
+                return Poll::Ready(Some(Err(cause)));
             }
             None => None,
         };
@@ -173,12 +172,12 @@ impl Play {
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
         let kept = self.tape.kept.borrow().pieces.get(self.next).cloned();
         let frame = match kept {
             Some(piece) => Some(Ok(piece.into_frame())),
             // What it has to begin with was let go meanwhile.
-            None if self.next < self.tape.read.get() => Some(Err(Broken::cut_off())),
+            None if self.next < self.tape.read.get() => Some(Err(RequestBroken::CutOff)),
             None => ready!(self.tape.poll_read(cx)),
         };
         self.next += 1;
@@ -189,6 +188,16 @@ impl Play {
             self.tape.progress.ended.set(true);
         }
         Poll::Ready(frame)
+    }
+
+    /// Whether the client waits to be told to send it.
+    pub(super) fn awaits_leave(&self) -> bool {
+        self.tape.read.get() == 0 && self.tape.body.borrow().awaits_leave()
+    }
+
+    /// Tells the client what comes before its final response.
+    pub(super) fn hint(&self, status: StatusCode, headers: &HeaderMap) {
+        self.tape.body.borrow().hint(status, headers);
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
@@ -263,7 +272,7 @@ impl Copy {
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
         if let Some(piece) = self.queue.pieces.borrow_mut().pop_front() {
             self.queue.bytes.set(self.queue.bytes.get().saturating_sub(piece.len()));
             self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
@@ -271,7 +280,7 @@ impl Copy {
         }
         match self.queue.state.get() {
             State::Ended => Poll::Ready(None),
-            State::Cut => Poll::Ready(Some(Err(Broken::cut_off()))),
+            State::Cut => Poll::Ready(Some(Err(RequestBroken::CutOff))),
             State::Open => {
                 self.queue.waits.set(Some(cx.waker().clone()));
                 Poll::Pending
