@@ -73,6 +73,19 @@ pub const CERTIFICATE_PAUSE: Duration = Duration::from_millis(50);
 /// Pods of a waypoint that are tried for one connection before it is refused.
 pub const INSTANCES_TRIED_MAX: usize = 3;
 
+/// How long a pod of a waypoint may leave a connection unanswered before the next one is asked
+/// beside it.
+pub const INSTANCE_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long all pods of a waypoint together may leave a connection unanswered; then it is refused,
+/// or passes the waypoint by where that is wanted. Where the mesh has the pod, the waypoint or the
+/// label no more, nobody is waited for.
+pub const PASSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a connection whose way the mesh changed while it was opened is led anew; then it is
+/// refused.
+pub const COURSES_MAX: usize = 8;
+
 /// First bytes of a connection that are looked at to tell its protocol.
 pub const SNIFF_BYTES_MAX: usize = 1024;
 

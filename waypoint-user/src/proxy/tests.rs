@@ -12,6 +12,7 @@ mod late;
 mod limits;
 mod node;
 mod outbound;
+mod overtaken;
 mod peers;
 mod plain;
 mod refusals;
