@@ -18,8 +18,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-use self::{body::ClientBody, rewind::Rewind};
 pub(super) use self::{body::RequestBody, forwarded::Forwarded, http1::serve_http1};
+use self::{client_body::ClientBody, rewind::Rewind};
 use super::{
     connection::Connection,
     limits::{
@@ -34,6 +34,7 @@ use super::{
 
 mod body;
 mod check;
+mod client_body;
 mod exchange;
 mod fields;
 mod forward;

@@ -17,7 +17,12 @@ use crate::proxy::{
     connection::Connection, lease::Lease, record::Record, respond::Fault, upstream::Http1Body,
 };
 
-use super::{fields, forward::Carrier, http1, upgrade::Tunnel};
+use super::{
+    client_body::{Breach, ClientBody, RequestBroken},
+    fields,
+    forward::Carrier,
+    upgrade::Tunnel,
+};
 
 /// How far a request's body has come.
 #[derive(Debug, Default)]
@@ -30,76 +35,18 @@ pub(in crate::proxy) struct Progress {
     broken: Cell<Option<Breach>>,
 }
 
-/// How a client broke a body off.
-#[derive(Clone, Copy, Debug)]
-enum Breach {
-    /// It went away.
-    Gone,
-    /// It sent what is none.
-    Malformed,
-}
-
 impl Progress {
+    /// Notes how the client broke the body off.
+    pub(super) fn broke(&self, cause: &RequestBroken) {
+        self.broken.set(Some(cause.breach()));
+    }
+
     /// What really went wrong when a fault was seen.
     pub(super) fn blame(&self, fault: Fault) -> Fault {
         match self.broken.get() {
             Some(Breach::Gone) => Fault::ClientGone,
             Some(Breach::Malformed) => Fault::BadRequest("the body is malformed"),
             None => fault,
-        }
-    }
-}
-
-/// The body of a request, as the connection from the client gives it.
-pub(in crate::proxy) enum ClientBody {
-    /// By HTTP/1.
-    Http1(http1::Body),
-    /// By HTTP/2.
-    Http2(Incoming),
-}
-
-impl ClientBody {
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
-        match self {
-            Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
-            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Http1(body) => body.is_end_stream(),
-            Self::Http2(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Http1(body) => body.size_hint(),
-            Self::Http2(body) => body.size_hint(),
-        }
-    }
-}
-
-/// A request's body that broke.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::proxy) enum RequestBroken {
-    /// By HTTP/1.
-    #[error(transparent)]
-    Http1(#[from] http1::Broken),
-    /// By HTTP/2.
-    #[error(transparent)]
-    Http2(#[from] hyper::Error),
-}
-
-impl RequestBroken {
-    fn breach(&self) -> Breach {
-        match self {
-            Self::Http1(broken) if broken.is_malformed() => Breach::Malformed,
-            Self::Http1(_) | Self::Http2(_) => Breach::Gone,
         }
     }
 }
@@ -126,17 +73,14 @@ impl RequestBody {
 
     /// Whether the client waits to be told to send it.
     pub(in crate::proxy) fn awaits_leave(&self) -> bool {
-        matches!(&self.body, ClientBody::Http1(body) if body.awaits_leave())
+        self.body.awaits_leave()
     }
 
     /// Passes on what an endpoint says before its final response, where the client understands it.
     pub(in crate::proxy) fn hint(&self, status: StatusCode, mut headers: HeaderMap) {
-        // hyper has no way to say such a thing.
-        if let ClientBody::Http1(body) = &self.body {
-            fields::remove_hop_by_hop(&mut headers);
-            fields::remove_framing(&mut headers);
-            body.hint(status, &headers);
-        }
+        fields::remove_hop_by_hop(&mut headers);
+        fields::remove_framing(&mut headers);
+        self.body.hint(status, &headers);
     }
 }
 
@@ -159,7 +103,7 @@ impl Body for RequestBody {
                 let len = frame.data_ref().map_or(0, Bytes::len) as u64;
                 self.progress.bytes.set(self.progress.bytes.get() + len);
             }
-            Some(Err(cause)) => self.progress.broken.set(Some(cause.breach())),
+            Some(Err(cause)) => self.progress.broke(cause),
             None => {}
         }
         if ended {

@@ -24,8 +24,10 @@ use crate::{
 
 use super::{
     RequestBody,
-    body::{AnswerBody, ClientBody, Progress, ResponseBody, Stream},
-    check, fields,
+    body::{AnswerBody, Progress, ResponseBody, Stream},
+    check,
+    client_body::ClientBody,
+    fields,
     forward::{Answered, send},
     forwarded::FORWARDED_FOR,
     outgoing::Outgoing,
