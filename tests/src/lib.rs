@@ -11,6 +11,8 @@ pub mod cluster;
 pub mod ctl;
 pub mod demo;
 pub mod envoy;
+pub mod go;
+pub mod golden;
 pub mod kube;
 pub mod lab;
 pub mod python;

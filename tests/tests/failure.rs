@@ -1,11 +1,15 @@
 //! What happens when something is missing or broken: the process, a manifest, an endpoint.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Read,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use waypoint_tests::{
     lab::{
         Call, Lab, Object, Pod, Service,
+        object::USE_WAYPOINT,
         wait::{self, SOON},
     },
     story,
@@ -161,6 +165,43 @@ story!(an_endpoint_that_refuses_answers_503, |lab| {
     assert_eq!(visit.reply.status, 503);
     assert_eq!(visit.logged("response_flags"), "UF");
     Ok(())
+});
+
+/// A call from one port of the client, whose connection the waypoint closes first: the agent's
+/// namespace remembers it for a while, and the client's port is free again at once.
+fn from_one_port<'l>(lab: &'l Lab) -> Call<'l> {
+    lab.from("web").to("reviews").from_port(40_000).header("connection", "close")
+}
+
+/// Uses the port for a call through the waypoint, until its connection is closed.
+fn use_the_port(lab: &Lab) -> Result<()> {
+    let call = from_one_port(lab);
+    let mut connection = call.open()?;
+    assert_eq!(connection.exchange(call.request())?.status, 200);
+    assert_eq!(connection.stream().read_to_end(&mut Vec::new())?, 0);
+    Ok(())
+}
+
+/// An answer, by whatever way, before anybody would have lost patience.
+fn answered_soon(call: &Call<'_>) -> Result<()> {
+    let start = Instant::now();
+    assert_eq!(call.send()?.status, 200);
+    assert!(start.elapsed() < Duration::from_secs(3), "{call} took {:?}", start.elapsed());
+    Ok(())
+}
+
+story!(a_port_that_is_used_again_is_no_part_of_the_connection_before, |lab| {
+    let mut lab = shop_behind_waypoint(lab).start()?;
+    use_the_port(&lab)?;
+    lab.label("Service", "reviews", USE_WAYPOINT, "none")?;
+    answered_soon(&from_one_port(&lab))
+});
+
+story!(a_port_that_is_used_again_without_the_process_is_no_part_of_the_connection_before, |lab| {
+    let mut lab = shop_behind_waypoint(lab).start()?;
+    use_the_port(&lab)?;
+    lab.kill_agent()?;
+    answered_soon(&from_one_port(&lab))
 });
 
 story!(without_a_waypoint_a_dead_process_changes_nothing, |lab| {

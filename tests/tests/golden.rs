@@ -1,9 +1,12 @@
 //! Manifests in, text out: every case under `tests/data` is a directory with `input.yaml` and what
 //! is expected of it.
 //!
+//! Under `tests/data/l7` are the configurations that proxies are measured with instead.
+//!
 //! `expect.txt` is what `waypointctl analyze --all` prints, or where there is a `question.txt` what
 //! `waypointctl explain` answers to it; `snapshot.txt`, where there is one, is what the Snapshot
-//! holds. Where they differ, what came out is kept under `target/tmp/golden`.
+//! holds. Cases of `tests/data/cli/generate` have no input; their `args` are commands, of which
+//! `expect.txt` is what all of them print. `waypoint_tests::golden` says how to accept a change.
 
 use std::{
     fmt::{self, Write},
@@ -14,7 +17,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::{CommandFactory, ValueEnum};
 use waypoint_tests::{
+    bench::l7::config::{Protocol, Routes, Scene, envoy, haproxy, nginx, ours},
     ctl::waypointctl,
+    golden::{Golden, cases, directories, transcript},
     lab::command::{output, product},
 };
 use waypoint_user::{
@@ -25,39 +30,53 @@ use waypoint_user::{
 
 #[test]
 fn analyze_prints_what_every_case_expects() -> Result<()> {
-    let mut differing = Vec::new();
-    let cases = cases()?;
+    let mut golden = expectations();
+    let cases = of_analyze()?;
     ensure!(cases.len() > 20, "only {} cases found", cases.len());
     for case in cases {
-        differing.extend(compare(&case, "expect.txt", &analyzed(&case)?)?);
+        golden.compare(&case, "expect.txt", &analyzed(&case)?)?;
         if case.join("snapshot.txt").exists() {
-            differing.extend(compare(&case, "snapshot.txt", &held(&case)?)?);
+            golden.compare(&case, "snapshot.txt", &held(&case)?)?;
         }
     }
-    ensure!(differing.is_empty(), "these differ:\n{}", differing.join("\n"));
-    Ok(())
+    golden.holds()
 }
 
 #[test]
 fn explain_answers_every_question_as_expected() -> Result<()> {
-    let mut differing = Vec::new();
-    let mut cases = directories(&data().join("explain"))?;
+    let mut golden = expectations();
+    let mut cases = directories(&cases().join("explain"))?;
     cases.retain(|case| case.join("question.txt").exists());
-    ensure!(cases.len() > 15, "only {} cases found", cases.len());
+    let told = |row: &u32| {
+        let start = format!("row-{row:02}-");
+        cases
+            .iter()
+            .any(|case| case.file_name().unwrap_or_default().to_string_lossy().starts_with(&start))
+    };
+    let untold: Vec<u32> = (1..=20).filter(|row| !told(row)).collect();
+    ensure!(untold.is_empty(), "nothing is explained of rows {untold:?} of the selection table");
     for case in cases {
         let question = fs::read_to_string(case.join("question.txt"))?;
         let asked = question.split_whitespace();
         let place = ["--manifests", path(&case)?, "--waypoints", "by-status"];
         let words: Vec<_> = ["explain"].into_iter().chain(asked).chain(place).collect();
-        differing.extend(compare(&case, "expect.txt", &waypointctl(&words)?.whole())?);
+        golden.compare(&case, "expect.txt", &waypointctl(&words)?.whole())?;
     }
-    ensure!(differing.is_empty(), "these differ:\n{}", differing.join("\n"));
-    Ok(())
+    golden.holds()
+}
+
+#[test]
+fn generate_prints_what_every_case_expects() -> Result<()> {
+    let mut golden = expectations();
+    for case in directories(&cases().join("cli/generate"))? {
+        golden.compare(&case, "expect.txt", &transcript(&case, &[])?)?;
+    }
+    golden.holds()
 }
 
 #[test]
 fn an_explanation_for_programs_says_what_the_table_says() -> Result<()> {
-    let case = data().join("explain/row-06-missing-waypoint");
+    let case = cases().join("explain/row-06-missing-waypoint");
     let place = ["--manifests", path(&case)?, "--waypoints", "by-status", "-o", "json"];
     let words = [&["explain", "b/client", "s.a:80"][..], &place].concat();
     let said = waypointctl(&words)?;
@@ -81,9 +100,9 @@ fn help_prints_what_is_expected() -> Result<()> {
             write!(text, "\n--- config dump\n{}", verb.render_long_help())?;
         }
     }
-    let differing = compare(&data().join("help/waypointctl"), "expect.txt", &text)?;
-    ensure!(differing.is_none(), "it differs:\n{}", differing.unwrap_or_default());
-    Ok(())
+    let mut golden = expectations();
+    golden.compare(&cases().join("help/waypointctl"), "expect.txt", &text)?;
+    golden.holds()
 }
 
 #[test]
@@ -94,9 +113,9 @@ fn the_daemon_explains_itself() -> Result<()> {
     {
         write!(text, "\n--- {role}\n{}", output(&waypointd, &[role, "--help"])?)?;
     }
-    let differing = compare(&data().join("help/waypointd"), "expect.txt", &text)?;
-    ensure!(differing.is_none(), "it differs:\n{}", differing.unwrap_or_default());
-    Ok(())
+    let mut golden = expectations();
+    golden.compare(&cases().join("help/waypointd"), "expect.txt", &text)?;
+    golden.holds()
 }
 
 #[test]
@@ -117,7 +136,7 @@ fn every_shell_gets_a_completion_script() -> Result<()> {
 
 #[test]
 fn json_says_what_the_table_says() -> Result<()> {
-    let case = data().join("selection/row-06-missing-waypoint");
+    let case = cases().join("selection/row-06-missing-waypoint");
     let said = waypointctl(&["analyze", "--manifests", path(&case)?, "-o", "json"])?;
     ensure!(said.code == 1);
     let said: serde_json::Value = serde_json::from_str(&said.out)?;
@@ -129,6 +148,48 @@ fn json_says_what_the_table_says() -> Result<()> {
     ensure!(binding.pointer("/refused/waypoint") == Some(&"a/missing".into()), "{binding}");
     ensure!(binding.pointer("/without") == Some(&"direct".into()), "{binding}");
     Ok(())
+}
+
+#[test]
+fn proxies_are_measured_with_the_configurations_that_are_expected() -> Result<()> {
+    let mut differing = Vec::new();
+    for (name, scene) in scenes() {
+        let case = data().join("l7").join(name);
+        let ours = ours::files(&scene, [10, 77, 2, 1].into());
+        let all = [envoy::files(&scene), haproxy::files(&scene), nginx::files(&scene), ours];
+        for (file, text) in all.iter().flatten() {
+            differing.extend(compare(&case, file, text)?);
+        }
+        let said = waypointctl(&["analyze", "--manifests", path(&case.join("bench.yaml"))?])?;
+        ensure!(said.code == 0, "{name}: {}", said.whole());
+    }
+    ensure!(differing.is_empty(), "these differ:\n{}", differing.join("\n"));
+    Ok(())
+}
+
+/// What proxies are measured at, with few routes and rules.
+fn scenes() -> Vec<(&'static str, Scene)> {
+    let plain = Scene {
+        listen: ([10, 77, 2, 5], 80).into(),
+        backend: ([10, 77, 2, 9], 8080).into(),
+        folder: "/run/bench".into(),
+        credentials: None,
+        protocols: (Protocol::Http1, Protocol::Http1),
+        is_dressed: false,
+        routes: Routes::None,
+        rules: 0,
+    };
+    let credentials = Some("/run/bench/credentials".into());
+    let http2 = (Protocol::Http2, Protocol::Http2);
+    vec![
+        ("plain", plain.clone()),
+        ("dressed", Scene { is_dressed: true, ..plain.clone() }),
+        ("http2", Scene { protocols: http2, ..plain.clone() }),
+        ("paths", Scene { routes: Routes::Paths(3), ..plain.clone() }),
+        ("headers", Scene { routes: Routes::Headers(3), ..plain.clone() }),
+        ("rules", Scene { rules: 3, ..plain.clone() }),
+        ("mutual-tls", Scene { credentials, ..plain }),
+    ]
 }
 
 /// What `waypointctl analyze --all` prints, and its exit code.
@@ -181,42 +242,20 @@ fn input(case: &Path) -> PathBuf {
     if several.is_dir() { several } else { case.to_owned() }
 }
 
-/// Every case, by name.
-fn cases() -> Result<Vec<PathBuf>> {
+/// What differs is kept with what this target compiles.
+fn expectations() -> Golden {
+    Golden::kept_in(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// Every case of `analyze`, by name.
+fn of_analyze() -> Result<Vec<PathBuf>> {
     let is_case = |case: &PathBuf| {
         let has_input = case.join("input.yaml").exists() || case.join("input").exists();
         has_input && !case.join("question.txt").exists()
     };
-    let mut cases = Vec::new();
-    for story in directories(&data())? {
-        cases.extend(directories(&story)?.into_iter().filter(is_case));
+    let mut found = Vec::new();
+    for story in directories(&cases())? {
+        found.extend(directories(&story)?.into_iter().filter(is_case));
     }
-    Ok(cases)
-}
-
-fn directories(parent: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(parent)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
-    entries.retain(|path| path.is_dir());
-    entries.sort();
-    Ok(entries)
-}
-
-fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
-}
-
-/// Compares with the expectation; where it differs, says how to accept what came out.
-fn compare(case: &Path, file: &str, got: &str) -> Result<Option<String>> {
-    let expected = case.join(file);
-    if fs::read_to_string(&expected).is_ok_and(|text| text == got) {
-        return Ok(None);
-    }
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
-    let kept = kept.join(case.strip_prefix(data())?);
-    fs::create_dir_all(&kept)?;
-    let kept = kept.join(file);
-    fs::write(&kept, got)?;
-    let (kept, expected) = (kept.display(), expected.display());
-    Ok(Some(format!("diff {expected} {kept}\n  to accept it: cp {kept} {expected}")))
+    Ok(found)
 }

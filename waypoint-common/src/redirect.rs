@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** a connection is captured by its SYN alone; every later packet follows the socket
 //! that the SYN made, whatever the tables say by then.
+//! **Invariant:** a SYN that meets a socket of its addresses and ports goes where that socket's
+//! packets go; no connection is torn between two ways.
 //! **Invariant:** a packet that is not captured, refused or spoofed passes unchanged.
 
 mod range;
@@ -302,15 +304,34 @@ pub fn decide<T: Tables>(
         Packet::Tcp(segment) => segment,
         Packet::Other(reason) => return Verdict::Pass(reason),
     };
-    if !segment.opens {
-        if !tables.established(segment) {
-            return Verdict::Pass(Reason::NotCaptured);
+    let reason = if segment.opens {
+        match opening(segment, pod, config_flags, tables) {
+            Verdict::Pass(reason) => reason,
+            decided => return decided,
         }
-        if spoofed(segment, pod) {
-            return Verdict::Drop(Reason::Spoofed);
-        }
-        return Verdict::Capture(Reason::CapturedEstablished);
+    } else {
+        Reason::NotCaptured
+    };
+    // What is not captured by itself may still be somebody's: a port that was used for a captured
+    // connection is used again while the agent's kernel remembers that one, and would take every
+    // packet after the SYN. So it gets the SYN too, and the agent the connection.
+    if !tables.established(segment) {
+        return Verdict::Pass(reason);
     }
+    if spoofed(segment, pod) {
+        return Verdict::Drop(Reason::Spoofed);
+    }
+    Verdict::Capture(Reason::CapturedEstablished)
+}
+
+/// Decides about a SYN by what it is addressed to.
+#[inline(always)]
+fn opening<T: Tables>(
+    segment: &Segment,
+    pod: &PodOfInterface,
+    config_flags: u32,
+    tables: &T,
+) -> Verdict {
     if pod.flags & pod_flag::CLIENT == 0 {
         return Verdict::Pass(Reason::NotEnrolled);
     }

@@ -12,7 +12,9 @@ mod capture;
 mod client;
 mod conclusion;
 mod endpoints;
+mod ingress;
 mod judged;
+mod outside;
 mod remarks;
 mod routes;
 
@@ -139,6 +141,7 @@ pub fn explain(
     let case = Case { snapshot, report, client, dialled };
     let mut steps = vec![client::step(&case), address::step(&case)];
     steps.extend(binding::steps(&case));
+    steps.extend(ingress::step(&case));
     steps.extend(endpoints::steps(&case));
     steps.push(capture::step(&case));
     steps.extend(judged::steps(&case));
@@ -226,14 +229,17 @@ impl<'s> Case<'s> {
     }
 }
 
-/// Refers to a Service.
+/// Refers to a Service, or to the ServiceEntry that it is a host of.
 fn of_service(service: &Service) -> ObjectRef {
-    ObjectRef::new("Service", service.name.clone())
+    match &service.external {
+        Some(external) => ObjectRef::new("ServiceEntry", external.entry.clone()),
+        None => ObjectRef::new("Service", service.name.clone()),
+    }
 }
 
 /// Refers to a workload.
 fn of_workload(workload: &Workload) -> ObjectRef {
-    ObjectRef::new("Pod", workload.name.clone())
+    ObjectRef::new(workload.kind.as_str(), workload.name.clone())
 }
 
 /// Refers to a namespace.

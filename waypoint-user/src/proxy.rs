@@ -46,6 +46,7 @@ mod head;
 mod http;
 mod in_force;
 mod inbound;
+mod inlet;
 mod late;
 mod lease;
 pub mod limits;

@@ -38,14 +38,14 @@ pub(crate) fn run(request: &Request) -> Result<()> {
     product::release()?;
     say("image: waypointd");
     let folder = root().join(product::PLACE);
-    pack(&WAYPOINT, layer_of(&folder, &["waypointd"], &[])?, &folder)
+    pack(&WAYPOINT, waypoint_layer(&folder)?, &folder)
 }
 
 /// Packs the unoptimised binaries, which are there: waypointd, the shop, and what pods stand on.
 pub(crate) fn for_the_cluster() -> Result<()> {
     say("image: waypointd, the shop, pause");
     let (built, folder) = (target().join("debug"), debug_folder());
-    pack(&WAYPOINT, layer_of(&built, &["waypointd"], &[])?, &folder)?;
+    pack(&WAYPOINT, waypoint_layer(&built)?, &folder)?;
     let shop = layer_of(&built, &["waypoint-shop"], GUESTS)?;
     pack(&PAUSE, shop.clone(), &folder)?;
     pack(&SHOP, shop, &folder)
@@ -58,6 +58,11 @@ pub(crate) fn for_the_cluster_archives() -> [PathBuf; 3] {
 
 fn debug_folder() -> PathBuf {
     root().join(product::PLACE).join("debug")
+}
+
+/// What the product's image holds, of the binary in a folder.
+fn waypoint_layer(folder: &Path) -> Result<Layer> {
+    layer_of(folder, &["waypointd"], &[])
 }
 
 /// A layer with some of our programs, some of this machine's, and what all of them need.
@@ -140,3 +145,6 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/nsswitch.conf", "hosts: files dns\n"),
 ];
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,8 @@ enum Command {
         #[command(subcommand)]
         what: play::Bench,
     },
+    /// Keep the engine under load for ten minutes while its mesh changes and clients go away
+    Soak(play::Passed),
     /// Fuzz everything that parses bytes from outside; needs a nightly compiler
     Fuzz(fuzz::Request),
     /// Check the house style: imports, names, sizes, words
@@ -93,6 +95,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Cluster { what } => cluster::run(&what),
         Command::Demo(passed) => play::demo(&passed),
         Command::Bench { what } => play::bench(&what),
+        Command::Soak(passed) => play::soak(&passed),
         Command::Fuzz(request) => fuzz::run_targets(&request),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run_all(),

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -59,7 +59,14 @@ impl<'l> Client<'l> {
     }
 
     fn call(self, host: &str, target: Target<'l>) -> Call<'l> {
-        Call { client: self, target, port: None, source: None, request: Request::get(host) }
+        Call {
+            client: self,
+            target,
+            port: None,
+            source: None,
+            from_port: 0,
+            request: Request::get(host),
+        }
     }
 }
 
@@ -78,6 +85,7 @@ pub struct Call<'l> {
     pub(super) target: Target<'l>,
     port: Option<u16>,
     source: Option<IpAddr>,
+    from_port: u16,
     pub(super) request: Request,
 }
 
@@ -124,6 +132,13 @@ impl Call<'_> {
         self
     }
 
+    /// From this port of the client.
+    #[must_use]
+    pub fn from_port(mut self, port: u16) -> Self {
+        self.from_port = port;
+        self
+    }
+
     /// The request.
     pub fn request(&self) -> &Request {
         &self.request
@@ -164,11 +179,13 @@ impl Call<'_> {
 
     /// Opens a connection for anything.
     pub fn connect(&self) -> Result<TcpStream> {
-        let (address, source) = (self.address()?, self.source);
+        let address = self.address()?;
+        let any = if address.is_ipv4() { ANY_V4 } else { ANY_V6 };
+        let source = SocketAddr::new(self.source.unwrap_or(any), self.from_port);
         let connect = || {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-            if let Some(source) = source {
-                socket.bind(&SocketAddr::new(source, 0).into())?;
+            if (self.source, self.from_port) != (None, 0) {
+                socket.bind(&source.into())?;
             }
             socket.connect_timeout(&address.into(), CONNECT_DEADLINE)?;
             socket.set_read_timeout(Some(READ_DEADLINE))?;
@@ -187,5 +204,7 @@ impl fmt::Display for Call<'_> {
     }
 }
 
+const ANY_V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const ANY_V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const READ_DEADLINE: Duration = Duration::from_secs(10);

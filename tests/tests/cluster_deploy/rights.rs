@@ -165,6 +165,7 @@ const CONTROLLER_ONLY: &[Question] = &[
     ("create", "authentication.k8s.io/tokenreviews", "", ""),
     ("create", "coordination.k8s.io/leases", NAMESPACE, ""),
     ("update", "coordination.k8s.io/leases", NAMESPACE, CONTROLLER),
+    ("update", "coordination.k8s.io/leases", NAMESPACE, "waypoint-leader"),
     ("get", "/secrets", NAMESPACE, "waypoint-ca"),
     ("watch", "/secrets", NAMESPACE, "waypoint-ca"),
     ("create", "/secrets", NAMESPACE, ""),

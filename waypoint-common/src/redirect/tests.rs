@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Tables in memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memory {
     destinations: HashMap<DestinationKey, Destination>,
     ranges: Vec<(Addr, u8, Range)>,
@@ -216,6 +216,23 @@ fn later_packets_follow_the_connection_whatever_the_tables_say() {
 }
 
 #[test]
+fn a_port_that_the_agent_s_kernel_remembers_is_the_agent_s_until_it_forgets() {
+    let again = syn(POD_V4, "10.96.0.10", 80);
+    let mut tables = Memory::default();
+    assert_eq!(judge(&again, &tables), Verdict::Pass(Reason::Miss));
+    tables.established = true;
+    assert_eq!(judge(&again, &tables), Verdict::Capture(Reason::CapturedEstablished));
+    let unenrolled = decide(Packet::Tcp(&again), &pod(pod_flag::ANTI_SPOOF), 0, &tables);
+    assert_eq!(unenrolled, Verdict::Capture(Reason::CapturedEstablished));
+    let foreign = syn("10.9.9.9", "10.96.0.10", 80);
+    assert_eq!(judge(&foreign, &tables), Verdict::Drop(Reason::Spoofed));
+    let mut deaf = Memory::with("10.96.0.10", 80, action::CAPTURE, 0).deaf();
+    assert_eq!(judge(&again, &deaf), Verdict::Pass(Reason::FailOpen));
+    deaf.established = true;
+    assert_eq!(judge(&again, &deaf), Verdict::Capture(Reason::CapturedEstablished));
+}
+
+#[test]
 fn an_unenrolled_pod_opens_nothing_captured() {
     let tables = Memory::with("10.96.0.10", 80, action::REFUSE, destination_flag::FAIL_CLOSED);
     let segment = syn(POD_V4, "10.96.0.10", 80);
@@ -319,14 +336,25 @@ proptest! {
     }
 
     #[test]
-    fn a_new_connection_is_decided_without_looking_at_old_ones(
+    fn a_new_connection_looks_at_old_ones_only_where_nobody_else_takes_it(
         segment in any_segment(),
         tables in any_tables(),
     ) {
         let segment = Segment { opens: true, ..segment };
-        let with = judge(&segment, &tables);
-        let without = judge(&segment, &Memory { established: !tables.established, ..tables });
-        prop_assert_eq!(with, without);
+        let fresh = judge(&segment, &Memory { established: false, ..tables.clone() });
+        let again = judge(&segment, &Memory { established: true, ..tables });
+        if matches!(fresh, Verdict::Pass(_)) {
+            prop_assert!(
+                matches!(
+                    again,
+                    Verdict::Capture(Reason::CapturedEstablished) | Verdict::Drop(Reason::Spoofed)
+                ),
+                "{:?}",
+                again
+            );
+        } else {
+            prop_assert_eq!(fresh, again);
+        }
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub(super) async fn open(stream: Connection, path: &str) -> io::Result<BufReader
         status => {
             let text = whole(stream).await.unwrap_or_default();
             let said = text.lines().next().unwrap_or_default();
-            let what = format!("it answered {status} ({said}); is it of this version?");
+            let remedy = if said == NO_PAGE { "; is it of this version?" } else { "" };
+            let what = format!("it answered {status} ({said}){remedy}");
             Err(io::Error::other(what))
         }
     }
@@ -85,6 +86,9 @@ async fn head(stream: &mut BufReader<Connection>) -> io::Result<String> {
         }
     }
 }
+
+/// What another version answers that does not have the page.
+const NO_PAGE: &str = "no such page";
 
 #[cfg(test)]
 mod tests;

@@ -66,4 +66,4 @@ impl Connection {
 }
 
 /// Where everything is installed, unless somebody chose another namespace.
-const SYSTEM_NAMESPACE: &str = "waypoint-system";
+pub(super) const SYSTEM_NAMESPACE: &str = "waypoint-system";

@@ -1,14 +1,19 @@
 //! `waypointctl observe`: connections of pods, as they happen.
 //!
-//! It asks the agent of one node by its admin endpoint, and prints what that tells.
+//! It asks the agent of one node, by its admin endpoint or through the API server, and prints what
+//! that tells.
+
+use std::{io, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use tokio::io::AsyncBufReadExt;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{
-    Console, Error, Outcome,
+    Connection, Console, Error, Outcome,
     admin::{self, escaped},
+    connection::SYSTEM_NAMESPACE,
+    reach::{self, ADMIN_PORT},
 };
 
 /// What to observe.
@@ -17,6 +22,25 @@ pub struct Arguments {
     /// Admin endpoint of the node's agent: ADDR:PORT, or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
     admin: String,
+    /// Node of a cluster, whose agent is asked through the API server
+    #[arg(long, value_name = "NODE", conflicts_with = "admin")]
+    node: Option<String>,
+    /// File that says how the API server is reached; else $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE", requires = "node")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig, if not the current one
+    #[arg(long, value_name = "NAME", requires = "node")]
+    context: Option<String>,
+    /// Namespace that the agents run in
+    #[arg(
+        short = 'i',
+        long,
+        alias = "istioNamespace",
+        value_name = "NAMESPACE",
+        default_value = SYSTEM_NAMESPACE,
+        hide = true
+    )]
+    system_namespace: String,
     /// Only connections with an end in this namespace
     #[arg(long, short)]
     namespace: Option<String>,
@@ -42,12 +66,45 @@ enum Output {
 
 /// Prints connections until the agent ends or nobody reads any more.
 pub async fn run(arguments: &Arguments, console: &mut Console<'_>) -> Result<Outcome, Error> {
+    if let Some(node) = &arguments.node {
+        return of_node(arguments, node, console).await;
+    }
     let refused = |cause| Error::Admin { address: arguments.admin.clone(), cause };
     let stream = admin::dial(&arguments.admin).await.map_err(refused)?;
     let stream = admin::open(stream, &path(arguments)).await.map_err(refused)?;
-    let mut lines = stream.lines();
-    while let Some(line) = lines.next_line().await.map_err(refused)? {
-        match arguments.output {
+    follow(stream, arguments.output, refused, console).await
+}
+
+/// The same of a node of a cluster.
+async fn of_node(
+    arguments: &Arguments,
+    node: &str,
+    console: &mut Console<'_>,
+) -> Result<Outcome, Error> {
+    let Arguments { kubeconfig, context, system_namespace, .. } = arguments;
+    let connection = Connection {
+        kubeconfig: kubeconfig.clone(),
+        context: context.clone(),
+        ..Connection::default()
+    };
+    let client = connection.client().await?;
+    let agent = reach::agent_of(&client, system_namespace, node).await?;
+    let opened = reach::open(&client, &agent, ADMIN_PORT, &path(arguments)).await?;
+    let refused = |cause| Error::Pod { pod: agent.clone(), cause };
+    let reach::Opened { page, forwarder: _forwarder } = opened;
+    follow(page, arguments.output, refused, console).await
+}
+
+/// Prints a page of connections until its end.
+async fn follow(
+    page: BufReader<admin::Connection>,
+    output: Output,
+    refused: impl Fn(io::Error) -> Error,
+    console: &mut Console<'_>,
+) -> Result<Outcome, Error> {
+    let mut lines = page.lines();
+    while let Some(line) = lines.next_line().await.map_err(&refused)? {
+        match output {
             Output::Json => console.out.line(line)?,
             Output::Text => console.out.line(text(&line))?,
         }

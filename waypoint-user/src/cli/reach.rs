@@ -6,8 +6,9 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
-    api::{ListParams, ObjectMeta},
+    api::{ListParams, ObjectMeta, Portforwarder},
 };
+use tokio::io::BufReader;
 
 use crate::mesh::object::ObjectName;
 
@@ -27,6 +28,25 @@ pub(super) async fn page(
     port: u16,
     path: &str,
 ) -> Result<String, Error> {
+    let opened = open(client, pod, port, path).await?;
+    admin::whole(opened.page).await.map_err(|cause| Error::Pod { pod: pod.clone(), cause })
+}
+
+/// A page that is being read.
+pub(super) struct Opened {
+    /// The rest of it.
+    pub(super) page: BufReader<Connection>,
+    /// What brings it here; without it, the page ends.
+    pub(super) forwarder: Portforwarder,
+}
+
+/// Asks a pod's admin endpoint for a page.
+pub(super) async fn open(
+    client: &Client,
+    pod: &ObjectName,
+    port: u16,
+    path: &str,
+) -> Result<Opened, Error> {
     let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace);
     let request = Request { verb: "create", resource: "pods/portforward", object: pod.clone() };
     let forwarder = api.portforward(&pod.name, &[port]).await;
@@ -34,8 +54,8 @@ pub(super) async fn page(
     let broken = |cause| Error::Pod { pod: pod.clone(), cause };
     let missing = || broken(std::io::ErrorKind::NotConnected.into());
     let stream: Connection = Box::new(forwarder.take_stream(port).ok_or_else(missing)?);
-    let answer = async { admin::whole(admin::open(stream, path).await?).await };
-    answer.await.map_err(broken)
+    let page = admin::open(stream, path).await.map_err(broken)?;
+    Ok(Opened { page, forwarder })
 }
 
 /// The agent of a node.

@@ -1,6 +1,6 @@
 //! `waypointctl version`: which versions run: this program, the controller, agents and waypoints.
 //!
-//! Each pod is asked; one that cannot be is taken for what its image says.
+//! Each pod is asked. Of one that does not answer the version is its image's, and said to be so.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -85,14 +85,14 @@ async fn of_pods(client: &Client, pods: &[Pod]) -> Versions {
     asked.fold(Versions::new(), count).await
 }
 
-/// The version that a pod says that it has, or else its image's tag.
+/// The version that a pod says that it has, or else its image's tag, as such.
 async fn of_pod(client: &Client, pod: &Pod) -> String {
     let name = reach::name(&pod.metadata);
     let page = reach::page(client, &name, ADMIN_PORT, "/version");
     let said = timeout(PATIENCE, page).await.ok().and_then(Result::ok);
     let said = said.and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let said = said.and_then(|value| value.get("version")?.as_str().map(str::to_owned));
-    said.unwrap_or_else(|| tag(pod).to_owned())
+    said.unwrap_or_else(|| format!("{} by its image", tag(pod)))
 }
 
 /// The tag of the pod's first image.

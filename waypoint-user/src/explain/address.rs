@@ -17,7 +17,10 @@ use crate::{
     select::service_of_host,
 };
 
-use super::{Case, Question, Step, Unknown, counted, of_service, of_workload};
+use super::{
+    Case, Question, Step, Unknown, counted, of_service, of_workload,
+    outside::{self, Outside},
+};
 
 /// What is dialled.
 pub(super) enum Dialled<'s> {
@@ -29,8 +32,8 @@ pub(super) enum Dialled<'s> {
         address: SocketAddr,
         headless: Option<&'s Arc<Service>>,
     },
-    /// Another name for something outside, as a Service of this name says.
-    Elsewhere(ObjectRef),
+    /// A name whose connections the mesh does not see.
+    Outside(Outside<'s>),
     /// An address that nothing in the mesh has.
     Nobody(SocketAddr),
 }
@@ -42,7 +45,7 @@ impl<'s> Dialled<'s> {
             Self::Service { address, .. }
             | Self::Workload { address, .. }
             | Self::Nobody(address) => Some(*address),
-            Self::Elsewhere(_) => None,
+            Self::Outside(_) => None,
         }
     }
 
@@ -51,7 +54,10 @@ impl<'s> Dialled<'s> {
         match self {
             Self::Service { service, .. } => Some((of_service(service), &service.labels)),
             Self::Workload { workload, .. } => Some((of_workload(workload), &workload.labels)),
-            Self::Elsewhere(_) | Self::Nobody(_) => None,
+            Self::Outside(outside) => {
+                outside.service().map(|service| (of_service(service), &service.labels))
+            }
+            Self::Nobody(_) => None,
         }
     }
 
@@ -60,7 +66,16 @@ impl<'s> Dialled<'s> {
         match self {
             Self::Service { service, .. } => Some(&service.binding),
             Self::Workload { workload, .. } => Some(&workload.binding),
-            Self::Elsewhere(_) | Self::Nobody(_) => None,
+            Self::Outside(outside) => outside.service().map(|service| &service.binding),
+            Self::Nobody(_) => None,
+        }
+    }
+
+    /// What is known of a name whose connections the mesh does not see.
+    pub(super) fn outside(&self) -> Option<&Outside<'s>> {
+        match self {
+            Self::Outside(outside) => Some(outside),
+            _ => None,
         }
     }
 
@@ -87,6 +102,9 @@ pub(super) fn find<'s>(
     if let Some(service) = service_of_host(snapshot, host) {
         return by_name(snapshot, client, service, question.port);
     }
+    if let Some(outside) = outside::by_wildcard(snapshot, report, host) {
+        return Ok(Dialled::Outside(outside));
+    }
     let name = service_name(snapshot, client, host);
     let name = name.ok_or_else(|| Unknown::Name(host.to_owned()))?;
     let domain = &snapshot.settings().cluster_domain;
@@ -94,11 +112,8 @@ pub(super) fn find<'s>(
     if let Some(service) = service_of_host(snapshot, &full) {
         return by_name(snapshot, client, service, question.port);
     }
-    let object = ObjectRef::new("Service", name.clone());
-    let outside =
-        report.iter().any(|(of, finding)| *of == object && finding.reason == EXTERNAL_NAME);
-    let unknown = Unknown::Host { host: host.to_owned(), service: name };
-    if outside { Ok(Dialled::Elsewhere(object)) } else { Err(unknown) }
+    let unknown = Unknown::Host { host: host.to_owned(), service: name.clone() };
+    outside::by_another_name(report, name).map(Dialled::Outside).ok_or(unknown)
 }
 
 /// What has an address.
@@ -124,6 +139,9 @@ fn by_name<'s>(
     let vips = &service.vips;
     if let Some(vip) = vips.iter().find(of_client).or(vips.first()) {
         return Ok(Dialled::Service { service, address: SocketAddr::new(*vip, port) });
+    }
+    if service.external.is_some() {
+        return Ok(Dialled::Outside(Outside::without_address(service)));
     }
     let mut endpoints = service.endpoints.iter().filter(|endpoint| endpoint.ready);
     let found = endpoints.find_map(|endpoint| {
@@ -155,10 +173,7 @@ pub(super) fn step(case: &Case<'_>) -> Step {
     match &case.dialled {
         Dialled::Service { service, address } => by_port(service, *address),
         Dialled::Workload { workload, address, headless } => itself(workload, *address, *headless),
-        Dialled::Elsewhere(object) => {
-            let says = format!("{object} is only another name, for something outside of the mesh");
-            Step::new(TOPIC, says).by(object, "spec.type: ExternalName")
-        }
+        Dialled::Outside(outside) => outside.step(),
         Dialled::Nobody(address) => {
             Step::new(TOPIC, format!("{address} belongs to no Service and no pod"))
         }
@@ -185,8 +200,15 @@ fn by_port(service: &Service, address: SocketAddr) -> Step {
         let says = format!("{object} has no TCP port {}; it has {ports}", address.port());
         return Step::new(TOPIC, says).by(object, "spec.ports").amiss_if(true);
     };
-    let says = format!("{address} is {} of {object}", named(port));
-    Step::new(TOPIC, says).by(object, "spec.clusterIPs")
+    let (host, field) = match &service.external {
+        None => (String::new(), "spec.clusterIPs"),
+        Some(_) => {
+            let host = service.name.name.trim_end_matches('.');
+            (format!(", host {host}"), "spec.addresses or status.addresses")
+        }
+    };
+    let says = format!("{address} is {} of {object}{host}", named(port));
+    Step::new(TOPIC, says).by(object, field)
 }
 
 fn named(port: &ServicePort) -> String {
@@ -196,6 +218,5 @@ fn named(port: &ServicePort) -> String {
     }
 }
 
-const TOPIC: &str = "address";
-/// The reason that translation gives for leaving a Service out.
-const EXTERNAL_NAME: &str = "ExternalName";
+/// What a step is about that says what is dialled.
+pub(super) const TOPIC: &str = "address";

@@ -22,7 +22,7 @@ pub(super) fn step(case: &Case<'_>) -> Step {
         Dialled::Workload { workload, .. } => {
             (captures_workload(case.snapshot, workload), workload.fail_closed)
         }
-        Dialled::Elsewhere(_) | Dialled::Nobody(_) => (Capture::No, false),
+        Dialled::Outside(_) | Dialled::Nobody(_) => (Capture::No, false),
     };
     let dead = if closed { "refused" } else { "let through" };
     let says = match capture {

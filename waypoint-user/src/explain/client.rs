@@ -32,8 +32,11 @@ pub(super) fn step(case: &Case<'_>) -> Step {
         Enrolment::HostNetwork => {
             no("it shares the node's network").by(&pod, "spec.hostNetwork: true")
         }
-        Enrolment::Sidecar => no("it has a sidecar, which carries its connections itself")
-            .by(&pod, format!("metadata.annotations[{SIDECAR_STATUS}]")),
+        Enrolment::Sidecar => no(
+            "it has a sidecar, which carries its connections itself; waypoints for clients with \
+                sidecars are not supported",
+        )
+        .by(&pod, format!("metadata.annotations[{SIDECAR_STATUS}]")),
         Enrolment::ExcludedNamespace => {
             no("its namespace is left out by configuration").by(home, "metadata.name")
         }

@@ -8,18 +8,21 @@ use crate::{
     mesh::{
         binding::FailMode,
         label::FAIL_MODE,
-        object::ObjectName,
+        object::{ObjectName, ObjectRef},
         waypoint::{Placement, Waypoint},
         workload::{AdmissionMode, Enrolment, Workload},
     },
     select::{Choice, Direct, Outbound, Reached, RefusedBy, choose, outbound},
 };
 
-use super::{Case, Path, Step, address::Dialled, binding::is_refused};
+use super::{
+    Case, Path, Step, address::Dialled, binding::is_refused, of_service, outside::Outside,
+};
 
 impl<'s> Case<'s> {
     /// The waypoint that takes this very connection, unless chance or its absence decide otherwise.
     pub(super) fn taken_by(&self) -> Option<&'s ObjectName> {
+        self.dialled.address()?;
         let captured = self.client.enrolment == Enrolment::Enrolled;
         let taken = captured && self.client.instance_of.is_none() && !self.dialled.is_undeclared();
         self.waypoint().filter(|_| taken)
@@ -34,7 +37,7 @@ impl<'s> Case<'s> {
                 ready.filter_map(|one| workloads.get(one.workload.as_ref()?)).collect()
             }
             Dialled::Workload { workload, .. } => vec![workload],
-            Dialled::Elsewhere(_) | Dialled::Nobody(_) => Vec::new(),
+            Dialled::Outside(_) | Dialled::Nobody(_) => Vec::new(),
         }
     }
 
@@ -52,7 +55,7 @@ pub(super) fn fail_mode(case: &Case<'_>) -> Option<Step> {
     let (mode, object) = match &case.dialled {
         Dialled::Service { service, .. } => (service.fail_mode, &service.name),
         Dialled::Workload { workload, .. } => (workload.fail_mode, &workload.name),
-        Dialled::Elsewhere(_) | Dialled::Nobody(_) => return None,
+        Dialled::Outside(_) | Dialled::Nobody(_) => return None,
     };
     let closed = mode == FailMode::Closed;
     if !(refused || deserted || closed) {
@@ -73,8 +76,8 @@ pub(super) fn fail_mode(case: &Case<'_>) -> Option<Step> {
 pub(super) fn of(case: &Case<'_>) -> (Path, String) {
     let who = format!("Connections of {}", case.client.name);
     let Some(outbound) = case.outbound() else {
-        let says = "leave the mesh without a waypoint: the name is only another name";
-        return (Path::Direct, format!("{who} {says}."));
+        let why = case.dialled.outside().map(Outside::why).unwrap_or_default();
+        return (Path::Direct, format!("{who} leave the mesh without a waypoint: {why}."));
     };
     if case.dialled.is_undeclared() {
         return (Path::Refused, format!("{who} lead nowhere: the Service has no such port."));
@@ -89,7 +92,9 @@ pub(super) fn of(case: &Case<'_>) -> (Path, String) {
             (Path::Direct, format!("{who} {says}."))
         }
         Outbound::Plain(reached) => plain(case, &who, &reached),
-        Outbound::Refuse(by) => (Path::Refused, format!("{who} are refused: {}.", refusal(&by))),
+        Outbound::Refuse(by) => {
+            (Path::Refused, format!("{who} are refused: {}.", refusal(case, &by)))
+        }
     }
 }
 
@@ -144,7 +149,7 @@ fn refused_at(case: &Case<'_>, pod: &Workload, port: u16) -> Option<String> {
 /// Where it ends.
 fn destination(reached: &Reached<'_>) -> String {
     match (reached.service, reached.workload) {
-        (Some(service), _) => format!("an endpoint of Service {}", service.name),
+        (Some(service), _) => format!("an endpoint of {}", of_service(service)),
         (None, Some(workload)) => format!("Pod {} at {}", workload.name, reached.address),
         (None, None) => reached.address.to_string(),
     }
@@ -168,14 +173,16 @@ fn why(case: &Case<'_>) -> String {
     }
 }
 
-fn refusal(by: &RefusedBy<'_>) -> String {
+fn refusal(case: &Case<'_>, by: &RefusedBy<'_>) -> String {
     match by {
         RefusedBy::Unusable(refusal) => {
             format!("{}, and the fail mode is closed", refusal.message())
         }
         RefusedBy::NoInstance(waypoint) => format!("waypoint {waypoint} has no ready pod"),
         RefusedBy::NoEndpoint(service) => {
-            format!("Service {service} has no ready endpoint for that port")
+            let of = case.snapshot.services().get(*service).map(|service| of_service(service));
+            let of = of.unwrap_or_else(|| ObjectRef::new("Service", (*service).clone()));
+            format!("{of} has no ready endpoint for that port")
         }
     }
 }

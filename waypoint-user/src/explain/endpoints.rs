@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::mesh::{
+    external::Resolution,
     object::{ObjectName, ObjectRef},
     service::Service,
     waypoint::Placement,
@@ -65,9 +66,26 @@ fn endpoints(service: &Service) -> Step {
     let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready).count();
     let object = of_service(service);
     let all = counted(service.endpoints.len(), "endpoint");
-    Step::new("endpoints", format!("{ready} of {all} of {object} ready"))
-        .by(object, "spec.selector, EndpointSlices")
-        .amiss_if(ready == 0)
+    let listed = format!("{ready} of {all} of {object} ready");
+    let field = match service.external {
+        Some(_) => "spec.endpoints, spec.workloadSelector",
+        None => "spec.selector, EndpointSlices",
+    };
+    match service.resolution() {
+        Resolution::Listed => Step::new(ENDPOINTS, listed).by(object, field).amiss_if(ready == 0),
+        Resolution::Names(names) => {
+            let hosts: Vec<_> = names.iter().map(|name| name.host.as_str()).collect();
+            let looked_up = format!("what DNS says of {} when it is dialled", hosts.join(", "));
+            let says = match service.endpoints.len() {
+                0 => looked_up,
+                _ => format!("{listed}, and {looked_up}"),
+            };
+            Step::new(ENDPOINTS, says).by(object, "spec.resolution: DNS")
+        }
+        Resolution::Original => {
+            Step::new(ENDPOINTS, "the address that is dialled").by(object, "spec.resolution: NONE")
+        }
+    }
 }
 
 /// The endpoints' own waypoints, which are passed by.
@@ -93,3 +111,5 @@ fn at(pod: &Workload) -> String {
         node => format!("{} at {address} on {node}", pod.name),
     }
 }
+
+const ENDPOINTS: &str = "endpoints";

@@ -37,7 +37,7 @@ fn at_waypoint(case: &Case<'_>, waypoint: &ObjectName) -> Vec<Step> {
     let attached = match &case.dialled {
         Dialled::Service { service, .. } => Policies::of_service(case.snapshot, waypoint, service),
         Dialled::Workload { workload, .. } => Policies::of_workload(case.snapshot, workload),
-        Dialled::Elsewhere(_) | Dialled::Nobody(_) => Vec::new(),
+        Dialled::Outside(_) | Dialled::Nobody(_) => Vec::new(),
     };
     if attached.is_empty() {
         return vec![Step::new(TOPIC, format!("none judges it at waypoint {waypoint}"))];

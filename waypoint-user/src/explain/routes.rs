@@ -7,7 +7,7 @@ use crate::{
     route::applying,
 };
 
-use super::{Case, Step, address::Dialled, counted};
+use super::{Case, Step, address::Dialled, counted, of_service};
 
 /// The routes of the Service's port; in vain where no waypoint takes the connection.
 pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
@@ -15,8 +15,9 @@ pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
     let routes = case.snapshot.routes_of(&service.name);
     let routes = applying(routes, &service.name, address.port());
     let taken = case.taken_by();
+    let object = of_service(service);
     if routes.is_empty() {
-        let says = format!("none: requests go to the endpoints of Service {}", service.name);
+        let says = format!("none: requests go to the endpoints of {object}");
         return taken.map(|_| Step::new(TOPIC, says)).into_iter().collect();
     }
     let step = |route: &HttpRoute| {
@@ -30,8 +31,8 @@ pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
         let port = port.map(|port| format!(", port {port}")).unwrap_or_default();
         Step::new(TOPIC, says)
             .by(
-                ObjectRef::new("HTTPRoute", route.name.clone()),
-                format!("spec.parentRefs: Service {}{port}", service.name.name),
+                ObjectRef::new(route.kind.as_str(), route.name.clone()),
+                format!("spec.parentRefs: {} {}{port}", object.kind, object.name.name),
             )
             .amiss_if(taken.is_none())
     };

@@ -113,6 +113,13 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// There is no cgroup of version 2.
+    #[error(
+        "{} is no cgroup of version 2, nor is there one below it; name one with --cgroup, or \
+         mount it there",
+        .0.display()
+    )]
+    NotVersion2(PathBuf),
     /// The host's network cannot be read or set up.
     #[error(transparent)]
     Network(#[from] netlink::Error),

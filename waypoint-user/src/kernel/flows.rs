@@ -8,7 +8,7 @@ use std::{
     fs::File,
     net::{IpAddr, SocketAddr},
     os::fd::AsFd,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Duration,
@@ -19,7 +19,10 @@ use aya::{
     maps::{MapData, RingBuf},
     programs::{CgroupAttachMode, SockOps},
 };
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::statfs::{CGROUP2_SUPER_MAGIC, statfs},
+};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use waypoint_common::{
@@ -67,7 +70,8 @@ pub struct Flows {
 impl Flows {
     /// Attaches the program to a cgroup of version 2.
     fn attach(pins: &Pins, cgroup: &Path) -> Result<Self, Error> {
-        let directory = File::open(cgroup).map_err(Error::file(cgroup))?;
+        let cgroup = version_2(cgroup)?;
+        let directory = File::open(&cgroup).map_err(Error::file(&cgroup))?;
         let mut object = object::load(pins)?;
         let failed = Error::program(program::WATCH);
         let watch = object.program_mut(program::WATCH).ok_or(Error::Object(program::WATCH))?;
@@ -123,6 +127,17 @@ impl Flows {
     }
 }
 
+/// A cgroup of version 2; where both versions are mounted, as systemd's hybrid layout has them, it
+/// is below the one that is named.
+fn version_2(cgroup: &Path) -> Result<PathBuf, Error> {
+    let is_one = |path: &Path| {
+        statfs(path).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC)
+    };
+    let beside = cgroup.join(HYBRID);
+    let found = [cgroup, &beside].into_iter().find(|path| is_one(path)).map(Path::to_owned);
+    found.ok_or_else(|| Error::NotVersion2(cgroup.to_owned()))
+}
+
 /// A record as a value of the mesh.
 fn read(record: record::Flow) -> Flow {
     let end = |address, port: u16| SocketAddr::new(IpAddr::from(address), u16::from_be(port));
@@ -140,5 +155,7 @@ fn read(record: record::Flow) -> Flow {
     }
 }
 
+/// Where systemd mounts version 2 beside version 1.
+const HYBRID: &str = "unified";
 /// How long a record may wait, and shutdown go unnoticed, in milliseconds.
 const PATIENCE: u16 = 50;

@@ -1,7 +1,8 @@
 //! One process at a time: a lock on the run directory, which the kernel drops with its holder.
 //!
 //! The lock belongs to the open file, so a process that is given it by another holds it together
-//! with that one, and alone once the other has ended.
+//! with that one, and alone once the other has ended. So does, for a moment, every child that this
+//! process starts, which is why a lock that nobody was given is let go of in so many words.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -10,6 +11,7 @@ use std::{
         unix::fs::FileExt as _,
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::Error;
@@ -18,6 +20,8 @@ use super::Error;
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
+    /// Whether another process has it too, or had it before.
+    is_shared: AtomicBool,
 }
 
 impl Lock {
@@ -40,7 +44,7 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => return Err(Error::File { path, source }),
         }
-        let lock = Self { file };
+        let lock = Self { file, is_shared: AtomicBool::new(false) };
         lock.sign(run_dir)?;
         Ok(lock)
     }
@@ -53,7 +57,7 @@ impl Lock {
 
     /// The lock that another process passed on.
     pub(super) fn shared(file: OwnedFd) -> Self {
-        Self { file: File::from(file) }
+        Self { file: File::from(file), is_shared: AtomicBool::new(true) }
     }
 
     /// Writes down that this process has it.
@@ -65,9 +69,19 @@ impl Lock {
         signed.map_err(Error::file(path(run_dir)))
     }
 
-    /// What is passed on to share it.
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    /// What is passed on to share it, which it is from now on.
+    pub(super) fn share(&self) -> BorrowedFd<'_> {
+        self.is_shared.store(true, Ordering::Relaxed);
         self.file.as_fd()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if !*self.is_shared.get_mut() {
+            // It can only fail where the file is no open file.
+            let _ = self.file.unlock();
+        }
     }
 }
 

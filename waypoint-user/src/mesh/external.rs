@@ -77,5 +77,24 @@ pub fn is_wildcard(host: &str) -> bool {
     host.starts_with('*')
 }
 
+/// The hosts that stand for many and for this one too, the nearest first.
+pub fn wildcards_of(host: &str) -> impl Iterator<Item = String> {
+    let mut rest = host;
+    std::iter::from_fn(move || {
+        (_, rest) = rest.split_once('.')?;
+        Some(format!("*.{rest}"))
+    })
+}
+
+/// The reason for which a host that stands for many is left out.
+pub const NO_WAYPOINT: &str = "NoWaypointForWildcardService";
+/// Istio's words for that.
+pub const INERT: &str = "ServiceEntry will not apply until it is bound to a valid waypoint.";
+
+/// The same, of one host.
+pub fn inert(host: &str) -> String {
+    format!("host {host}: {INERT}")
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The doors of a waypoint that is a process of its own.
 //!
 //! **Invariant:** the ports are open on every address of the pod, IPv4 and IPv6, wherever the
-//! kernel has both.
+//! kernel has both; a Service's own address is open alone.
 
 use std::{
     io,
@@ -17,26 +17,35 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{Doors, LOCAL_DOOR};
 
 /// The ports of a waypoint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ports {
     /// HBONE from the network.
     pub hbone: u16,
     /// TCP with PROXY headers, from an agent that terminates HBONE.
     pub proxied: Option<u16>,
+    /// Addresses of Services, at which they are dialled in plain TCP.
+    pub services: Vec<SocketAddr>,
 }
 
 /// For each worker, a door at each port, which they share, and the one door for the agent of this
 /// node.
-pub fn waypoint_doors(ports: Ports, workers: usize) -> Result<Vec<Doors>, Error> {
+pub fn waypoint_doors(ports: &Ports, workers: usize) -> Result<Vec<Doors>, Error> {
     let agent = agent_door().map_err(|cause| Error::Agent { cause })?;
     let at = |port| every_address(port).map_err(|cause| Error::Port { port, cause });
     let open = || {
         let hbone = vec![at(ports.hbone)?];
         let proxied = ports.proxied.map(at).transpose()?.into_iter().collect();
+        let services = ports.services.iter().map(|address| of_service(*address));
+        let services = services.collect::<Result<_, _>>()?;
         let local = vec![agent.try_clone().map_err(|cause| Error::Agent { cause })?];
-        Ok(Doors { hbone, proxied, local, ..Doors::default() })
+        Ok(Doors { hbone, proxied, services, local, ..Doors::default() })
     };
     (0..workers).map(|_| open()).collect()
+}
+
+/// A listener on an address of a Service.
+fn of_service(address: SocketAddr) -> Result<TcpListener, Error> {
+    listen(address).map_err(|cause| Error::Service { address, cause })
 }
 
 /// A listener on a port of every address, of both families where the kernel has both.
@@ -77,6 +86,14 @@ pub enum Error {
     Port {
         /// The port.
         port: u16,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The address of a Service cannot be had.
+    #[error("{address}: {cause}; give this host the address, or leave out --listen-service")]
+    Service {
+        /// The address.
+        address: SocketAddr,
         /// Why not.
         cause: io::Error,
     },

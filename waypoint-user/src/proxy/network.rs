@@ -23,6 +23,8 @@ pub struct Doors {
     pub hbone: Vec<TcpListener>,
     /// TCP from an agent that terminates HBONE for this process, with a PROXY header in front.
     pub proxied: Vec<TcpListener>,
+    /// TCP from anybody; the local address is the Service's that was dialled.
+    pub services: Vec<TcpListener>,
     /// HTTP/2 without TLS from the agent of this node.
     pub local: Vec<UnixListener>,
 }

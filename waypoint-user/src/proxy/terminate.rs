@@ -24,10 +24,10 @@ use tokio::{
 
 use crate::{hbone, identity::TlsPeer, telemetry::task};
 
-pub(super) use self::headed::admit as headed;
-use self::streams::{Carrier, Speaker};
+use self::streams::{Carrier, Speaker, destination};
+pub(super) use self::{headed::admit as headed, plain::admit as plain};
 use super::{
-    accept,
+    accept, late,
     limits::TUNNEL_TIMEOUT,
     proof::revoked,
     seats::{Arrival, Caller, Seat},
@@ -37,6 +37,7 @@ use super::{
 
 mod headed;
 mod local;
+mod plain;
 mod streams;
 
 /// Starts to accept at a worker's doors; each of the tasks ends after a drain began, when it has
@@ -158,6 +159,17 @@ async fn serve_agent(worker: Rc<Worker>, stream: UnixStream, _seat: Seat) {
     if let Err(cause) = hbone::serve(stream, &worker.hbone, worker.drain.clone(), each).await {
         tracing::debug!(%cause, "a connection of the agent broke");
     }
+}
+
+/// Whether a destination is bound here, or comes to be in a moment.
+async fn takes(worker: &Worker, address: SocketAddr) -> bool {
+    let asked = hbone::Authority::Address(address);
+    let duty = &worker.settings.duty;
+    if destination(duty, &asked, worker.view().snapshot()).is_some() {
+        return true;
+    }
+    let Some(turn) = late::turn_for(worker, &asked) else { return false };
+    late::until(worker, turn, |mesh| destination(duty, &asked, mesh)).await.is_some()
 }
 
 /// Agrees on TLS as the waypoint; waits for its certificate where that is not there yet.

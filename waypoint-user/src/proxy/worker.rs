@@ -108,7 +108,8 @@ impl Worker {
             let captured = doors.captured.into_iter().map(|one| (one, accept::captured as Admit));
             let inbound = doors.inbound.into_iter().map(|one| (one, inbound::admit as Admit));
             let proxied = doors.proxied.into_iter().map(|one| (one, terminate::headed as Admit));
-            for (listener, admit) in captured.chain(inbound).chain(proxied) {
+            let plain = doors.services.into_iter().map(|one| (one, terminate::plain as Admit));
+            for (listener, admit) in captured.chain(inbound).chain(proxied).chain(plain) {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 let accept = accept::accept(Rc::clone(&worker), listener, admit);
                 accepting.push(task::spawn_local("accept", accept));

@@ -17,7 +17,7 @@ use crate::{
     sync,
     telemetry::{
         admin::{self, Addresses, Content},
-        flows::Hub,
+        flows,
         logging::LogLevel,
         metrics::Registry,
         readiness::Readiness,
@@ -57,6 +57,7 @@ pub async fn run(
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let trust_domain = config.sync.mesh.trust_domain.clone();
     let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
+    feed.export(&registry);
     let keys = keys::open(&config, &trust_domain, shutdown.clone()).await?;
     let authorise: Arc<dyn Authorise> = Arc::new(ByPlacement::new(feed.snapshots.clone()));
     let settings = service::Settings {
@@ -80,7 +81,7 @@ pub async fn run(
         readiness,
         level,
         applied: None,
-        flows: Hub::new(),
+        flows: Err(flows::NOT_HERE.to_owned()),
         config: config_in_force(&feed),
         questions: vec![explanations(&feed, None)],
     };

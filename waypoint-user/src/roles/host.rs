@@ -32,7 +32,7 @@ use crate::{
     telemetry::{
         access::AccessLog,
         admin::{self, Addresses, AdminAddress, Content, Serving},
-        flows::Hub,
+        flows::{Hub, NOT_WATCHED},
         logging::LogLevel,
         metrics::Registry,
         readiness::{Gate, Readiness},
@@ -255,19 +255,19 @@ impl Sights<'_> {
             task::spawn("service-vips", run)
         });
         applied.register(&process.registry);
-        let hub = Hub::new();
-        hub.export(&process.registry);
         feed.export(&process.registry);
-        let watched = settings.cgroup.as_deref().map(|cgroup| {
-            let (snapshots, registry) = (feed.snapshots.clone(), &process.registry);
-            flows.attach(cgroup)?.follow(snapshots, registry, hub.clone(), stop.clone())
-        });
+        let hub = Hub::new();
+        let watched = watch(settings, feed, &flows, (&hub, &process.registry, &stop));
+        let (watched, shown) = match watched {
+            Ok(watched) => (Some(watched), Ok(hub)),
+            Err(why) => (None, Err(why)),
+        };
         let content = Content {
             registry: process.registry.clone(),
             readiness: process.readiness.clone(),
             level: process.level.clone(),
             applied: None,
-            flows: hub,
+            flows: shown,
             config: config_in_force(feed),
             questions: vec![explanations(feed, Some(Lookup::new(&settings.kernel)))],
         };
@@ -275,8 +275,28 @@ impl Sights<'_> {
         let admin = admin::serve(&settings.admin, content, unwatched.clone())?;
         tracing::info!(admin = %admin.address, "starting");
         process.gate.open();
-        Ok(Open { stop, vips, marks, watched: watched.transpose()?, admin, unwatched })
+        Ok(Open { stop, vips, marks, watched, admin, unwatched })
     }
+}
+
+/// Watches connections of pods, or says why not. Nobody's connections depend on it, so that a node
+/// where it cannot be done is served all the same.
+fn watch(
+    settings: &Settings,
+    feed: &Feed,
+    flows: &flows::Source,
+    (hub, registry, stop): (&Hub, &Registry, &CancellationToken),
+) -> Result<oneshot::Receiver<()>, String> {
+    let cgroup = settings.cgroup.as_deref().ok_or_else(|| NOT_WATCHED.to_owned())?;
+    let attached = flows.attach(cgroup);
+    let following = attached.and_then(|flows| {
+        flows.follow(feed.snapshots.clone(), registry, hub.clone(), stop.clone())
+    });
+    hub.export(registry);
+    following.map_err(|error| {
+        tracing::warn!(%error, "connections of pods are not watched");
+        format!("connections of pods are not watched: {error}")
+    })
 }
 
 /// Marks captured pods in the cluster, if there is one.

@@ -21,8 +21,7 @@ use crate::{
     sync,
     telemetry::{
         admin::{self, Addresses, Content},
-        applied,
-        flows::Hub,
+        applied, flows,
         logging::LogLevel,
         metrics::Registry,
         readiness::{Gate, Readiness},
@@ -68,7 +67,7 @@ pub async fn run(
     let drained = CancellationToken::new();
     let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
     feed.export(&registry);
-    let doors = listen::waypoint_doors(config.ports, config.proxy.workers)?;
+    let doors = listen::waypoint_doors(&config.ports, config.proxy.workers)?;
     let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
     let gate = readiness.gate("identity");
     let (publisher, applied) = applied::channel();
@@ -77,7 +76,7 @@ pub async fn run(
         readiness,
         level,
         applied: Some(applied),
-        flows: Hub::new(),
+        flows: Err(flows::NOT_HERE.to_owned()),
         config: config_in_force(&feed),
         questions: vec![explanations(&feed, None)],
     };

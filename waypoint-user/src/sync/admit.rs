@@ -115,7 +115,9 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "Service" => Object::Service(checked(document, check::service)?),
         "EndpointSlice" => Object::EndpointSlice(checked(document, check::endpoint_slice)?),
         "GatewayClass" => Object::GatewayClass(typed(document)?),
-        "Gateway" => Object::Gateway(checked(document, check::gateway)?),
+        // Its listeners are judged as a whole, by translation, so that whoever writes its status
+        // can say what is wrong with them.
+        "Gateway" => Object::Gateway(typed(document)?),
         "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
         "GRPCRoute" => Object::GrpcRoute(checked(document, check::grpc_route)?),
         "ReferenceGrant" => Object::ReferenceGrant(typed(document)?),

@@ -5,7 +5,9 @@
 //! **Invariant:** what is in here passed admission: it is well-formed by itself, whatever it refers
 //! to.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod table;
+
+use std::sync::Arc;
 
 use gateway_api::experimental::{
     gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
@@ -24,6 +26,8 @@ use super::{
     service_entry::ServiceEntry,
     workload_entry::WorkloadEntry,
 };
+
+pub use self::table::Table;
 
 /// One object.
 #[derive(Clone, Debug)]
@@ -91,62 +95,62 @@ pub enum PeerAuthentication {
 #[derive(Clone, Debug, Default)]
 #[expect(missing_docs, reason = "each field holds the kind of its name")]
 pub struct Objects {
-    pub namespaces: BTreeMap<ObjectName, Arc<Namespace>>,
-    pub nodes: BTreeMap<ObjectName, Arc<Node>>,
-    pub pods: BTreeMap<ObjectName, Arc<Pod>>,
-    pub services: BTreeMap<ObjectName, Arc<Service>>,
-    pub endpoint_slices: BTreeMap<ObjectName, Arc<EndpointSlice>>,
-    pub gateway_classes: BTreeMap<ObjectName, Arc<GatewayClass>>,
-    pub gateways: BTreeMap<ObjectName, Arc<Gateway>>,
-    pub http_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
-    pub grpc_routes: BTreeMap<ObjectName, Arc<GrpcRoute>>,
-    pub policies: BTreeMap<ObjectName, Policy>,
-    pub peer_authentications: BTreeMap<ObjectName, PeerAuthentication>,
-    pub reference_grants: BTreeMap<ObjectName, Arc<ReferenceGrant>>,
-    pub service_entries: BTreeMap<ObjectName, Arc<ServiceEntry>>,
-    pub workload_entries: BTreeMap<ObjectName, Arc<WorkloadEntry>>,
+    pub namespaces: Table<Arc<Namespace>>,
+    pub nodes: Table<Arc<Node>>,
+    pub pods: Table<Arc<Pod>>,
+    pub services: Table<Arc<Service>>,
+    pub endpoint_slices: Table<Arc<EndpointSlice>>,
+    pub gateway_classes: Table<Arc<GatewayClass>>,
+    pub gateways: Table<Arc<Gateway>>,
+    pub http_routes: Table<Arc<HttpRoute>>,
+    pub grpc_routes: Table<Arc<GrpcRoute>>,
+    pub policies: Table<Policy>,
+    pub peer_authentications: Table<PeerAuthentication>,
+    pub reference_grants: Table<Arc<ReferenceGrant>>,
+    pub service_entries: Table<Arc<ServiceEntry>>,
+    pub workload_entries: Table<Arc<WorkloadEntry>>,
 }
 
 impl Objects {
     /// Adds an object; one of the same kind and name is replaced.
     pub fn insert(&mut self, name: ObjectName, object: Object) {
         match object {
-            Object::Namespace(object) => drop(self.namespaces.insert(name, object)),
-            Object::Node(object) => drop(self.nodes.insert(name, object)),
-            Object::Pod(object) => drop(self.pods.insert(name, object)),
-            Object::Service(object) => drop(self.services.insert(name, object)),
-            Object::EndpointSlice(object) => drop(self.endpoint_slices.insert(name, object)),
-            Object::GatewayClass(object) => drop(self.gateway_classes.insert(name, object)),
-            Object::Gateway(object) => drop(self.gateways.insert(name, object)),
-            Object::HttpRoute(object) => drop(self.http_routes.insert(name, object)),
-            Object::GrpcRoute(object) => drop(self.grpc_routes.insert(name, object)),
-            Object::Policy(object) => drop(self.policies.insert(name, object)),
+            Object::Namespace(object) => self.namespaces.insert(name, object),
+            Object::Node(object) => self.nodes.insert(name, object),
+            Object::Pod(object) => self.pods.insert(name, object),
+            Object::Service(object) => self.services.insert(name, object),
+            Object::EndpointSlice(object) => self.endpoint_slices.insert(name, object),
+            Object::GatewayClass(object) => self.gateway_classes.insert(name, object),
+            Object::Gateway(object) => self.gateways.insert(name, object),
+            Object::HttpRoute(object) => self.http_routes.insert(name, object),
+            Object::GrpcRoute(object) => self.grpc_routes.insert(name, object),
+            Object::Policy(object) => self.policies.insert(name, object),
             Object::PeerAuthentication(object) => {
-                drop(self.peer_authentications.insert(name, object));
+                self.peer_authentications.insert(name, object);
             }
-            Object::ReferenceGrant(object) => drop(self.reference_grants.insert(name, object)),
-            Object::ServiceEntry(object) => drop(self.service_entries.insert(name, object)),
-            Object::WorkloadEntry(object) => drop(self.workload_entries.insert(name, object)),
+            Object::ReferenceGrant(object) => self.reference_grants.insert(name, object),
+            Object::ServiceEntry(object) => self.service_entries.insert(name, object),
+            Object::WorkloadEntry(object) => self.workload_entries.insert(name, object),
         }
     }
 
     /// Removes the object of this name that is of the same kind as another.
     pub fn remove(&mut self, name: &ObjectName, like: &Object) {
         match like {
-            Object::Namespace(_) => drop(self.namespaces.remove(name)),
-            Object::Node(_) => drop(self.nodes.remove(name)),
-            Object::Pod(_) => drop(self.pods.remove(name)),
-            Object::Service(_) => drop(self.services.remove(name)),
-            Object::EndpointSlice(_) => drop(self.endpoint_slices.remove(name)),
-            Object::GatewayClass(_) => drop(self.gateway_classes.remove(name)),
-            Object::Gateway(_) => drop(self.gateways.remove(name)),
-            Object::HttpRoute(_) => drop(self.http_routes.remove(name)),
-            Object::GrpcRoute(_) => drop(self.grpc_routes.remove(name)),
-            Object::Policy(_) => drop(self.policies.remove(name)),
-            Object::PeerAuthentication(_) => drop(self.peer_authentications.remove(name)),
-            Object::ReferenceGrant(_) => drop(self.reference_grants.remove(name)),
-            Object::ServiceEntry(_) => drop(self.service_entries.remove(name)),
-            Object::WorkloadEntry(_) => drop(self.workload_entries.remove(name)),
+            Object::Namespace(_) => self.namespaces.remove(name),
+            Object::Node(_) => self.nodes.remove(name),
+            Object::Pod(_) => self.pods.remove(name),
+            Object::Service(_) => self.services.remove(name),
+            Object::EndpointSlice(_) => self.endpoint_slices.remove(name),
+            Object::GatewayClass(_) => self.gateway_classes.remove(name),
+            Object::Gateway(_) => self.gateways.remove(name),
+            Object::HttpRoute(_) => self.http_routes.remove(name),
+            Object::GrpcRoute(_) => self.grpc_routes.remove(name),
+            Object::Policy(_) => self.policies.remove(name),
+            Object::PeerAuthentication(_) => self.peer_authentications.remove(name),
+            Object::ReferenceGrant(_) => self.reference_grants.remove(name),
+            Object::ServiceEntry(_) => self.service_entries.remove(name),
+            Object::WorkloadEntry(_) => self.workload_entries.remove(name),
         }
     }
 }

@@ -27,6 +27,7 @@ mod remarks;
 mod route_backends;
 mod route_conditions;
 mod route_filters;
+mod route_gateways;
 mod route_matches;
 mod route_parents;
 mod routes;

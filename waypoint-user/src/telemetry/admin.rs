@@ -48,8 +48,8 @@ pub struct Content {
     pub level: LogLevel,
     /// What a waypoint goes by.
     pub applied: Option<Applied>,
-    /// Connections of pods, as they happen.
-    pub flows: Hub,
+    /// Connections of pods, as they happen, or why they are not seen.
+    pub flows: Result<Hub, String>,
     /// The configuration in force, as JSON.
     pub config: Box<dyn Fn() -> String + Send + Sync>,
     /// What else the process can be asked.

@@ -234,6 +234,11 @@ fn whole(duration: Duration) -> Value {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).into()
 }
 
+/// Why a process without a data path shows none.
+pub const NOT_HERE: &str = "only agents see connections of pods: ask one, with --node";
+/// Why a process with one shows none.
+pub const NOT_WATCHED: &str =
+    "connections of pods are not watched: start the agent with --cgroup and their cgroup";
 /// Connections that a listener may be behind; it is told how many more it missed.
 const MISSED_MAX: usize = 4096;
 

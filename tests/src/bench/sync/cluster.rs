@@ -2,6 +2,8 @@
 //!
 //! It measures nothing.
 
+use std::{cell::Cell, time::Instant};
+
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
@@ -33,7 +35,9 @@ impl Write {
 pub(super) struct Cluster {
     runtime: Runtime,
     send: Box<dyn Fn(Write) -> Sending>,
-    services: std::cell::Cell<usize>,
+    services: Cell<usize>,
+    /// How many labels were changed.
+    changes: Cell<usize>,
 }
 
 type Sending = futures_util::future::BoxFuture<'static, Result<()>>;
@@ -60,7 +64,8 @@ impl Cluster {
                 Ok(())
             })
         };
-        Ok(Self { runtime, send: Box::new(send), services: std::cell::Cell::new(0) })
+        let (services, changes) = (Cell::new(0), Cell::new(0));
+        Ok(Self { runtime, send: Box::new(send), services, changes })
     }
 
     /// Makes the waypoint that Services are bound to.
@@ -82,9 +87,9 @@ impl Cluster {
         let addresses = json!([{"type": "IPAddress", "value": "10.2.0.1"}]);
         let status = json!({"status": {"addresses": addresses}});
         self.make_namespace(WAYPOINT_NAMESPACE)?;
-        self.write(vec![Write::create(format!("{GATEWAY_API}/gatewayclasses"), class)])?;
-        self.write(vec![Write::create(gateways.clone(), gateway)])?;
-        self.write(vec![Write::merge(format!("{gateways}/waypoint/status"), status)])
+        self.write([Write::create(format!("{GATEWAY_API}/gatewayclasses"), class)])?;
+        self.write([Write::create(gateways.clone(), gateway)])?;
+        self.write([Write::merge(format!("{gateways}/waypoint/status"), status)])
     }
 
     /// Makes so many pods, and what stands before them.
@@ -94,14 +99,15 @@ impl Cluster {
         for number in 0..services.div_ceil(SERVICES_PER_NAMESPACE) {
             self.make_namespace(&format!("n-{number}"))?;
         }
-        self.write((0..pods).map(pod).collect())?;
-        self.write((0..pods).map(running).collect())?;
-        self.write((0..services).map(service).collect())?;
-        self.write((0..services).map(|service| slice(service, pods)).collect())
+        self.write(shown("pods", (0..pods).map(pod)))?;
+        self.write(shown("pods' status", (0..pods).map(running)))?;
+        self.write(shown("Services", (0..services).map(service)))?;
+        self.write(shown("EndpointSlices", (0..services).map(|service| slice(service, pods))))
     }
 
-    /// The Service of a change, and whether that binds it: every change is of another one.
-    pub(super) fn toggle(&self, change: usize) -> (String, bool) {
+    /// The Service of the next change, and whether that binds it: every change is of another one.
+    pub(super) fn toggle(&self) -> (String, bool) {
+        let change = self.changes.replace(self.changes.get() + 1);
         let service = (change * 7) % self.services.get().max(1);
         let round = change / self.services.get().max(1);
         (format!("s-{service}"), round % 2 == 1)
@@ -113,23 +119,36 @@ impl Cluster {
         let waypoint = if is_bound { json!("waypoint") } else { Value::Null };
         let labels = json!({"istio.io/use-waypoint": waypoint});
         let path = format!("/api/v1/namespaces/{}/services/{service}", home(number));
-        self.write(vec![Write::merge(path, json!({"metadata": {"labels": labels}}))])
+        self.write([Write::merge(path, json!({"metadata": {"labels": labels}}))])
     }
 
     /// Makes an enrolled namespace, and the account without which there can be no pods.
     fn make_namespace(&self, name: &str) -> Result<()> {
         let labels = json!({"istio.io/dataplane-mode": "ambient"});
         let own = json!({"metadata": {"name": name, "labels": labels}});
-        self.write(vec![Write::create("/api/v1/namespaces".to_owned(), own)])?;
+        self.write([Write::create("/api/v1/namespaces".to_owned(), own)])?;
         let accounts = format!("/api/v1/namespaces/{name}/serviceaccounts");
-        self.write(vec![Write::create(accounts, json!({"metadata": {"name": "default"}}))])
+        self.write([Write::create(accounts, json!({"metadata": {"name": "default"}}))])
     }
 
     /// Sends, many at a time.
-    fn write(&self, writes: Vec<Write>) -> Result<()> {
+    fn write(&self, writes: impl IntoIterator<Item = Write>) -> Result<()> {
         let sent = stream::iter(writes).map(|write| (self.send)(write));
         self.runtime.block_on(sent.buffer_unordered(AT_ONCE).try_collect::<()>())
     }
+}
+
+/// The same writes; whoever watches sees how many were sent.
+fn shown(what: &str, writes: impl ExactSizeIterator<Item = Write>) -> impl Iterator<Item = Write> {
+    let (count, began) = (writes.len(), Instant::now());
+    let step = count.div_ceil(STEPS).max(STEP_MIN);
+    writes.enumerate().map(move |(number, write)| {
+        let number = number + 1;
+        if number.is_multiple_of(step) || number == count {
+            eprintln!("{what}: {number} of {count}, {:.0} s", began.elapsed().as_secs_f64());
+        }
+        write
+    })
 }
 
 /// The namespace of a Service and its pods.
@@ -144,8 +163,9 @@ fn address(pod: usize) -> String {
 fn pod(number: usize) -> Write {
     let service = number / PODS_PER_SERVICE;
     let node = format!("node-{}", number % NODES);
-    // Nobody runs them, and an agent would look for its own in vain.
-    let mode = if node == NODE { "none" } else { "ambient" };
+    // Nobody runs them: an agent looks for its own in vain.
+    let is_left_alone = node == NODE && number / NODES % 2 == 1;
+    let mode = if is_left_alone { "none" } else { "ambient" };
     let labels = json!({
         "app": format!("s-{service}"), "version": "v1", "istio.io/dataplane-mode": mode,
     });
@@ -211,6 +231,9 @@ fn slice(service: usize, pods: usize) -> Write {
 
 const SINCE: &str = "2026-01-01T00:00:00Z";
 const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
+/// How often it is told how many of a kind were sent, and the fewest of which that is told.
+const STEPS: usize = 5;
+const STEP_MIN: usize = 1000;
 /// How many are sent at once.
 const AT_ONCE: usize = 48;
 const PODS_PER_SERVICE: usize = 20;

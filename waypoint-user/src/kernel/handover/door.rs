@@ -128,7 +128,7 @@ impl Request {
     pub(in super::super) async fn grant(self, lock: &Lock) -> io::Result<Granted> {
         let Self { wire, own, successor: Process { pid, version } } = self;
         tracing::info!(pid, version, "handing the data path over");
-        wire.say_with(&Message::Granted(own), Some(lock.fd())).await?;
+        wire.say_with(&Message::Granted(own), Some(lock.share())).await?;
         Ok(Granted { wire, pid })
     }
 }

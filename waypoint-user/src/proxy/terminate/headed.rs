@@ -13,10 +13,7 @@ use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use crate::{
-    hbone::{
-        Authority,
-        proxy_protocol::{Begin, Told, parse},
-    },
+    hbone::proxy_protocol::{Begin, Told, parse},
     mesh::{request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
     proxy::{
         accept::canonical,
@@ -30,7 +27,7 @@ use crate::{
     telemetry::task,
 };
 
-use super::streams::destination;
+use super::takes;
 
 /// Starts to serve a connection, or resets it when there is no place.
 pub(in crate::proxy) fn admit(worker: &Rc<Worker>, stream: TcpStream, remote: SocketAddr) {
@@ -75,17 +72,6 @@ async fn serve(place: Place, mut stream: TcpStream, remote: SocketAddr) {
         return connection.refuse(&worker.view(), None);
     }
     connection.serve(Stream::Tcp(stream)).await;
-}
-
-/// Whether a destination is bound here, or comes to be in a moment.
-async fn takes(worker: &Worker, address: SocketAddr) -> bool {
-    let asked = Authority::Address(address);
-    if destination(&worker.settings.duty, &asked, worker.view().snapshot()).is_some() {
-        return true;
-    }
-    let Some(turn) = late::turn_for(worker, &asked) else { return false };
-    let duty = &worker.settings.duty;
-    late::until(worker, turn, |mesh| destination(duty, &asked, mesh)).await.is_some()
 }
 
 /// Reads the header, and not a byte more.

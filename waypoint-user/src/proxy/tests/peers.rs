@@ -94,6 +94,7 @@ impl Mesh {
     ) -> Site {
         let (door, address) = listener();
         let (proxied, headed) = listener();
+        let (service, plain) = listener();
         let name = format!("waypoint/test/{address}").into_bytes();
         let local = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
         let local = UnixListener::bind_addr(&local).unwrap();
@@ -115,11 +116,12 @@ impl Mesh {
         let doors = Doors {
             hbone: vec![door],
             proxied: vec![proxied],
+            services: vec![service],
             local: vec![local],
             ..Doors::default()
         };
         let lab = Lab::launch(VIP, contents, settings, doors, Some(self.identities()));
-        Site { lab, door: address, headed, local: name }
+        Site { lab, door: address, headed, plain, local: name }
     }
 }
 
@@ -137,6 +139,8 @@ pub(super) struct Site {
     pub(super) door: SocketAddr,
     /// Where it takes TCP with PROXY headers.
     pub(super) headed: SocketAddr,
+    /// Where it takes plain TCP, if a Service has that address.
+    pub(super) plain: SocketAddr,
     /// The abstract address where it takes the agent.
     pub(super) local: Vec<u8>,
 }

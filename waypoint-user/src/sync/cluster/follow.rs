@@ -128,7 +128,7 @@ impl Follower {
     async fn turn(&mut self) -> Option<Turn> {
         let news = self.settle().await?;
         let oldest = news.first().map_or_else(Instant::now, |first| first.heard);
-        let began = Instant::now();
+        let (began, pieces) = (Instant::now(), news.len());
         let mut reading = self.work(news).await?;
         for _ in 0..PLANS_MAX {
             let Some(Translated { wanted, .. }) = &mut reading else { break };
@@ -143,7 +143,9 @@ impl Follower {
             self.counts.holds(kind.name, self.store.count(kind.name));
         }
         let reading = reading.map(|translated| translated.reading);
-        Some(Turn { reading, oldest, translation: began.elapsed() })
+        let (translation, is_whole) = (began.elapsed(), reading.is_some());
+        tracing::debug!(pieces, waited = ?(began - oldest), ?translation, is_whole, "took what is new");
+        Some(Turn { reading, oldest, translation })
     }
 
     /// Takes what is new, and translates if anything changed and everything is there.
@@ -169,6 +171,7 @@ impl Follower {
         let unwanted = self.watches.keys().filter(|one| !wanted.contains(&***one)).cloned();
         let unwanted: Vec<_> = unwanted.collect();
         for selection in &unwanted {
+            tracing::debug!(%selection, "not read any more");
             self.watches.remove(selection);
             self.store.remove(selection);
         }
@@ -182,6 +185,7 @@ impl Follower {
         };
         self.is_stale |= !matches!(adopted, Adopted::Same);
         for selection in missing {
+            tracing::debug!(%selection, "has to be read");
             self.watch(Arc::new(selection));
         }
         adopted

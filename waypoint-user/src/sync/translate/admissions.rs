@@ -8,7 +8,7 @@
 //! waypoint is asked for: otherwise there is nothing that a connection could pass by.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
 };
 
@@ -98,7 +98,7 @@ struct Place<'a> {
     of_namespaces: BTreeMap<&'a str, Wish>,
     of_gateways: BTreeMap<&'a ObjectName, Wish>,
     /// Services by the pods that are their endpoints.
-    serving: BTreeMap<&'a ObjectName, Vec<&'a Service>>,
+    serving: HashMap<&'a ObjectName, Vec<&'a Service>>,
     /// Addresses that connections of a waypoint come from.
     sources: BTreeMap<ObjectName, Vec<IpAddr>>,
 }
@@ -139,9 +139,10 @@ impl<'a> Place<'a> {
     }
 
     fn admission(&self, workload: &Workload, report: &mut Report) -> Admission {
-        let object = ObjectRef::new("Pod", workload.name.clone());
+        let object = || ObjectRef::new("Pod", workload.name.clone());
         let own = self.scene.objects.pods.get(&workload.name);
-        let own = own.map(|pod| Wish::of(&object, meta::annotations(&pod.metadata), report));
+        let own = own.map(|pod| meta::annotations(&pod.metadata)).filter(|own| !own.is_empty());
+        let own = own.map(|annotations| Wish::of(&object(), annotations, report));
         let services = self.serving.get(&workload.name).map_or(&[][..], Vec::as_slice);
         let bindings = services.iter().map(|service| &service.binding).chain([&workload.binding]);
         let asked: BTreeSet<&ObjectName> = bindings.filter_map(asked_for).collect();
@@ -151,7 +152,7 @@ impl<'a> Place<'a> {
         let wish = self.nearest(own.unwrap_or_default(), workload, services, &waypoints);
         if workload.enrolment != Enrolment::Enrolled || asked.is_empty() {
             if wish.mode == Some(AdmissionMode::Strict) {
-                tell(&object, workload.enrolment, report);
+                tell(&object(), workload.enrolment, report);
             }
             return Admission::default();
         }
@@ -165,7 +166,7 @@ impl<'a> Place<'a> {
                     "waypoint {near} runs on its clients' nodes, so connections of its own cannot \
                      be told from others; nothing is refused"
                 );
-                report.add(object, warning("AdmissionImpossible", message));
+                report.add(object(), warning("AdmissionImpossible", message));
             }
             return Admission::default();
         }
@@ -197,13 +198,14 @@ impl<'a> Place<'a> {
 }
 
 /// Services by the pods that are their endpoints.
-fn serving(services: &BTreeMap<ObjectName, Service>) -> BTreeMap<&ObjectName, Vec<&Service>> {
-    let mut serving: BTreeMap<&ObjectName, Vec<&Service>> = BTreeMap::new();
+fn serving(services: &BTreeMap<ObjectName, Service>) -> HashMap<&ObjectName, Vec<&Service>> {
+    let mut serving: HashMap<&ObjectName, Vec<&Service>> = HashMap::new();
     for service in services.values() {
-        let pods: BTreeSet<&ObjectName> =
-            service.endpoints.iter().filter_map(|one| one.workload.as_ref()).collect();
-        for pod in pods {
-            serving.entry(pod).or_default().push(service);
+        for pod in service.endpoints.iter().filter_map(|one| one.workload.as_ref()) {
+            let services = serving.entry(pod).or_default();
+            if services.last().is_none_or(|last| last.name != service.name) {
+                services.push(service);
+            }
         }
     }
     serving

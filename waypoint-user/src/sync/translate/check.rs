@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use gateway_api::experimental::{gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute};
+use gateway_api::experimental::{grpcroutes::GrpcRoute, httproutes::HttpRoute};
 use k8s_openapi::api::{
     core::v1::{Node, Pod, Service},
     discovery::v1::EndpointSlice,
@@ -21,8 +21,8 @@ use crate::{
 };
 
 use super::{
-    grpc_rules, invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies,
-    ports, rules, service_hosts, services, workload_entries,
+    grpc_rules, invalid::Invalid, meta, nodes, peer_authentications, pods, policies, ports, rules,
+    service_hosts, services, workload_entries,
 };
 
 /// Names, and labels' values.
@@ -86,11 +86,6 @@ pub(in crate::sync) fn endpoint_slice(slice: &EndpointSlice) -> Result<(), Inval
     }
     let mut ports = slice.ports.iter().flatten().filter_map(|port| port.port);
     ports.try_for_each(|port| meta::port(port).map(drop))
-}
-
-/// Selectors.
-pub(in crate::sync) fn gateway(gateway: &Gateway) -> Result<(), Invalid> {
-    gateway.spec.listeners.iter().try_for_each(|listener| listeners::allowed(listener).map(drop))
 }
 
 /// Matches, filters and weights.

@@ -29,30 +29,37 @@ pub(super) fn apply(
     let guarded = Guarded::new(policies);
     for (name, service) in services {
         let modes = scene.modes(service.fail_mode, &name.namespace, &service.binding);
-        let object = match &service.external {
-            Some(external) => ObjectRef::new("ServiceEntry", external.entry.clone()),
-            None => ObjectRef::new("Service", name.clone()),
-        };
         let own = service.policy_target();
         let applies = guarded.any(scene, &name.namespace, &service.binding, Some(&own));
         service.fail_mode = modes.effective();
         service.fail_closed = modes.closed(&service.binding, applies);
-        tell(&object, &service.binding, modes, report);
+        let object = || match &service.external {
+            Some(external) => ObjectRef::new("ServiceEntry", external.entry.clone()),
+            None => ObjectRef::new("Service", name.clone()),
+        };
+        tell(object, &service.binding, modes, report);
     }
     for (name, workload) in workloads {
         let modes = scene.modes(FailMode::Unset, &name.namespace, &workload.binding);
         let applies = guarded.any(scene, &name.namespace, &workload.binding, None);
         workload.fail_mode = modes.effective();
         workload.fail_closed = modes.closed(&workload.binding, applies);
-        let object = ObjectRef::new(workload.kind.as_str(), name.clone());
-        tell(&object, &workload.binding, modes, report);
+        let object = || ObjectRef::new(workload.kind.as_str(), name.clone());
+        tell(object, &workload.binding, modes, report);
     }
 }
 
-/// Tells of a binding.
-fn tell(object: &ObjectRef, binding: &Binding, modes: FailModes, report: &mut Report) {
-    let closed = modes.effective() == FailMode::Closed;
-    remarks::binding(object, binding, closed, report);
+/// Tells of a binding, if there is one.
+fn tell(
+    object: impl FnOnce() -> ObjectRef,
+    binding: &Binding,
+    modes: FailModes,
+    report: &mut Report,
+) {
+    if *binding != Binding::Direct {
+        let closed = modes.effective() == FailMode::Closed;
+        remarks::binding(&object(), binding, closed, report);
+    }
 }
 
 /// What policies that are enforced are attached to.
@@ -72,6 +79,9 @@ impl<'a> Guarded<'a> {
         binding: &Binding,
         own: Option<&PolicyTarget>,
     ) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
         let waypoint = binding.waypoint().and_then(|name| scene.waypoints.get(name));
         let through = waypoint.is_some_and(|waypoint| {
             let gateway = PolicyTarget::Gateway(waypoint.name.clone());

@@ -34,9 +34,14 @@ pub(super) struct Sources<'a> {
     workloads: &'a BTreeMap<ObjectName, Workload>,
     /// EndpointSlices by the Service they belong to.
     slices: BTreeMap<ObjectName, Vec<&'a EndpointSlice>>,
-    /// Workloads by namespace, label key and label value.
-    labelled: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>,
+    /// Every workload, where slices do not tell of every Service which pods are its endpoints.
+    labelled: Labelled<'a>,
+    /// WorkloadEntries, of which they do not.
+    entries: Labelled<'a>,
 }
+
+/// Workloads by namespace, label key and label value.
+type Labelled<'a> = HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>;
 
 impl<'a> Sources<'a> {
     /// Sorts them; a slice that belongs to no Service or holds no addresses is told of.
@@ -45,14 +50,16 @@ impl<'a> Sources<'a> {
         workloads: &'a BTreeMap<ObjectName, Workload>,
         report: &mut Report,
     ) -> Self {
-        let mut labelled: HashMap<_, Vec<&Workload>> = HashMap::new();
-        for workload in workloads.values() {
-            for (key, value) in &workload.labels {
-                let label = (workload.name.namespace.as_str(), key.as_str(), value.as_str());
-                labelled.entry(label).or_default().push(workload);
-            }
-        }
-        Self { objects, workloads, slices: slices(objects, report), labelled }
+        let kept = objects.workload_entries.keys().filter_map(|name| workloads.get(name));
+        let entries = labelled(kept.filter(|one| one.kind == WorkloadKind::Entry));
+        let slices = slices(objects, report);
+        let of_services = objects.services.iter().filter(|(name, _)| !slices.contains_key(name));
+        let mut selectors = of_services.filter_map(|(_, one)| one.spec.as_ref()?.selector.as_ref());
+        let mut outside = objects.service_entries.values();
+        let is_asked = selectors.any(|selector| !selector.is_empty())
+            || outside.any(|entry| entry.spec.workload_selector.is_some());
+        let labelled = if is_asked { labelled(workloads.values()) } else { Labelled::default() };
+        Self { objects, workloads, slices, labelled, entries }
     }
 
     /// The endpoints of a Service.
@@ -61,11 +68,9 @@ impl<'a> Sources<'a> {
         let mut endpoints =
             slices.map(|slices| from_slices(slices, service, self.workloads)).unwrap_or_default();
         let wanted = declared.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-        for workload in self.selected(&service.name.namespace, wanted) {
-            // Slices hold pods only; a Service selects WorkloadEntries beside them.
-            if slices.is_some() && workload.kind == WorkloadKind::Pod {
-                continue;
-            }
+        // Slices hold pods only; a Service selects WorkloadEntries beside them.
+        let among = if slices.is_some() { &self.entries } else { &self.labelled };
+        for workload in selected(among, &service.name.namespace, wanted) {
             let ports = self.ports(declared, workload);
             let addresses = workload.addresses.iter();
             endpoints.extend(addresses.filter(|address| is_of_family(service, address)).map(
@@ -82,12 +87,7 @@ impl<'a> Sources<'a> {
 
     /// The workloads of a namespace with these labels; without any label none.
     pub(super) fn selected(&self, namespace: &str, wanted: Option<&Labels>) -> Vec<&'a Workload> {
-        let first = wanted
-            .and_then(BTreeMap::first_key_value)
-            .and_then(|(key, value)| self.labelled.get(&(namespace, key.as_str(), value.as_str())));
-        let selector = wanted.map(Selector::equals).unwrap_or_default();
-        let candidates = first.map_or(&[][..], Vec::as_slice).iter().copied();
-        candidates.filter(|workload| selector.matches(&workload.labels)).collect()
+        selected(&self.labelled, namespace, wanted)
     }
 
     /// Every workload.
@@ -116,6 +116,32 @@ impl<'a> Sources<'a> {
         pod.map(|pod| ports_by(declared, |name| named_port(pod, name), |_| None))
             .unwrap_or_default()
     }
+}
+
+/// Sorts workloads.
+fn labelled<'a>(workloads: impl Iterator<Item = &'a Workload>) -> Labelled<'a> {
+    let mut labelled: Labelled<'a> = HashMap::new();
+    for workload in workloads {
+        for (key, value) in &workload.labels {
+            let label = (workload.name.namespace.as_str(), key.as_str(), value.as_str());
+            labelled.entry(label).or_default().push(workload);
+        }
+    }
+    labelled
+}
+
+/// Those of a namespace with these labels; without any label none.
+fn selected<'a>(
+    among: &Labelled<'a>,
+    namespace: &str,
+    wanted: Option<&Labels>,
+) -> Vec<&'a Workload> {
+    let first = wanted
+        .and_then(BTreeMap::first_key_value)
+        .and_then(|(key, value)| among.get(&(namespace, key.as_str(), value.as_str())));
+    let Some(candidates) = first else { return Vec::new() };
+    let selector = wanted.map(Selector::equals).unwrap_or_default();
+    candidates.iter().copied().filter(|one| selector.matches(&one.labels)).collect()
 }
 
 /// Where a WorkloadEntry takes the port of this name.

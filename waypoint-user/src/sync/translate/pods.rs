@@ -3,7 +3,7 @@
 //! It chooses nothing: enrolment and binding are `select`'s.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     net::IpAddr,
     sync::Arc,
 };
@@ -28,14 +28,17 @@ use super::{gateways, invalid::Invalid, meta, remarks, scene::Scene};
 /// The workloads: pods that have an address and have not ended.
 pub(super) fn translate(scene: &Scene<'_>, report: &mut Report) -> BTreeMap<ObjectName, Workload> {
     let mut workloads = BTreeMap::new();
-    let mut owners: HashMap<IpAddr, ObjectRef> = HashMap::new();
+    let mut owners: HashMap<IpAddr, &ObjectName> = HashMap::new();
     for (name, pod) in &scene.objects.pods {
         let object = ObjectRef::new("Pod", name.clone());
         let Some(workload) = workload(scene, &object, pod, report) else { continue };
         for address in workload.addresses.iter().filter(|_| !workload.host_network) {
-            match owners.get(address) {
-                Some(owner) => report.add(object.clone(), remarks::address_taken(address, owner)),
-                None => drop(owners.insert(*address, object.clone())),
+            match owners.entry(*address) {
+                Entry::Occupied(owner) => {
+                    let owner = ObjectRef::new("Pod", (*owner.get()).clone());
+                    report.add(object.clone(), remarks::address_taken(address, &owner));
+                }
+                Entry::Vacant(free) => drop(free.insert(name)),
             }
         }
         workloads.insert(name.clone(), workload);
@@ -80,7 +83,7 @@ fn workload(
     }
     let labels = meta::labels(&pod.metadata);
     let namespace_labels = scene.namespace_labels(&name.namespace);
-    remarks::labels(object, &pod.metadata, Some(&namespace_labels), report);
+    remarks::labels(object, &pod.metadata, Some(namespace_labels), report);
     let (gateway, enrolment) = stance(scene, name, pod);
     let identity = identity(scene, name, pod);
     let account = ObjectName::new(&name.namespace, &identity.service_account);
@@ -128,7 +131,7 @@ fn stance(scene: &Scene<'_>, name: &ObjectName, pod: &Pod) -> (Option<ObjectName
     });
     let traits = select::Pod {
         namespace: &name.namespace,
-        namespace_labels: &scene.namespace_labels(&name.namespace),
+        namespace_labels: scene.namespace_labels(&name.namespace),
         labels,
         host_network: is_of_host(pod),
         sidecar: meta::annotations(&pod.metadata).contains_key(SIDECAR_STATUS),

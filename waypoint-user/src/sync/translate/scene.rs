@@ -50,7 +50,9 @@ impl<'a> Scene<'a> {
         let inside = objects.pods.keys().chain(objects.services.keys());
         let outside = objects.service_entries.keys().chain(objects.workload_entries.keys());
         for name in inside.chain(outside) {
-            namespaces.entry(name.namespace.clone()).or_default();
+            if !namespaces.contains_key(&name.namespace) {
+                namespaces.insert(name.namespace.clone(), Labels::new());
+            }
         }
         for (name, labels) in &mut namespaces {
             labels.insert(NAME_LABEL.to_owned(), name.clone());
@@ -75,8 +77,8 @@ impl<'a> Scene<'a> {
     }
 
     /// The labels of a namespace.
-    pub(super) fn namespace_labels(&self, namespace: &str) -> Labels {
-        self.namespaces.get(namespace).cloned().unwrap_or_default()
+    pub(super) fn namespace_labels(&self, namespace: &str) -> &Labels {
+        self.namespaces.get(namespace).unwrap_or(&NONE)
     }
 
     /// The annotations of a namespace.

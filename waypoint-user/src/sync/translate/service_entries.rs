@@ -14,7 +14,7 @@ use crate::{
         address::IpBlock,
         binding::{Binding, Refusal, RefusalReason},
         condition::{Condition, WAYPOINT_MISSING},
-        external::{External, is_wildcard, service_name},
+        external::{External, INERT, NO_WAYPOINT, inert, is_wildcard, service_name},
         label::Labels,
         object::{ObjectName, ObjectRef},
         report::Report,
@@ -138,7 +138,7 @@ impl<'a> Entry<'a> {
         let namespace = &object.name.namespace;
         let labels: &Labels = meta::labels(&declared.metadata);
         let inherited = scene.namespace_labels(namespace);
-        remarks::labels(object, &declared.metadata, Some(&inherited), report);
+        remarks::labels(object, &declared.metadata, Some(inherited), report);
         let private = is_private(&declared.spec.export_to, namespace);
         let binding = scene.mesh().for_service(namespace, labels);
         let binding = if private { at_home(binding, namespace) } else { binding };
@@ -180,7 +180,7 @@ impl<'a> Entry<'a> {
         let name = service_name(namespace, host);
         let plain = host.trim_end_matches('.').to_ascii_lowercase();
         let mut refuse = |reason, message| report.add(self.object.clone(), error(reason, message));
-        if taken.in_cluster.contains(&(namespace.clone(), plain)) {
+        if taken.in_cluster.contains(&(namespace.clone(), plain.clone())) {
             refuse("HostTaken", format!("host {host} is a Kubernetes Service's, which keeps it"));
             return None;
         }
@@ -189,7 +189,7 @@ impl<'a> Entry<'a> {
             return None;
         }
         if is_wildcard(host) && self.model.binding.waypoint().is_none() {
-            refuse(NO_WAYPOINT, INERT.to_owned());
+            refuse(NO_WAYPOINT, inert(&plain));
             let condition = Condition::new(WAYPOINT_MISSING, true, NO_WAYPOINT, INERT);
             report.set(self.object.clone(), condition);
             return None;
@@ -242,7 +242,3 @@ fn at_home(binding: Binding, namespace: &str) -> Binding {
         other => other,
     }
 }
-
-const NO_WAYPOINT: &str = "NoWaypointForWildcardService";
-/// Istio's words for a host that stands for many and has no waypoint.
-const INERT: &str = "ServiceEntry will not apply until it is bound to a valid waypoint.";

@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{Service as Declared, ServiceSpec};
 use crate::{
     mesh::{
         binding::Binding,
-        label::Labels,
+        label::USE_WAYPOINT,
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Service, ServicePort},
@@ -78,16 +78,26 @@ fn service(
     report: &mut Report,
 ) -> Option<Service> {
     let name = &object.name;
-    let spec = declared.spec.clone().unwrap_or_default();
+    let unsaid = ServiceSpec::default();
+    let spec = declared.spec.as_ref().unwrap_or(&unsaid);
     if spec.type_.as_deref() == Some("ExternalName") {
         let message = "type ExternalName: it has no address; its traffic meets no waypoint";
-        report.add(object.clone(), notice("ExternalName", message));
+        let labelled = meta::labels(&declared.metadata).contains_key(USE_WAYPOINT);
+        report.add(
+            object.clone(),
+            if labelled {
+                let then = "take a ServiceEntry of that host, and label it";
+                warning("ExternalName", format!("{message}; {then}"))
+            } else {
+                notice("ExternalName", message)
+            },
+        );
         return None;
     }
     let labels = meta::labels(&declared.metadata);
-    let inherited: Labels = scene.namespace_labels(&name.namespace);
-    remarks::labels(object, &declared.metadata, Some(&inherited), report);
-    let vips = vips(&spec).unwrap_or_default();
+    let inherited = scene.namespace_labels(&name.namespace);
+    remarks::labels(object, &declared.metadata, Some(inherited), report);
+    let vips = vips(spec).unwrap_or_default();
     if vips.is_empty() && spec.cluster_ip.as_deref() != Some(HEADLESS) {
         let message = "it has no spec.clusterIPs and counts as headless until it has";
         report.add(object.clone(), warning("NoClusterIP", message));
@@ -97,7 +107,7 @@ fn service(
         external: None,
         labels: labels.clone(),
         vips,
-        ports: ports(object, &spec, report),
+        ports: ports(object, spec, report),
         endpoints: Vec::new(),
         binding: Binding::Direct,
         distribution: distribution::of(scene, object, declared, report),

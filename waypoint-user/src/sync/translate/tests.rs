@@ -7,6 +7,7 @@ use crate::{
 };
 
 mod conditions;
+mod route_gateways;
 
 /// Translates documents with the default settings.
 fn mesh(documents: &[&str]) -> (Snapshot, Report) {

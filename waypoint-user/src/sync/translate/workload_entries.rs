@@ -110,7 +110,7 @@ fn workload(
 ) -> Workload {
     let (name, spec) = (&object.name, &declared.spec);
     let inherited = scene.namespace_labels(&name.namespace);
-    remarks::labels(object, &declared.metadata, Some(&inherited), report);
+    remarks::labels(object, &declared.metadata, Some(inherited), report);
     tell_unsupported(object, "spec", spec, report);
     let mut labels = meta::labels(&declared.metadata).clone();
     labels.extend(spec.labels.clone());

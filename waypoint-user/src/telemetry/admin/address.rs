@@ -24,9 +24,19 @@ impl FromStr for AdminAddress {
         match text.strip_prefix("unix:") {
             Some("") => Err(InvalidAddress(text.to_owned())),
             Some(path) => Ok(Self::Unix(PathBuf::from(path))),
-            None => text.parse().map(Self::Tcp).map_err(|_| InvalidAddress(text.to_owned())),
+            None => tcp(text).map(Self::Tcp).ok_or_else(|| InvalidAddress(text.to_owned())),
         }
     }
+}
+
+/// An address and a port. One of IPv6 may also have no brackets, as where Kubernetes puts a pod's
+/// address before a port; the last colon is before the port then.
+fn tcp(text: &str) -> Option<SocketAddr> {
+    let plain = || {
+        let (address, port) = text.rsplit_once(':')?;
+        Some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
+    };
+    text.parse().ok().or_else(plain)
 }
 
 impl fmt::Display for AdminAddress {

@@ -27,7 +27,10 @@ pub(super) fn all<B>(request: &Request<B>, content: &Content) -> Answer {
         "/logging" => logging(request, content),
         "/" if read => page(StatusCode::OK, TEXT, index(content)),
         "/version" if read => page(StatusCode::OK, JSON, VERSION.to_owned()),
-        "/flows" if read => flows(request.uri().query().unwrap_or_default(), &content.flows),
+        "/flows" if read => match &content.flows {
+            Ok(hub) => flows(request.uri().query().unwrap_or_default(), hub),
+            Err(why) => page(StatusCode::NOT_FOUND, TEXT, format!("{why}\n")),
+        },
         "/config_dump" if read => page(StatusCode::OK, JSON, (content.config)()),
         "/" | "/config_dump" | "/flows" | "/version" => only_get(),
         METRICS_PAGE | METRICS_PAGE_OF_ENVOY => metrics(request, &content.registry),

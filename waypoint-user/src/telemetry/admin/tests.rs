@@ -17,7 +17,7 @@ fn content(readiness: &Readiness, level: LogLevel) -> Content {
     let config = Box::new(|| "{\"services\":1}".to_owned());
     let registry = Registry::new();
     registry.limit("anything").hit();
-    let flows = Hub::new();
+    let flows = Ok(Hub::new());
     let answer = |query: &str| query::value(query, "a").ok_or_else(|| "no a".to_owned());
     let question = Question { path: "/echo", about: "a", answer: Box::new(answer) };
     let questions = vec![question];
@@ -198,4 +198,21 @@ async fn a_waypoint_says_what_it_applies() {
     assert!(second.contains("second "), "{second}");
     shutdown.cancel();
     serving.ended.await.unwrap();
+}
+
+#[test]
+fn an_address_stands_before_its_port_with_brackets_or_without() {
+    let cases = [
+        ("127.0.0.1:15020", Some("127.0.0.1:15020")),
+        ("[fd00::1]:15020", Some("[fd00::1]:15020")),
+        ("fd00::1:15020", Some("[fd00::1]:15020")),
+        ("unix:/run/a.sock", Some("unix:/run/a.sock")),
+        ("fd00::1", None),
+        ("15020", None),
+        (":15020", None),
+    ];
+    for (text, expected) in cases {
+        let read = text.parse::<AdminAddress>().ok().map(|address| address.to_string());
+        assert_eq!(read.as_deref(), expected, "{text}");
+    }
 }

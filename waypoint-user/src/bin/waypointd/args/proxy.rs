@@ -1,5 +1,7 @@
 //! The arguments of `waypointd proxy`.
 
+use std::net::SocketAddr;
+
 use clap::Args;
 use waypoint_user::{hbone, mesh::object::ObjectName, proxy::listen, roles, sync::cluster::Scope};
 
@@ -27,6 +29,12 @@ pub(crate) struct Proxy {
     /// plaintext of others away from the pod.
     #[arg(long, value_name = "PORT")]
     listen_proxy_protocol: Option<u16>,
+    /// An address and port of a Service behind the Gateway at which it is served in plain TCP, to
+    /// whoever dials it: for clients that no agent carries. The host must have the address. Nobody
+    /// proves there who a client is, so no policy takes it for anybody. May be given more than
+    /// once.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen_service: Vec<SocketAddr>,
     #[command(flatten)]
     engine: Engine,
     #[command(flatten)]
@@ -41,7 +49,11 @@ impl Proxy {
             proxy: self.engine.settings(),
             gateway: self.gateway,
             pod: self.pod,
-            ports: listen::Ports { hbone: self.listen_port, proxied: self.listen_proxy_protocol },
+            ports: listen::Ports {
+                hbone: self.listen_port,
+                proxied: self.listen_proxy_protocol,
+                services: self.listen_service,
+            },
             identity: self.authority.identity(),
             access_log: self.engine.access_log(),
             admin: self.engine.endpoints.addresses(),
