@@ -213,3 +213,44 @@ story!(a_service_of_several_accounts_has_no_waypoint_of_one, |lab| {
     }
     Ok(())
 });
+
+const OF_THE_WAYPOINT: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: moved, namespace: shop}
+spec:
+  parentRefs: [{name: waypoint}]
+  rules:
+  - matches: [{path: {type: PathPrefix, value: /old}}]
+    filters:
+    - type: RequestRedirect
+      requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: /new}}
+";
+
+const OF_RATINGS: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: ratings, namespace: shop}
+spec:
+  parentRefs: [{group: '', kind: Service, name: ratings}]
+  rules: [{backendRefs: [{name: ratings, port: 80}]}]
+";
+
+story!(a_route_of_a_waypoint_is_in_force_at_services_without_routes_of_their_own, |lab| {
+    let mut lab = shop_behind_waypoint(lab)
+        .pod(Pod::server("shop", "ratings-v1", "ratings"))
+        .service(Service::new("shop", "ratings"))
+        .file("waypoint.yaml", OF_THE_WAYPOINT)
+        .file("ratings.yaml", OF_RATINGS)
+        .start()?;
+    let status = |lab: &Lab, service: &str, path: &str| -> Result<u16> {
+        let visit = lab.through_waypoint(&lab.from("web").to(service).path(path))?;
+        Ok(visit.reply.status)
+    };
+    assert_eq!(status(&lab, "reviews", "/old/a")?, 302);
+    assert_eq!(status(&lab, "reviews", "/other")?, 404);
+    assert_eq!(status(&lab, "ratings", "/old/a")?, 200);
+    lab.apply("ratings.yaml", &OF_RATINGS.replace("name: ratings}]", "name: other}]"))?;
+    assert_eq!(status(&lab, "ratings", "/old/a")?, 302);
+    Ok(())
+});

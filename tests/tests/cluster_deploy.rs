@@ -40,7 +40,7 @@ fn rendered(name: &str) -> Result<String> {
 }
 
 /// What can be installed, and what takes it away again.
-const FOLDERS: [&str; 4] = ["", "overlays/istio", "overlays/dev", "uninstall"];
+const FOLDERS: [&str; 5] = ["", "overlays/istio", "overlays/dev", "overlays/revision", "uninstall"];
 
 #[test]
 fn manifests_are_rendered_as_expected() -> Result<()> {
@@ -51,6 +51,7 @@ fn manifests_are_rendered_as_expected() -> Result<()> {
         let changes = changes(&base, &rendered(&format!("overlays/{overlay}"))?);
         differing.extend(compare(&format!("{overlay}.diff"), &changes)?);
     }
+    differing.extend(compare("revision.yaml", &rendered("overlays/revision")?)?);
     differing.extend(compare("uninstall.yaml", &rendered("uninstall")?)?);
     ensure!(differing.is_empty(), "these differ:\n{}", differing.join("\n"));
     Ok(())

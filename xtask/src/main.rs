@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod bpffs;
 mod ci;
 mod cluster;
+mod crds;
 mod ebpf;
 mod fuzz;
 mod image;
@@ -33,6 +34,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write the CustomResourceDefinitions of Waypoint's own kinds into deploy/
+    Crds,
     /// Install what this machine lacks: Debian packages, the eBPF toolchain
     Setup,
     /// Build the eBPF object that waypointd embeds
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Crds => crds::run().map(|()| ExitCode::SUCCESS),
         Command::Setup => setup::run().map(|_| ExitCode::SUCCESS),
         Command::BuildEbpf { stats } => ebpf::run(stats).map(|()| ExitCode::SUCCESS),
         Command::Build => product::release().map(|()| ExitCode::SUCCESS),

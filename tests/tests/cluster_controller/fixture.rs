@@ -27,16 +27,26 @@ use waypoint_tests::{
 pub(crate) struct Controller {
     process: Process,
     folder: PathBuf,
+    lease: String,
 }
 
 impl Controller {
     /// Starts one; `revision` is what it serves, and `name` is its own.
     pub(crate) fn start(story: &Story<'_>, name: &str) -> Result<Self> {
-        Self::start_as(story, name, story.plane.kubeconfig())
+        Self::start_as(story, name, (&story.revision, story.plane.kubeconfig()))
+    }
+
+    /// The same of another revision.
+    pub(crate) fn start_of(story: &Story<'_>, name: &str, revision: &str) -> Result<Self> {
+        Self::start_as(story, name, (revision, story.plane.kubeconfig()))
     }
 
     /// The same with these credentials.
-    pub(crate) fn start_as(story: &Story<'_>, name: &str, kubeconfig: &Path) -> Result<Self> {
+    fn start_as(
+        story: &Story<'_>,
+        name: &str,
+        (revision, kubeconfig): (&str, &Path),
+    ) -> Result<Self> {
         let folder = story.folder.join(name);
         fs::create_dir_all(&folder)?;
         let words = [
@@ -50,7 +60,7 @@ impl Controller {
             "--identity",
             name,
             "--revision",
-            &story.revision,
+            revision,
             "--waypoint-image",
             "example.org/waypoint:1",
         ];
@@ -60,14 +70,15 @@ impl Controller {
         arguments.push(format!("--admin=unix:{}", folder.join("admin").display()).into());
         let process =
             Process::start_here("controller", &folder, &product("waypointd")?, &arguments)?;
-        Ok(Self { process, folder })
+        Ok(Self { process, folder, lease: lease_of(revision) })
     }
 
     /// Waits until it leads.
     pub(crate) fn leads(&mut self) -> Result<()> {
         let led = until_true("a leader", SOON * 6, || {
             self.process.is_alive()?;
-            Ok(self.metrics().is_ok_and(|all| all.sum("waypoint_controller_leader", &[]) > 0.0))
+            let lease = [("lease", self.lease.as_str())];
+            Ok(self.metrics().is_ok_and(|all| all.sum("waypoint_controller_leader", &lease) > 0.0))
         });
         led.with_context(|| self.process.output().unwrap_or_default())
     }
@@ -239,6 +250,11 @@ ports: [{{ name: mesh, port: 15008 }}]
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         self.plane.kubectl(&[arguments, &["-n", &self.namespace]].concat())
     }
+}
+
+/// The Lease of the Gateways of a revision that is not the default one.
+pub(crate) fn lease_of(revision: &str) -> String {
+    format!("waypoint-controller-{revision}")
 }
 
 fn condition(gateway: &Value, kind: &str, status: &str) -> Option<Value> {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use waypoint_tests::kube::ControlPlane;
 
-use crate::fixture::{Controller, Story};
+use crate::fixture::{Controller, Story, lease_of};
 
 /// The versions of all that a waypoint of this name runs in, and of its Gateway.
 fn versions(story: &Story<'_>, name: &str) -> Result<Vec<Value>> {
@@ -52,7 +52,7 @@ fn when_the_leader_is_killed_another_leads_and_nothing_is_written_twice() -> Res
     story.condition("after", "Accepted", "True")?;
     second.settled()?;
     ensure!(versions(&story, "before")? == before);
-    let lease = story.get("lease", "waypoint-controller")?.context("no lease")?;
+    let lease = story.get("lease", &lease_of(&story.revision))?.context("no lease")?;
     ensure!(lease["spec"]["holderIdentity"] == "two", "{lease}");
     Ok(())
 }
@@ -63,7 +63,7 @@ fn a_leader_that_is_asked_to_end_gives_its_lease_back() -> Result<()> {
     let mut first = Controller::start(&story, "one")?;
     first.leads()?;
     ensure!(first.stop()?.success());
-    let lease = story.get("lease", "waypoint-controller")?.context("no lease")?;
+    let lease = story.get("lease", &lease_of(&story.revision))?.context("no lease")?;
     ensure!(lease["spec"]["holderIdentity"].as_str().unwrap_or_default().is_empty(), "{lease}");
     Ok(())
 }
@@ -85,5 +85,42 @@ fn the_controller_outlives_the_api_server() -> Result<()> {
     story.until("service", "after", |_| true)?;
     story.condition("after", "Accepted", "True")?;
     ensure!(versions(&story, "before")? == before);
+    Ok(())
+}
+
+#[test]
+fn controllers_of_two_revisions_share_a_namespace_and_each_serves_its_own() -> Result<()> {
+    let story = Story::begin(ControlPlane::shared()?)?;
+    let next = format!("{}-next", story.revision);
+    let mut one = Controller::start(&story, "one")?;
+    let mut two = Controller::start_of(&story, "two", &next)?;
+    one.leads()?;
+    two.leads()?;
+    story.gateway("now", "", "")?;
+    story.gateway("next", &format!("labels: {{ istio.io/rev: {next} }}"), "")?;
+    for (name, revision) in [("now", &story.revision), ("next", &next)] {
+        story.until("deployment", name, |object| {
+            let annotations = object.pointer("/spec/template/metadata/annotations");
+            annotations.is_some_and(|all| all["istio.io/rev"] == **revision)
+        })?;
+        story.condition(name, "Accepted", "True")?;
+    }
+    let holder = |lease: &str| -> Result<Value> {
+        let lease = story.get("lease", lease)?.context("no lease")?;
+        Ok(lease["spec"]["holderIdentity"].clone())
+    };
+    ensure!(holder(&lease_of(&story.revision))? == "one");
+    ensure!(holder(&lease_of(&next))? == "two");
+    let mesh = holder("waypoint-leader")?;
+    ensure!(mesh == "one" || mesh == "two", "{mesh}");
+    // A Gateway goes over to the other controller with its label, and is disturbed by neither.
+    story.kubectl(&["label", "gateway", "now", &format!("istio.io/rev={next}")])?;
+    story.until("deployment", "now", |object| {
+        let annotations = object.pointer("/spec/template/metadata/annotations");
+        annotations.is_some_and(|all| all["istio.io/rev"] == *next)
+    })?;
+    one.settled()?;
+    let before = two.settled()?;
+    ensure!(two.settled()? <= before, "they write against each other");
     Ok(())
 }

@@ -29,6 +29,24 @@ fn a_gateway_with_another_listener_is_refused_and_nothing_is_deployed() -> Resul
 }
 
 #[test]
+fn a_gateway_for_namespaces_that_nobody_names_is_refused() -> Result<()> {
+    let story = Story::begin(ControlPlane::shared()?)?;
+    let mut controller = Controller::start(&story, "one")?;
+    controller.leads()?;
+    let listener = "name: mesh, port: 15008, protocol: HBONE";
+    let from = "allowedRoutes: { namespaces: { from: Selector } }";
+    story.gateway("guests", "", &format!("listeners: [{{ {listener}, {from} }}]"))?;
+    let (reason, message) = story.condition("guests", "Accepted", "False")?;
+    ensure!(reason == "ListenersNotValid", "{reason}");
+    ensure!(message.contains("from is Selector, without a selector"), "{message}");
+    let gateway = story.get("gateway", "guests")?.context("no gateway")?;
+    let listener = &gateway["status"]["listeners"][0]["conditions"][0];
+    ensure!(listener["status"] == "False" && listener["reason"] == "Invalid", "{listener}");
+    ensure!(story.get("deployment", "guests")?.is_none());
+    Ok(())
+}
+
+#[test]
 fn an_object_that_is_somebody_elses_is_left_alone() -> Result<()> {
     let story = Story::begin(ControlPlane::shared()?)?;
     story.apply(

@@ -1,7 +1,7 @@
 //! What a Gateway runs in, and what its status says of it.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use waypoint_tests::{
     kube::ControlPlane,
     lab::wait::{SOON, until_true},
@@ -73,13 +73,66 @@ fn a_gateway_is_programmed_when_a_pod_is_ready_and_keeps_its_addresses() -> Resu
     Ok(())
 }
 
+/// Whether a route's only parent is the waypoint, which accepts it or not for this reason.
+fn parent_says(route: &Value, (status, reason): (&str, &str)) -> bool {
+    let parent = &route["status"]["parents"][0];
+    let mut all = parent["conditions"].as_array().into_iter().flatten();
+    parent["parentRef"]["name"] == "waypoint"
+        && all.any(|one| {
+            one["type"] == "Accepted" && one["status"] == *status && one["reason"] == *reason
+        })
+}
+
+#[test]
+fn routes_of_a_waypoint_are_counted_by_its_listener_and_told() -> Result<()> {
+    let story = Story::begin(ControlPlane::shared()?)?;
+    let mut controller = Controller::start(&story, "one")?;
+    controller.leads()?;
+    story.gateway("waypoint", "", "")?;
+    story.endpoint("waypoint", true)?;
+    let attached = |count: u32| {
+        story.until("gateway", "waypoint", |object| {
+            let listener = &object["status"]["listeners"][0];
+            listener["attachedRoutes"] == count
+                && listener["supportedKinds"][1]["kind"] == "GRPCRoute"
+        })
+    };
+    attached(0)?;
+    for (kind, name, section) in [
+        ("HTTPRoute", "all", "mesh"),
+        ("GRPCRoute", "grpc", "mesh"),
+        ("HTTPRoute", "elsewhere", "other"),
+    ] {
+        story.apply(&format!(
+            "
+apiVersion: gateway.networking.k8s.io/v1
+kind: {kind}
+metadata:
+  name: {name}
+spec:
+  parentRefs: [{{ name: waypoint, sectionName: {section} }}]
+"
+        ))?;
+    }
+    attached(2)?;
+    let told = |name: &str, status: &str, reason: &str| {
+        let says = |route: &Value| parent_says(route, (status, reason));
+        story.until("httproute", name, says)
+    };
+    told("all", "True", "Accepted")?;
+    told("elsewhere", "False", "NoMatchingParent")?;
+    story.kubectl(&["delete", "httproute", "all"])?;
+    attached(1)?;
+    Ok(())
+}
+
 #[test]
 fn the_class_of_waypoints_is_made_and_accepted_and_never_overwritten() -> Result<()> {
     let plane = ControlPlane::start()?;
     let story = Story::begin(&plane)?;
     let mut controller = Controller::start(&story, "one")?;
     controller.leads()?;
-    let accepted = |class: &serde_json::Value| {
+    let accepted = |class: &Value| {
         let all = class.pointer("/status/conditions").and_then(|all| all.as_array());
         all.is_some_and(|all| {
             all.iter().any(|one| {

@@ -55,6 +55,7 @@ fn the_controller_does_its_work_with_its_own_credentials() -> Result<()> {
     let binding = format!("clusterrolebinding/waypoint-proxy:{shop}:waypoint");
     let made = [
         (NAMESPACE, "lease/waypoint-controller"),
+        (NAMESPACE, "lease/waypoint-leader"),
         (NAMESPACE, "secret/waypoint-ca"),
         (&*shop, "configmap/waypoint-ca-root-cert"),
         ("", "gatewayclass/istio-waypoint"),

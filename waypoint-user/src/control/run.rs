@@ -1,8 +1,11 @@
 //! The controller's work, for a term of its leadership.
 //!
 //! It decides nothing: each part of it has its own desk.
+//!
+//! **Invariant:** controllers of several revisions in one namespace never do the same work: of each
+//! revision one sees to its Gateways, and of all of them one does the rest.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use kube::Client;
 use tokio::{sync::watch, task::JoinHandle};
@@ -118,28 +121,52 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let (events, post) = Events::new(client.clone(), settings.identity.clone(), registry);
-    let lease = ClusterLease::new(client.clone(), ObjectName::new(&settings.namespace, LEASE));
-    let identity = settings.identity.clone();
     let writer = Writer::new(client.clone(), registry);
     let status = Status::new(client.clone(), STATUS_PORT, registry);
     let settings = Arc::new(settings);
     let tools = Tools { client, writer, events, status, settings, sources };
-    let led = Arc::new(watch::Sender::new(false));
-    export(led.subscribe(), registry);
     let posting = post_events(post, &shutdown);
-    let work = |ends| term(tools.clone(), ends);
-    Box::pin(leader::lead(lease, identity, led, shutdown, work)).await;
+    let elections = [lease_of(&tools.settings.revision), MESH_LEASE.to_owned()]
+        .map(|name| Election { name, led: Arc::new(watch::Sender::new(false)) });
+    export(&elections, registry);
+    let [gateways, mesh] = elections;
+    let of_gateways = gateways.lead(&tools, shutdown.clone(), gateway::run);
+    let of_mesh = mesh.lead(&tools, shutdown, term);
+    tokio::join!(Box::pin(of_gateways), Box::pin(of_mesh));
     // A task that panicked was logged when it did.
     let _ = posting.await;
 }
 
-/// The work of one term.
+/// What controllers elect a leader for.
+struct Election {
+    /// The name of the Lease.
+    name: String,
+    /// Whether this process is the leader.
+    led: Arc<watch::Sender<bool>>,
+}
+
+impl Election {
+    /// Takes part until shutdown, and works while elected.
+    async fn lead<W: Future<Output = ()>>(
+        self,
+        tools: &Tools,
+        shutdown: CancellationToken,
+        work: impl Fn(Tools, CancellationToken) -> W,
+    ) {
+        let Settings { namespace, identity, .. } = &*tools.settings;
+        let lease = ClusterLease::new(tools.client.clone(), ObjectName::new(namespace, self.name));
+        let term = |ends| work(tools.clone(), ends);
+        leader::lead(lease, identity.clone(), self.led, shutdown, term).await;
+    }
+}
+
+/// What one controller of all revisions does for the mesh, for one term: the authority's roots, and
+/// the status of whatever is no Gateway.
 async fn term(tools: Tools, ends: CancellationToken) {
     let Sources { objects, authority, states, .. } = tools.sources.clone();
     let spread = authority::spread(tools.client.clone(), tools.writer.clone(), objects, authority);
     let status = tools.status.clone().run(states, ends.clone());
-    let spread = ends.clone().run_until_cancelled_owned(spread);
-    tokio::join!(spread, status, gateway::run(tools, ends));
+    tokio::join!(ends.run_until_cancelled(spread), status);
 }
 
 /// Takes Events to the API server in the background.
@@ -147,15 +174,30 @@ fn post_events(post: Post, shutdown: &CancellationToken) -> JoinHandle<()> {
     task::spawn("events", post.run(shutdown.clone()))
 }
 
-/// Exports whether this process leads.
-fn export(led: watch::Receiver<bool>, registry: &Registry) {
-    let help = "Whether this controller is the one that writes to the cluster.";
+/// Exports what this process leads in.
+fn export(elections: &[Election], registry: &Registry) {
+    let help = "Whether this controller is the one that writes what its Lease is about.";
+    let all: Vec<_> = elections.iter().map(|one| (one.name.clone(), one.led.subscribe())).collect();
     registry.gauge_source("waypoint_controller_leader", help, "lease", move || {
-        vec![(LEASE.to_owned(), u64::from(*led.borrow()))]
+        let row = |(name, led): &(String, watch::Receiver<bool>)| {
+            (name.clone(), u64::from(*led.borrow()))
+        };
+        all.iter().map(row).collect()
     });
 }
 
-/// The name of the leader's Lease.
+/// The Lease of who sees to the Gateways of a revision.
+fn lease_of(revision: &str) -> String {
+    match revision {
+        DEFAULT_REVISION => LEASE.to_owned(),
+        other => format!("{LEASE}-{other}"),
+    }
+}
+
+/// The Lease of who sees to the Gateways of the default revision; others' bear their name behind
+/// it.
 const LEASE: &str = "waypoint-controller";
+/// The Lease of who does what controllers of all revisions have in common.
+const MESH_LEASE: &str = "waypoint-leader";
 /// The revision of objects that name none.
 pub const DEFAULT_REVISION: &str = "default";

@@ -122,6 +122,11 @@ impl Flow {
         self.tell(failure.as_ref());
     }
 
+    /// Tells nothing of it, as somebody else does.
+    pub(super) fn forget(mut self) {
+        self.told = true;
+    }
+
     /// Tells that it did not come about.
     pub(super) fn fail(mut self, failure: &Failure) {
         self.tell(Some(failure));

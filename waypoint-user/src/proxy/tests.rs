@@ -1,6 +1,7 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it
 //! matters.
 
+mod downstream_http1;
 mod endpoints;
 mod headed;
 mod http1;
@@ -11,6 +12,7 @@ mod late;
 mod limits;
 mod node;
 mod outbound;
+mod overtaken;
 mod peers;
 mod plain;
 mod refusals;

@@ -90,6 +90,7 @@ fn is_read(version: &str, kind: &str) -> bool {
                 "security.istio.io/v1" | "security.istio.io/v1beta1",
                 "AuthorizationPolicy" | "PeerAuthentication"
             )
+            | ("waypoint.dev/v1alpha1", "TrafficPolicy")
     )
 }
 
@@ -115,12 +116,15 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "Service" => Object::Service(checked(document, check::service)?),
         "EndpointSlice" => Object::EndpointSlice(checked(document, check::endpoint_slice)?),
         "GatewayClass" => Object::GatewayClass(typed(document)?),
-        "Gateway" => Object::Gateway(checked(document, check::gateway)?),
+        // Its listeners are judged as a whole, by translation, so that whoever writes its status
+        // can say what is wrong with them.
+        "Gateway" => Object::Gateway(typed(document)?),
         "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
         "GRPCRoute" => Object::GrpcRoute(checked(document, check::grpc_route)?),
         "ReferenceGrant" => Object::ReferenceGrant(typed(document)?),
         "ServiceEntry" => Object::ServiceEntry(checked(document, check::service_entry)?),
         "WorkloadEntry" => Object::WorkloadEntry(checked(document, check::workload_entry)?),
+        "TrafficPolicy" => Object::TrafficPolicy(checked(document, check::traffic_policy)?),
         "PeerAuthentication" => {
             let object = checked(document, check::peer_authentication)?;
             Object::PeerAuthentication(PeerAuthentication::Read(object))

@@ -21,6 +21,9 @@ pub(super) const NAME_OVERRIDE: &str = "gateway.istio.io/name-override";
 /// Annotation on Gateway: the service account of its pods, instead of one of its name.
 pub(super) const SERVICE_ACCOUNT: &str = "gateway.istio.io/service-account";
 
+/// Annotation on Gateway: the type of its Service.
+pub(super) const SERVICE_TYPE: &str = "networking.istio.io/service-type";
+
 /// What a Gateway and everything made for it have in common.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
@@ -36,6 +39,8 @@ pub(super) struct Names {
     pub(super) annotations: Labels,
     /// The Gateway as an owner.
     pub(super) owner: Value,
+    /// The type of its Service, if one is asked for.
+    pub(super) service_type: Option<String>,
 }
 
 impl Names {
@@ -58,7 +63,9 @@ impl Names {
         labels.insert(GATEWAY_CLASS_NAME.to_owned(), gateway.spec.gateway_class_name.clone());
         labels.insert(MANAGED.to_owned(), MANAGED_BY.to_owned());
         let uid = meta.uid.clone().unwrap_or_default();
+        let service_type = asked(SERVICE_TYPE).cloned();
         Self {
+            service_type,
             object: ObjectName::new(&namespace, object),
             account: ObjectName::new(&namespace, account),
             labels,

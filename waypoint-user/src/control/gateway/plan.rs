@@ -29,7 +29,7 @@ use super::{
     names::{MANAGED_BY, NAME_OVERRIDE, Names},
     ours::{self, Runs},
     render::{Inputs, Rendered, render},
-    status::{self, Facts, Refusal},
+    status::{self, Attached, Facts, Refusal},
     warning,
 };
 
@@ -77,10 +77,11 @@ pub(super) struct Plan {
 /// What to do for all Gateways.
 pub(super) fn plan(scene: &Scene<'_>) -> Plan {
     let mut plan = Plan::default();
+    let attached = Attached::of(scene.report);
     for (name, gateway) in &scene.objects.gateways {
         if ours::is_waypoint(scene.objects, gateway) {
             if ours::revision(scene.objects, gateway) == scene.settings.revision {
-                plan.serve(scene, name, gateway);
+                plan.serve(scene, &attached, (name, gateway));
             } else {
                 plan.others.insert(name.clone());
             }
@@ -101,7 +102,12 @@ fn is_foreign(objects: &Objects, gateway: &Gateway) -> bool {
 
 impl Plan {
     /// What to do for one of ours.
-    fn serve(&mut self, scene: &Scene<'_>, name: &ObjectName, gateway: &Gateway) {
+    fn serve(
+        &mut self,
+        scene: &Scene<'_>,
+        attached: &Attached<'_>,
+        (name, gateway): (&ObjectName, &Gateway),
+    ) {
         let runs = ours::runs(gateway);
         let judged = match runs {
             Runs::InPods => judge(scene, name, gateway),
@@ -127,6 +133,7 @@ impl Plan {
             runs,
             refusal: judged.as_ref().err(),
             trouble: lacking.as_ref().map(|trouble| trouble.message.as_str()),
+            attached,
         };
         if let Some(content) = status::due(gateway, &facts, Timestamp::now()) {
             let target = Target::status(GATEWAY, name.clone());

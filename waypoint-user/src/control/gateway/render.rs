@@ -61,7 +61,7 @@ pub(super) fn render(gateway: &Gateway, inputs: &Inputs<'_>) -> Result<Vec<Rende
         let base = match part {
             Part::ServiceAccount => others::service_account(&names),
             Part::Deployment => deployment::deployment(&names, inputs),
-            Part::Service => others::service(&names),
+            Part::Service => others::service(&names)?,
             Part::Autoscaler => others::autoscaler(&names),
             Part::DisruptionBudget => others::disruption_budget(&names),
         };

@@ -7,10 +7,11 @@
 //! **Invariant:** nothing is due when the status says all that already, whoever wrote it.
 
 mod assigned;
+mod attached;
 mod conditions;
 
 use gateway_api::experimental::gateways::{
-    Gateway, GatewayStatus, GatewayStatusAddresses, GatewayStatusListeners,
+    Gateway, GatewayListeners, GatewayStatus, GatewayStatusAddresses, GatewayStatusListeners,
 };
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use crate::sync::objects::Objects;
 
 use super::ours::Runs;
 use assigned::Assigned;
+pub(super) use attached::Attached;
 use conditions::{Truth, conditions};
 
 /// What a status is made of.
@@ -34,6 +36,8 @@ pub(super) struct Facts<'a> {
     pub(super) refusal: Option<&'a Refusal>,
     /// What could not be written for it.
     pub(super) trouble: Option<&'a str>,
+    /// The routes that are attached to Gateways.
+    pub(super) attached: &'a Attached<'a>,
 }
 
 /// Why a Gateway is not served as it is written.
@@ -70,13 +74,12 @@ pub(super) fn due(gateway: &Gateway, facts: &Facts<'_>, now: Timestamp) -> Optio
     let listeners = gateway.spec.listeners.iter().map(|listener| {
         let before = current.listeners.iter().flatten().find(|one| one.name == listener.name);
         let before = before.map(|one| one.conditions.as_slice()).unwrap_or_default();
-        let truths = of_listener(facts, &assigned);
+        let truths = of_listener(listener, facts, &assigned);
         GatewayStatusListeners {
-            // A waypoint's routes are attached to Services.
-            attached_routes: 0,
+            attached_routes: facts.attached.count(gateway, listener),
             conditions: conditions(&truths, before, generation, now),
             name: listener.name.clone(),
-            supported_kinds: Some(Vec::new()),
+            supported_kinds: Some(attached::supported(listener)),
         }
     });
     let before = current.conditions.as_deref().unwrap_or_default();
@@ -96,6 +99,7 @@ fn says(current: &GatewayStatus, wanted: &GatewayStatus) -> bool {
         let current = current.listeners.iter().flatten().find(|one| one.name == wanted.name);
         current.is_some_and(|current| {
             current.attached_routes == wanted.attached_routes
+                && current.supported_kinds == wanted.supported_kinds
                 && conditions::are_among(&wanted.conditions, &current.conditions)
         })
     };
@@ -145,12 +149,13 @@ fn programmed(facts: &Facts<'_>, assigned: &Assigned) -> Truth {
 }
 
 /// What there is to say of its listener.
-fn of_listener(facts: &Facts<'_>, assigned: &Assigned) -> [Truth; 4] {
+fn of_listener(listener: &GatewayListeners, facts: &Facts<'_>, assigned: &Assigned) -> [Truth; 4] {
     let fine = "No errors found";
     let bad = matches!(facts.refusal, Some(Refusal::Listeners(_)));
     let message = facts.refusal.map_or(fine, Refusal::message);
     let accepted = if bad {
-        Truth::no("Accepted", "UnsupportedProtocol", message)
+        let is_hbone = listener.protocol == "HBONE" && listener.port == 15008;
+        Truth::no("Accepted", if is_hbone { "Invalid" } else { "UnsupportedProtocol" }, message)
     } else {
         Truth::yes("Accepted", "Accepted", fine)
     };
@@ -163,7 +168,10 @@ fn of_listener(facts: &Facts<'_>, assigned: &Assigned) -> [Truth; 4] {
         accepted,
         Truth::no("Conflicted", "NoConflicts", fine),
         programmed,
-        Truth::yes("ResolvedRefs", "ResolvedRefs", fine),
+        match attached::unsupported(listener) {
+            Some(unknown) => Truth::no("ResolvedRefs", "InvalidRouteKinds", unknown),
+            None => Truth::yes("ResolvedRefs", "ResolvedRefs", fine),
+        },
     ]
 }
 

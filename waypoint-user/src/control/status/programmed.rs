@@ -54,6 +54,9 @@ impl Said<'_> {
             RouteKind::Grpc => self.snapshot.grpc_routes(),
         };
         let route = routes.get(&self.object.name);
+        if let (Some(waypoint), Some(route)) = (self.waypoint(about), route) {
+            return self.of_waypoint(&waypoint, route);
+        }
         let found = route.and_then(|route| Some((self.parent(about, route)?, route)));
         match found {
             Some((service, route)) => self.of_service(service, route),
@@ -73,6 +76,23 @@ impl Said<'_> {
             None => about.kind.as_deref() != Some(ENTRY) && service.name == named,
         });
         found.map(AsRef::as_ref)
+    }
+
+    /// The waypoint that a reference names, if it names a Gateway.
+    fn waypoint(&self, about: &Parent) -> Option<ObjectName> {
+        let home = about.namespace.as_ref().unwrap_or(&self.object.name.namespace);
+        let is_gateway = about.kind.as_deref().is_none_or(|kind| kind == GATEWAY);
+        is_gateway.then(|| ObjectName::new(home, &about.name))
+    }
+
+    /// A route of a waypoint itself, which is in force where it is so for a Service.
+    fn of_waypoint(&self, waypoint: &ObjectName, route: &HttpRoute) -> Condition {
+        let parents = route.parents.iter();
+        let mut services = parents.filter_map(|one| self.snapshot.services().get(&one.service));
+        match services.find(|service| service.is_served_by(waypoint)) {
+            Some(service) => self.of_service(service, route),
+            None => no("NoService", "no Service of the waypoint is left to the route"),
+        }
     }
 
     fn of_service(&self, service: &Service, route: &HttpRoute) -> Condition {
@@ -132,5 +152,7 @@ fn no(reason: &str, message: &str) -> Condition {
     Condition::new(PROGRAMMED, false, reason, message)
 }
 
+/// The kind of parents that are waypoints.
+const GATEWAY: &str = "Gateway";
 /// The kind of parents that stand for several Services.
 const ENTRY: &str = "ServiceEntry";

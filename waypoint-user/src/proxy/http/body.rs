@@ -10,13 +10,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::proxy::{
     connection::Connection, lease::Lease, record::Record, respond::Fault, upstream::Http1Body,
 };
 
-use super::forward::Carrier;
+use super::{fields, forward::Carrier, http1, upgrade::Tunnel};
 
 /// How far a request's body has come.
 #[derive(Debug, Default)]
@@ -25,48 +26,140 @@ pub(in crate::proxy) struct Progress {
     pub(in crate::proxy) bytes: Rc<Cell<u64>>,
     /// Whether all of it was sent on.
     pub(in crate::proxy) ended: Cell<bool>,
-    /// Whether the client broke it off.
-    pub(in crate::proxy) broken: Cell<bool>,
+    /// How the client broke it off.
+    broken: Cell<Option<Breach>>,
+}
+
+/// How a client broke a body off.
+#[derive(Clone, Copy, Debug)]
+enum Breach {
+    /// It went away.
+    Gone,
+    /// It sent what is none.
+    Malformed,
+}
+
+impl Progress {
+    /// What really went wrong when a fault was seen.
+    pub(super) fn blame(&self, fault: Fault) -> Fault {
+        match self.broken.get() {
+            Some(Breach::Gone) => Fault::ClientGone,
+            Some(Breach::Malformed) => Fault::BadRequest("the body is malformed"),
+            None => fault,
+        }
+    }
+}
+
+/// The body of a request, as the connection from the client gives it.
+pub(in crate::proxy) enum ClientBody {
+    /// By HTTP/1.
+    Http1(http1::Body),
+    /// By HTTP/2.
+    Http2(Incoming),
+}
+
+impl ClientBody {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+        match self {
+            Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A request's body that broke.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::proxy) enum RequestBroken {
+    /// By HTTP/1.
+    #[error(transparent)]
+    Http1(#[from] http1::Broken),
+    /// By HTTP/2.
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+}
+
+impl RequestBroken {
+    fn breach(&self) -> Breach {
+        match self {
+            Self::Http1(broken) if broken.is_malformed() => Breach::Malformed,
+            Self::Http1(_) | Self::Http2(_) => Breach::Gone,
+        }
+    }
 }
 
 /// The body of a request, on its way to an endpoint.
 pub(in crate::proxy) struct RequestBody {
-    body: Option<Incoming>,
+    body: ClientBody,
+    /// Whether there never was anything in it.
+    empty: bool,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
     /// A client's body.
-    pub(super) fn new(body: Incoming, progress: Rc<Progress>) -> Self {
+    pub(super) fn new(body: ClientBody, progress: Rc<Progress>) -> Self {
         progress.ended.set(body.is_end_stream());
-        Self { body: Some(body).filter(|body| !body.is_end_stream()), progress }
+        Self { empty: body.is_end_stream(), body, progress }
     }
 
     /// Whether there is nothing in it.
     pub(in crate::proxy) fn is_empty(&self) -> bool {
-        self.body.is_none()
+        self.empty
+    }
+
+    /// Whether the client waits to be told to send it.
+    pub(in crate::proxy) fn awaits_leave(&self) -> bool {
+        matches!(&self.body, ClientBody::Http1(body) if body.awaits_leave())
+    }
+
+    /// Passes on what an endpoint says before its final response, where the client understands it.
+    pub(in crate::proxy) fn hint(&self, status: StatusCode, mut headers: HeaderMap) {
+        // hyper has no way to say such a thing.
+        if let ClientBody::Http1(body) = &self.body {
+            fields::remove_hop_by_hop(&mut headers);
+            fields::remove_framing(&mut headers);
+            body.hint(status, &headers);
+        }
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = RequestBroken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.body else {
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+        if self.empty {
             return Poll::Ready(None);
-        };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        }
+        let body = &mut self.body;
+        let frame = ready!(body.poll_frame(cx));
         let ended = frame.is_none() || body.is_end_stream();
         match &frame {
             Some(Ok(frame)) => {
                 let len = frame.data_ref().map_or(0, Bytes::len) as u64;
                 self.progress.bytes.set(self.progress.bytes.get() + len);
             }
-            Some(Err(_)) => self.progress.broken.set(true),
+            Some(Err(cause)) => self.progress.broken.set(Some(cause.breach())),
             None => {}
         }
         if ended {
@@ -76,11 +169,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.empty || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        if self.empty { SizeHint::with_exact(0) } else { self.body.size_hint() }
     }
 }
 
@@ -92,6 +185,8 @@ pub(in crate::proxy) enum ResponseBody {
     Text(Bytes),
     /// An endpoint's body.
     Stream(Box<Stream>),
+    /// None: the connection changes its protocol.
+    Tunnel(Box<Tunnel>),
 }
 
 /// A piece of an endpoint's body.
@@ -175,7 +270,8 @@ impl Stream {
             Some(Ok(frame)) => frame,
             Some(Err(cause)) => {
                 tracing::debug!(%cause, "a response broke");
-                return Poll::Ready(Some(Err(self.fail(Fault::UpstreamCut))));
+                let fault = self.progress.blame(Fault::UpstreamCut);
+                return Poll::Ready(Some(Err(self.fail(fault))));
             }
             None => {
                 self.end();
@@ -204,7 +300,7 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
+            Self::Empty | Self::Tunnel(_) => Poll::Ready(None),
             Self::Text(text) => {
                 let text = std::mem::take(text);
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
@@ -215,7 +311,7 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Tunnel(_) => true,
             Self::Text(text) => text.is_empty(),
             Self::Stream(stream) => stream.body.is_end_stream(),
         }
@@ -223,7 +319,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
+            Self::Empty | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Stream(stream) => stream.body.size_hint(),
         }

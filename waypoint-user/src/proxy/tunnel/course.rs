@@ -149,7 +149,32 @@ fn refused(by: &RefusedBy<'_>) -> Failure {
     }
 }
 
+impl Course {
+    /// Whether it is through pods of a waypoint of which one is none of the passage's.
+    pub(super) fn offers_more_than(&self, before: &Passage) -> bool {
+        let Self::Waypoint(now) = self else { return false };
+        now.instances.iter().any(|(_, one)| before.instances.iter().all(|(_, had)| !same(one, had)))
+    }
+}
+
+/// Whether two endpoints are one pod at one address.
+fn same(one: &Endpoint, other: &Endpoint) -> bool {
+    let uid = |endpoint: &Endpoint| endpoint.workload.as_ref().map(|pod| Arc::clone(&pod.uid));
+    one.address == other.address && uid(one) == uid(other)
+}
+
 impl Passage {
+    /// Whether the mesh still leads a connection of the pod through this waypoint.
+    pub(super) fn still_leads(&self, to: SocketAddr, view: &View, pod: &Workload) -> bool {
+        match select::choose(view.snapshot(), to, Some(pod)) {
+            Choice::Waypoint { target: Target::Service(service), .. } => {
+                service.is_served_by(&self.waypoint)
+            }
+            Choice::Waypoint { waypoint, .. } => *waypoint == self.waypoint,
+            Choice::Direct(_) | Choice::Refuse(_) => false,
+        }
+    }
+
     /// The pod of the waypoint that takes the connection: of those that were not tried the nearest,
     /// and of these the one with the fewest connections.
     pub(super) fn pick(&self, tried: &[SocketAddr]) -> Option<&Endpoint> {

@@ -38,6 +38,19 @@ pub(super) struct Reached {
     pub(super) stream: Stream,
     /// It counts as outstanding until this is dropped.
     pub(super) in_flight: Option<InFlight>,
+    /// How it was made.
+    hop: Hop,
+}
+
+/// How somebody was reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hop {
+    /// By TCP.
+    Plain,
+    /// Through a socket in the network of a pod of this node.
+    Local,
+    /// By HBONE.
+    Tunnel,
 }
 
 /// Whom a stream is opened to.
@@ -53,29 +66,24 @@ pub(super) struct Target<'a> {
 /// Opens a stream to a pod of a waypoint: through its own network when it is on this node.
 pub(super) async fn to_waypoint(
     connection: &Rc<Connection>,
-    flow: &mut Flow,
     pod: &Arc<Workload>,
     to: Target<'_>,
 ) -> Result<Reached, Failure> {
     if let Some(there) = local(&connection.worker, to.endpoint) {
         match by_socket(connection, pod, there, &to).await {
-            Ok(stream) => {
-                let security = Security::None;
-                return Ok(reached(flow, (stream, "unix", security), pod, &to));
-            }
+            Ok(stream) => return Ok(Reached::through(stream, Hop::Local, &to)),
             Err(hbone::Error::Connect(cause)) => {
                 tracing::debug!(waypoint = %there.name, cause, "no local socket, by HBONE instead");
             }
             Err(other) => return Err(other.into()),
         }
     }
-    by_hbone(connection, flow, pod, to).await
+    by_hbone(connection, pod, to).await
 }
 
 /// Opens a stream by HBONE, from the pod's own network and in its name.
 pub(super) async fn by_hbone(
     connection: &Rc<Connection>,
-    flow: &mut Flow,
     pod: &Arc<Workload>,
     to: Target<'_>,
 ) -> Result<Reached, Failure> {
@@ -87,11 +95,9 @@ pub(super) async fn by_hbone(
         source: Arc::clone(&pod.identity),
         expected: vec![Arc::clone(&there.identity)],
         from: Some(own_address(connection, pod, to.endpoint.address.ip())),
-        to: SocketAddr::new(to.endpoint.address.ip(), hbone::PORT),
+        to: tunnel_address(to.endpoint),
         workload: Arc::clone(&there.uid),
     };
-    flow.line.hbone_address = Some(key.to);
-    flow.line.destination.identity = Some(there.identity.to_string());
     let identities = worker.identities.clone();
     let identities = identities.ok_or_else(|| Failure::Identity("no identities".to_owned()))?;
     proof::of(worker, pod).await?;
@@ -99,7 +105,12 @@ pub(super) async fn by_hbone(
     let dial = way::secure(identities, key.clone(), vantage, Around::of(worker));
     let head = head(connection, pod, &to, None);
     let stream = in_time(worker, worker.tunnels.open(&key, &head, dial)).await?;
-    Ok(reached(flow, (stream, "hbone", Security::MutualTls), pod, &to))
+    Ok(Reached::through(stream, Hop::Tunnel, &to))
+}
+
+/// Where an endpoint terminates HBONE.
+fn tunnel_address(endpoint: &Endpoint) -> SocketAddr {
+    SocketAddr::new(endpoint.address.ip(), hbone::PORT)
 }
 
 /// The pod's address of the family that is dialled.
@@ -122,23 +133,39 @@ pub(super) async fn plainly(
     flow.to(to.workload.as_ref());
     let (network, settings) = (&*worker.network, &worker.settings);
     let stream = socket::dial(to.address, &to.vantage, network, settings).await?;
-    Ok(Reached { stream: Stream::Tcp(stream), in_flight: None })
+    Ok(Reached { stream: Stream::Tcp(stream), in_flight: None, hop: Hop::Plain })
 }
 
-/// Notes how somebody was reached.
-fn reached(
-    flow: &mut Flow,
-    (stream, hop, security): (hbone::Stream, &'static str, Security),
-    pod: &Workload,
-    to: &Target<'_>,
-) -> Reached {
-    flow.line.hop = Some(hop);
-    flow.security = security;
-    flow.line.source.identity = Some(pod.identity.to_string());
-    flow.to(to.endpoint.workload.as_ref());
-    let identity = to.endpoint.workload.as_ref().map(|there| there.identity.to_string());
-    flow.line.destination.identity = identity;
-    Reached { stream: Stream::Tunnel(stream), in_flight: Some(to.endpoint.begin()) }
+/// Notes who is asked to take a connection, or was in vain.
+pub(super) fn note_asked(flow: &mut Flow, endpoint: &Endpoint) {
+    flow.line.hbone_address = Some(tunnel_address(endpoint));
+    flow.line.destination.identity = identity(endpoint);
+}
+
+fn identity(endpoint: &Endpoint) -> Option<String> {
+    endpoint.workload.as_ref().map(|there| there.identity.to_string())
+}
+
+impl Reached {
+    /// A stream to an endpoint.
+    fn through(stream: hbone::Stream, hop: Hop, to: &Target<'_>) -> Self {
+        Self { stream: Stream::Tunnel(stream), in_flight: Some(to.endpoint.begin()), hop }
+    }
+
+    /// Notes how the endpoint was reached.
+    pub(super) fn note(&self, flow: &mut Flow, pod: &Workload, endpoint: &Endpoint) {
+        let (hop, security) = match self.hop {
+            Hop::Plain => ("tcp", Security::Unknown),
+            Hop::Local => ("unix", Security::None),
+            Hop::Tunnel => ("hbone", Security::MutualTls),
+        };
+        flow.line.hop = Some(hop);
+        flow.security = security;
+        flow.line.source.identity = Some(pod.identity.to_string());
+        flow.line.hbone_address = (self.hop == Hop::Tunnel).then(|| tunnel_address(endpoint));
+        flow.to(endpoint.workload.as_ref());
+        flow.line.destination.identity = identity(endpoint);
+    }
 }
 
 /// The waypoint's pod, if it is on this node and is to be reached in its network.

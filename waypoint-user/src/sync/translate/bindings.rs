@@ -13,9 +13,9 @@ use crate::{
     mesh::{
         binding::{Binding, RefusalReason},
         condition::{Condition, WAYPOINT_BOUND},
-        label::INGRESS_USE_WAYPOINT,
+        label::{INGRESS_USE_WAYPOINT, USE_WAYPOINT},
         object::{ObjectName, ObjectRef},
-        report::Report,
+        report::{Finding, Report},
         service::{Endpoint, Service},
         workload::Workload,
     },
@@ -39,8 +39,7 @@ pub(super) fn bind(
         report.add(object.clone(), warning(refusal.reason(), not_attached(refusal)));
     }
     if service.vips.is_empty() && service.binding.waypoint().is_some() {
-        let message = "it is headless: its clients dial its pods, whose own waypoints count";
-        report.add(object.clone(), notice("Headless", message));
+        report.add(object.clone(), headless(service));
     }
     let ingress = ingress(scene, object, service);
     let Some(mut condition) = condition(&service.binding, ingress, refused.as_ref()) else {
@@ -52,6 +51,17 @@ pub(super) fn bind(
         condition.message = format!("{}: {accounts}", condition.message);
     }
     report.set(object.clone(), condition);
+}
+
+/// What there is to say of a Service without an address that is bound: a warning where it was
+/// labelled for its own sake.
+fn headless(service: &Service) -> Finding {
+    let message = "it is headless: its clients dial its pods, whose own waypoints count";
+    if service.labels.contains_key(USE_WAYPOINT) {
+        let then = "label those with istio.io/use-waypoint, for a waypoint that is for workloads";
+        return warning("Headless", format!("{message}; {then}"));
+    }
+    notice("Headless", message)
 }
 
 /// The pods, by name.

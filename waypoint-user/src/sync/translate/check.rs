@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use gateway_api::experimental::{gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute};
+use gateway_api::experimental::{grpcroutes::GrpcRoute, httproutes::HttpRoute};
 use k8s_openapi::api::{
     core::v1::{Node, Pod, Service},
     discovery::v1::EndpointSlice,
@@ -16,13 +16,13 @@ use crate::{
     sync::{
         admit::DEFAULT_NAMESPACE, authorization::AuthorizationPolicy,
         peer_authentication::PeerAuthentication, service_entry::ServiceEntry,
-        workload_entry::WorkloadEntry,
+        traffic_policy::TrafficPolicy, workload_entry::WorkloadEntry,
     },
 };
 
 use super::{
-    grpc_rules, invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies,
-    ports, rules, service_hosts, services, workload_entries,
+    grpc_rules, invalid::Invalid, meta, nodes, peer_authentications, pods, policies, ports, rules,
+    service_hosts, services, traffic_rules, workload_entries,
 };
 
 /// Names, and labels' values.
@@ -88,11 +88,6 @@ pub(in crate::sync) fn endpoint_slice(slice: &EndpointSlice) -> Result<(), Inval
     ports.try_for_each(|port| meta::port(port).map(drop))
 }
 
-/// Selectors.
-pub(in crate::sync) fn gateway(gateway: &Gateway) -> Result<(), Invalid> {
-    gateway.spec.listeners.iter().try_for_each(|listener| listeners::allowed(listener).map(drop))
-}
-
 /// Matches, filters and weights.
 pub(in crate::sync) fn http_route(route: &HttpRoute) -> Result<(), Invalid> {
     let mut declared = route.spec.rules.iter().flatten().enumerate();
@@ -125,6 +120,11 @@ pub(in crate::sync) fn policy(policy: &AuthorizationPolicy) -> Result<(), Invali
 /// Selector and ports.
 pub(in crate::sync) fn peer_authentication(declared: &PeerAuthentication) -> Result<(), Invalid> {
     peer_authentications::check(declared)
+}
+
+/// Everything but targets.
+pub(in crate::sync) fn traffic_policy(declared: &TrafficPolicy) -> Result<(), Invalid> {
+    traffic_rules::rules(&declared.spec).map(drop)
 }
 
 /// A DNS subdomain, which every name is (RFC 1123).

@@ -95,7 +95,9 @@ impl Place<'_> {
             Some(Ok(_)) => accepted("Accepted", "Resource accepted"),
         };
         report.add(object.clone(), finding);
-        if gateway.spec.addresses.as_ref().is_some_and(|addresses| !addresses.is_empty()) {
+        let has_addresses = gateway.spec.addresses.as_ref().is_some_and(|all| !all.is_empty());
+        // In a cluster somebody serves it at these addresses.
+        if has_addresses && self.served == Served::Here {
             let message = "spec.addresses is not supported; this process serves the waypoint";
             report.add(object.clone(), warning("UnsupportedAddress", message));
         }

@@ -14,12 +14,14 @@ use crate::{
         report::{Finding, Report},
         route::ServiceParent,
         service::Service,
+        waypoint::Waypoint,
     },
     sync::finding::{error, warning},
 };
 
 use super::{
     gateways,
+    route_gateways::{self, Place},
     routes::{Services, hosts_of},
     scene::Scene,
 };
@@ -50,32 +52,77 @@ pub(super) enum Missing {
 
 /// What the route is attached to by each of its references; those to nothing are told of.
 pub(super) fn resolve(
-    scene: &Scene<'_>,
+    place: &Place<'_>,
     object: &ObjectRef,
     declared: &Declared,
-    services: &Services,
     report: &mut Report,
 ) -> Vec<Attachment> {
-    let mut attachments = Vec::new();
-    for reference in declared.spec.parent_refs.iter().flatten() {
-        let found = parents(object, reference, services);
-        let service = found.as_ref().ok().map(|(_, service)| *service);
-        match &found {
-            Ok((_, service)) if service.binding.waypoint().is_none() => {
-                report.add(object.clone(), unbound(service));
-            }
-            Ok(_) => {}
-            Err((reason, message)) => report.add(object.clone(), error(reason, message.clone())),
+    let references = declared.spec.parent_refs.iter().flatten();
+    let attach = |reference| {
+        let home = &object.name.namespace;
+        let Some(waypoint) = route_gateways::waypoint(place.scene(), home, reference) else {
+            return to_service(place, object, reference, report);
+        };
+        let hostnames = declared.spec.hostnames.as_deref().unwrap_or_default();
+        let route = route_gateways::Route { object, hostnames };
+        to_waypoint(place, route, (reference, waypoint), report)
+    };
+    references.map(attach).collect()
+}
+
+/// Attaches a route to the Services of a waypoint.
+fn to_waypoint(
+    place: &Place<'_>,
+    route: route_gateways::Route<'_>,
+    (reference, waypoint): (&ParentRef, &Waypoint),
+    report: &mut Report,
+) -> Attachment {
+    let parents = route_gateways::parents(place, route, (reference, waypoint));
+    match &parents {
+        Ok(parents) if parents.is_empty() => {
+            let message = format!(
+                "no Service of waypoint {} is left to the route: they are bound to it, have one of \
+                 its hostnames if it has any, and no route of their own",
+                waypoint.name
+            );
+            report.add(route.object.clone(), warning("NoService", message));
         }
-        let is_ours = is_service(reference) || is_entry(reference);
-        attachments.push(Attachment {
-            about: about(reference),
-            missing: missing(service),
-            is_ours: is_ours && !service.is_some_and(|one| is_foreign(scene, one)),
-            parents: found.map(|(parents, _)| parents),
-        });
+        Ok(_) => {}
+        Err((reason, message)) => report.add(route.object.clone(), error(reason, message.clone())),
     }
-    attachments
+    let missing = route_gateways::missing(waypoint);
+    Attachment { about: about(reference), missing, is_ours: true, parents }
+}
+
+/// Attaches a route to a Service, or to the hosts of a ServiceEntry.
+fn to_service(
+    place: &Place<'_>,
+    object: &ObjectRef,
+    reference: &ParentRef,
+    report: &mut Report,
+) -> Attachment {
+    let found = parents(object, reference, place.services());
+    let service = found.as_ref().ok().map(|(_, service)| *service);
+    match &found {
+        Ok((_, service)) if service.binding.waypoint().is_none() => {
+            report.add(object.clone(), unbound(service));
+        }
+        Ok(_) => {}
+        Err((reason, message)) => report.add(object.clone(), error(reason, message.clone())),
+    }
+    let is_ours = is_service(reference) || is_entry(reference);
+    Attachment {
+        about: about(reference),
+        missing: missing(service),
+        is_ours: is_ours && !service.is_some_and(|one| is_foreign(place.scene(), one)),
+        parents: found.map(|(parents, _)| parents),
+    }
+}
+
+/// Whether a route has a Service or ServiceEntry among its parents.
+pub(super) fn names_services(declared: &Declared) -> bool {
+    let mut references = declared.spec.parent_refs.iter().flatten();
+    references.any(|reference| is_service(reference) || is_entry(reference))
 }
 
 /// Whether the Service is bound to a waypoint that somebody else makes.
@@ -119,7 +166,7 @@ pub(super) type Refused = (&'static str, String);
 
 /// What the route is attached to by a reference: a Service, or every host of a ServiceEntry, which
 /// have all but their names in common; and one of them.
-fn parents<'s>(
+pub(super) fn parents<'s>(
     object: &ObjectRef,
     reference: &ParentRef,
     services: &'s Services,

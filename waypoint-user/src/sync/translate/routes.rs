@@ -24,6 +24,7 @@ use super::{
     grpc_rules, meta, route_backends,
     route_conditions::{self, Faults, INVALID_FILTER},
     route_filters::Filtered,
+    route_gateways::Place,
     route_parents::{self, Attachment, Refused},
     rules::{self, Backend, Rule},
     scene::Scene,
@@ -92,19 +93,21 @@ fn of_kind<'r>(
     report: &mut Report,
 ) -> Routes {
     let mut routes = BTreeMap::new();
+    let place = Place::new(scene, services);
     for (name, declared) in declared {
         let object = ObjectRef::new(kind.as_str(), name.clone());
-        let attachments = route_parents::resolve(scene, &object, &declared, services, report);
+        let attachments = route_parents::resolve(&place, &object, &declared, report);
         let parents = parents(&attachments);
+        let is_attached = attachments.iter().any(|one| one.parents.is_ok());
         // What is wrong with a route that is attached to nothing is said to its parents alone.
         let mut unread = Report::default();
-        let report_of_rules = if parents.is_empty() { &mut unread } else { &mut *report };
+        let report_of_rules = if is_attached { &mut *report } else { &mut unread };
         let mut told = Told { report: report_of_rules, faults: Faults::default() };
         tell(&object, &declared, told.report);
         let rules = Scope { scene, services, object: &object }.rules(&declared, &mut told);
         let faults = told.faults;
         route_conditions::set(&object, &attachments, &faults, report);
-        if parents.is_empty() {
+        if !is_attached {
             if declared.spec.parent_refs.iter().flatten().next().is_none() {
                 report.add(object, error("NoMatchingParent", "it has no parentRefs"));
             }
@@ -150,7 +153,8 @@ fn parents(attachments: &[Attachment]) -> Vec<ServiceParent> {
 /// Tells of a route that is attached.
 fn tell(object: &ObjectRef, declared: &Declared, report: &mut Report) {
     report.add(object.clone(), accepted("Accepted", "Route was valid"));
-    if declared.spec.hostnames.as_ref().is_some_and(|names| !names.is_empty()) {
+    let has_hostnames = declared.spec.hostnames.as_ref().is_some_and(|names| !names.is_empty());
+    if has_hostnames && route_parents::names_services(declared) {
         let message = "hostnames mean nothing on a route of a Service; they are ignored";
         report.add(object.clone(), notice("HostnamesIgnored", message));
     }

@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{Service as Declared, ServiceSpec};
 use crate::{
     mesh::{
         binding::Binding,
+        label::USE_WAYPOINT,
         object::{ObjectName, ObjectRef},
         report::Report,
         service::{Service, ServicePort},
@@ -81,7 +82,16 @@ fn service(
     let spec = declared.spec.as_ref().unwrap_or(&unsaid);
     if spec.type_.as_deref() == Some("ExternalName") {
         let message = "type ExternalName: it has no address; its traffic meets no waypoint";
-        report.add(object.clone(), notice("ExternalName", message));
+        let labelled = meta::labels(&declared.metadata).contains_key(USE_WAYPOINT);
+        report.add(
+            object.clone(),
+            if labelled {
+                let then = "take a ServiceEntry of that host, and label it";
+                warning("ExternalName", format!("{message}; {then}"))
+            } else {
+                notice("ExternalName", message)
+            },
+        );
         return None;
     }
     let labels = meta::labels(&declared.metadata);

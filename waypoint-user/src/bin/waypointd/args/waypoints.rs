@@ -6,7 +6,7 @@ use waypoint_user::{control::run, mesh::snapshot};
 #[derive(Args)]
 #[command(next_help_heading = "In a cluster")]
 pub(crate) struct Waypoints {
-    /// Namespace that the controller is installed in, where its leader's Lease is.
+    /// Namespace that the controller is installed in, where its leaders' Leases are.
     #[arg(
         long,
         value_name = "NAMESPACE",
@@ -31,7 +31,9 @@ pub(crate) struct Waypoints {
     #[arg(long, value_name = "HOST:PORT")]
     ca_address: Option<String>,
     /// Revision of the Gateways that are served: those whose label istio.io/rev, or whose
-    /// namespace's, is this. Objects without it are of revision `default`.
+    /// namespace's, is this. Objects without it are of revision `default`. Controllers of several
+    /// revisions may share a namespace: each has a Lease waypoint-controller-REVISION, and one of
+    /// all of them leads in what they have in common.
     #[arg(long, value_name = "REVISION", default_value = run::DEFAULT_REVISION)]
     revision: String,
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     control::{
-        gateway::names::{GATEWAY_NAMESPACE, MANAGED_BY, Names, READER},
+        gateway::names::{GATEWAY_NAMESPACE, MANAGED_BY, Names, READER, SERVICE_TYPE},
         kind::{CLUSTER_ROLE_BINDING, SERVICE_ACCOUNT},
     },
     mesh::label::{GATEWAY_NAME, MANAGED, TRAFFIC_DISTRIBUTION},
@@ -40,14 +40,19 @@ pub(super) fn binding(names: &Names) -> Value {
 }
 
 /// Where the waypoint is reached.
-pub(super) fn service(names: &Names) -> Value {
+pub(super) fn service(names: &Names) -> Result<Value, String> {
+    let kind = names.service_type.as_deref().unwrap_or("ClusterIP");
+    if !SERVICE_TYPES.contains(&kind) {
+        let types = SERVICE_TYPES.join(", ");
+        return Err(format!("annotation {SERVICE_TYPE}: {kind:?} is none of {types}"));
+    }
     let mut annotations = names.annotations.clone();
     // A waypoint nearby is as good as another.
     annotations.entry(TRAFFIC_DISTRIBUTION.to_owned()).or_insert_with(|| "PreferClose".to_owned());
-    json!({
+    Ok(json!({
         "metadata": names.metadata(&annotations),
         "spec": {
-            "type": "ClusterIP",
+            "type": kind,
             "ipFamilyPolicy": "PreferDualStack",
             "selector": names.selector(),
             "ports": [
@@ -58,7 +63,7 @@ pub(super) fn service(names: &Names) -> Value {
                 { "name": "mesh", "port": HBONE_PORT, "protocol": "TCP", "appProtocol": "all" },
             ],
         },
-    })
+    }))
 }
 
 /// How many pods there are, if that is to follow their load.
@@ -83,3 +88,6 @@ pub(super) fn disruption_budget(names: &Names) -> Value {
         "spec": { "selector": { "matchLabels": names.selector() } },
     })
 }
+
+/// What a Service that connections find a waypoint by may be.
+const SERVICE_TYPES: [&str; 3] = ["ClusterIP", "NodePort", "LoadBalancer"];

@@ -109,3 +109,18 @@ fn replicas_are_nobodys_but_the_autoscalers_or_the_users() {
     let asked = customised_by("deployment", &json!({ "spec": { "replicas": 3 } })).unwrap();
     assert_eq!(deployment(asked)["spec"]["replicas"], json!(3));
 }
+
+#[test]
+fn a_gateway_may_name_the_type_of_its_service() {
+    let plain = fs::read_to_string(data().join("plain/gateway.yaml")).unwrap();
+    let asking = |kind: &str| {
+        let mut gateway: Value = serde_saphyr::from_str(&plain).unwrap();
+        gateway["metadata"]["annotations"]["networking.istio.io/service-type"] = kind.into();
+        let all = rendered(&gateway.to_string())?;
+        let service = all.iter().find(|one| one.target.to_string().starts_with("Service "));
+        Ok::<_, String>(service.unwrap().content["spec"]["type"].clone())
+    };
+    assert_eq!(asking("LoadBalancer"), Ok("LoadBalancer".into()));
+    let refused = asking("ExternalName").unwrap_err();
+    assert!(refused.contains("none of ClusterIP, NodePort, LoadBalancer"), "{refused}");
+}

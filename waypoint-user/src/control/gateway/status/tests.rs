@@ -1,6 +1,9 @@
 use k8s_openapi::jiff::ToSpan;
 
-use crate::sync::objects_in;
+use crate::{
+    mesh::snapshot::Settings,
+    sync::{Served, objects_in, translate},
+};
 
 use super::{super::ours, *};
 
@@ -40,7 +43,8 @@ fn now() -> Timestamp {
 
 /// The status that is due.
 fn due_of(manifests: &[&str], before: Option<&GatewayStatus>) -> Option<GatewayStatus> {
-    let (objects, _) = objects_in(&[("test.yaml", manifests.concat().as_bytes())]);
+    let (objects, report) = objects_in(&[("test.yaml", manifests.concat().as_bytes())]);
+    let (_, report) = translate(&objects, &Settings::default(), Served::ByStatus, report);
     let mut gateway = Gateway::clone(objects.gateways.values().next().unwrap());
     gateway.status = before.cloned();
     let runs = ours::runs(&gateway);
@@ -50,6 +54,7 @@ fn due_of(manifests: &[&str], before: Option<&GatewayStatus>) -> Option<GatewayS
         runs,
         refusal: None,
         trouble: None,
+        attached: &Attached::of(&report),
     };
     let later = if before.is_some() { now() + 1.hour() } else { now() };
     let content = due(&gateway, &facts, later)?;
@@ -133,12 +138,48 @@ fn addresses_stay_and_times_change_only_with_the_status() {
     assert_eq!(times(&after), [kept, changed, kept]);
 }
 
+/// An object of the Gateway API in the waypoint's namespace, with the waypoint as its parent.
+fn route(kind: &str, name: &str, parents: &str) -> String {
+    format!(
+        "
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: {kind}
+metadata: {{ name: {name}, namespace: shop }}
+spec: {{ parentRefs: [{parents}] }}
+"
+    )
+}
+
 #[test]
-fn listeners_have_no_routes_and_no_kinds() {
+fn a_listener_counts_the_routes_that_it_accepts() {
+    let twice =
+        route("HTTPRoute", "twice", "{name: waypoint}, {name: waypoint, sectionName: mesh}");
+    let grpc = route("GRPCRoute", "grpc", "{name: waypoint}");
+    let other = route("HTTPRoute", "other", "{name: waypoint, sectionName: other}");
+    let of_service = route("HTTPRoute", "service", "{group: '', kind: Service, name: waypoint}");
+    let count = |gateway: &str| {
+        let all = [gateway, SERVICE, ENDPOINTS, &twice, &grpc, &other, &of_service];
+        let status = due_of(&all, None).unwrap();
+        let listener = status.listeners.unwrap().remove(0);
+        let kinds = listener.supported_kinds.unwrap();
+        let kinds: Vec<_> = kinds.into_iter().map(|one| one.kind).collect();
+        let resolved = listener.conditions.last().unwrap().reason.clone();
+        (listener.attached_routes, kinds.join(" "), resolved)
+    };
+    let all = (2, "HTTPRoute GRPCRoute".to_owned(), "ResolvedRefs".to_owned());
+    assert_eq!(count(GATEWAY_TEXT), all);
+    let only =
+        "protocol: HBONE, allowedRoutes: { kinds: [{ kind: GRPCRoute }, { kind: TCPRoute }] }";
+    let some = (1, "GRPCRoute".to_owned(), "InvalidRouteKinds".to_owned());
+    assert_eq!(count(&GATEWAY_TEXT.replace("protocol: HBONE", only)), some);
+}
+
+#[test]
+fn a_listener_without_routes_says_so() {
     let status = due_of(&[GATEWAY_TEXT, SERVICE, ENDPOINTS], None).unwrap();
     let listener = &status.listeners.unwrap()[0];
     assert_eq!((listener.name.as_str(), listener.attached_routes), ("mesh", 0));
-    assert_eq!(listener.supported_kinds.as_deref(), Some(&[][..]));
     let said = listener.conditions.iter().map(|one| (one.type_.as_str(), one.status.as_str()));
     assert_eq!(
         said.collect::<Vec<_>>(),
