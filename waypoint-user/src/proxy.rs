@@ -228,7 +228,9 @@ impl Engine {
         let mut workers = Vec::with_capacity(doors.len());
         let counts = gauges.into_iter().zip(seats);
         for (number, (doors, counts)) in doors.into_iter().zip(counts).enumerate() {
-            let equipment = equipment.clone();
+            let mut equipment = equipment.clone();
+            // Its own, as each request looks at it, and looking takes a lock.
+            equipment.drain = equipment.drain.child_token();
             let run = move || Worker::run(equipment, number, doors, counts);
             // Workers that were started before the one that fails end, as nobody could drain them.
             let started = start_worker(number, run).inspect_err(|_| drain_all.cancel())?;

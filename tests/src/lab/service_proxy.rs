@@ -1,4 +1,4 @@
-//! What kube-proxy is to the nodes of a cluster: a connection to a Service's virtual address goes to
+//! What kube-proxy is to nodes of a cluster: a connection to a Service's virtual address goes to
 //! one of its ready pods, at random.
 //!
 //! It is the lab's network and no part of the product, as kube-proxy is none. It knows the Services

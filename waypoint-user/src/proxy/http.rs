@@ -18,13 +18,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-use self::{body::ClientBody, rewind::Rewind};
 pub(super) use self::{
     body::RequestBody,
     forwarded::Forwarded,
     http1::serve_http1,
     mirror::{MirrorCounts, Mirrors},
 };
+use self::{client_body::ClientBody, rewind::Rewind};
 use super::{
     connection::Connection,
     limits::{
@@ -40,6 +40,7 @@ use super::{
 mod auth;
 mod body;
 mod check;
+mod client_body;
 mod deadline;
 mod exchange;
 mod fields;

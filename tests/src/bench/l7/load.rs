@@ -191,3 +191,6 @@ fn named(value: impl ValueEnum) -> String {
 
 /// The header by which some routes tell requests apart.
 pub(super) const TENANT: &str = "x-tenant";
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Who is measured, and how each is started.
+//!
+//! **Invariant:** nobody is measured at choosing who does not choose: a request that no route or no
+//! rule is for has to be refused first.
 
 use std::{fmt, net::SocketAddr, net::TcpStream, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{
     config::{self, Protocol, Scene, envoy, haproxy, nginx},
@@ -78,6 +81,10 @@ impl Peer {
                 (Load { proxy: Some(process.id()), ..load }, Alive::Peer { _proxy: process })
             }
         };
+        if self != Self::None && work.is_choosy() {
+            let status = stage.status(load.connect, "/nowhere")?;
+            ensure!(REFUSALS.contains(&status), "what is for nobody was answered {status}");
+        }
         Ok(Running { load, _alive: alive })
     }
 
@@ -182,3 +189,6 @@ impl fmt::Display for Peer {
         })
     }
 }
+
+/// How a request is refused: not allowed, without a route, or without a backend.
+const REFUSALS: [u16; 3] = [403, 404, 503];

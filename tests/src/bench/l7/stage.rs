@@ -4,7 +4,7 @@ mod captured;
 mod loopback;
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    lab::{Daemon, Netns, Process, command, wait},
+    lab::{Connection, Daemon, Netns, Process, Request, command, wait},
     wire::tunnel::PORT as HBONE,
 };
 use captured::Captured;
@@ -124,6 +124,17 @@ impl Stage {
     pub(super) fn start_proxy(&self, name: &str, folder: &Path, line: &[&str]) -> Result<Process> {
         let line = [&["-c", PROXY], line].concat();
         Process::start(self.proxies()?, name, folder, Path::new("taskset"), &line)
+    }
+
+    /// How a request is answered.
+    pub(super) fn status(&self, address: SocketAddr, path: &str) -> Result<u16> {
+        let mut request = Request::get(address.to_string());
+        path.clone_into(&mut request.path);
+        self.ground.clients()?.within(|| {
+            let stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(wait::SOON))?;
+            Ok(Connection::over(stream).exchange(&request)?.status)
+        })
     }
 
     /// Has a client process measure; makes sure that the kernel captured what it was to, and

@@ -126,6 +126,11 @@ impl Work {
         if self == Self::Rules { RULES } else { 0 }
     }
 
+    /// Whether there are requests that are refused.
+    pub(super) fn is_choosy(self) -> bool {
+        self.is_dressed() || self.rules() > 0 || self.routes() != Routes::None
+    }
+
     /// How many connections, and streams in each.
     pub(super) fn breadth(self, is_quick: bool) -> (usize, usize) {
         match self.shape() {

@@ -1,7 +1,6 @@
 //! The cluster with the shop in it, and asking and changing things there as a person would.
 
 use std::{
-    env,
     fs::{self, File},
     net::IpAddr,
     path::{Path, PathBuf},
@@ -53,19 +52,14 @@ impl<'c> Scene<'c> {
         Ok(Self { cluster, kube, waypointctl, bin, acts: 0 })
     }
 
-    /// The commands that a document gives below a heading.
-    pub(super) fn documented(&self, document: &str, heading: &str) -> Result<Vec<String>> {
-        commands(&Path::new(ROOT).join(document), heading)
-    }
-
     /// Shows a line of shell and runs it as it is.
     pub(super) fn shell(&self, line: &str) -> Result<String> {
         narrator::typed(line);
         let patience = PATIENCE.as_secs().to_string();
         let mut command = self.command(Path::new("timeout"));
-        let path = env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.bin.display()));
-        let output = command.args([&patience, "sh", "-c", line]).stdin(Stdio::null()).output()?;
+        let script = format!("PATH='{}':$PATH\n{line}", self.bin.display());
+        let output =
+            command.args([&patience, "sh", "-c", &script]).stdin(Stdio::null()).output()?;
         let printed = [output.stdout, output.stderr].concat();
         let printed = String::from_utf8_lossy(&printed).into_owned();
         narrator::came_back(&shortened(&printed));
@@ -300,6 +294,11 @@ impl Drop for Observing {
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// The commands that a document gives below a heading.
+pub(super) fn documented(document: &str, heading: &str) -> Result<Vec<String>> {
+    commands(&Path::new(ROOT).join(document), heading)
 }
 
 /// The words that make a command of kubectl run curl in a pod of the shop.

@@ -18,10 +18,10 @@ use crate::proxy::{
 };
 
 use super::{
+    client_body::{Breach, ClientBody, RequestBroken},
     deadline::Deadline,
     fields,
     forward::Carrier,
-    http1,
     tape::{Copy, Play},
     upgrade::Tunnel,
 };
@@ -37,18 +37,9 @@ pub(in crate::proxy) struct Progress {
     broken: Cell<Option<Breach>>,
 }
 
-/// How a client broke a body off.
-#[derive(Clone, Copy, Debug)]
-enum Breach {
-    /// It went away.
-    Gone,
-    /// It sent what is none.
-    Malformed,
-}
-
 impl Progress {
-    /// Notes that the client broke the body off.
-    pub(super) fn break_off(&self, cause: &RequestBroken) {
+    /// Notes how the client broke the body off.
+    pub(super) fn broke(&self, cause: &RequestBroken) {
         self.broken.set(Some(cause.breach()));
     }
 
@@ -58,74 +49,6 @@ impl Progress {
             Some(Breach::Gone) => Fault::ClientGone,
             Some(Breach::Malformed) => Fault::BadRequest("the body is malformed"),
             None => fault,
-        }
-    }
-}
-
-/// The body of a request, as the connection from the client gives it.
-pub(in crate::proxy) enum ClientBody {
-    /// By HTTP/1.
-    Http1(http1::Body),
-    /// By HTTP/2.
-    Http2(Incoming),
-}
-
-impl ClientBody {
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
-        match self {
-            Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
-            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-        }
-    }
-
-    pub(super) fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Http1(body) => body.is_end_stream(),
-            Self::Http2(body) => body.is_end_stream(),
-        }
-    }
-
-    pub(super) fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Http1(body) => body.size_hint(),
-            Self::Http2(body) => body.size_hint(),
-        }
-    }
-
-    pub(super) fn awaits_leave(&self) -> bool {
-        matches!(self, Self::Http1(body) if body.awaits_leave())
-    }
-
-    /// Tells the client what comes before its final response; hyper has no way to say such a thing.
-    pub(super) fn hint(&self, status: StatusCode, headers: &HeaderMap) {
-        if let Self::Http1(body) = self {
-            body.hint(status, headers);
-        }
-    }
-}
-
-/// A request's body that broke.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::proxy) enum RequestBroken {
-    /// By HTTP/1.
-    #[error(transparent)]
-    Http1(#[from] http1::Broken),
-    /// By HTTP/2.
-    #[error(transparent)]
-    Http2(#[from] hyper::Error),
-    /// By us: a mirror was too slow, or the request that is copied broke off itself.
-    #[error("the copy of a request was cut off")]
-    CutOff,
-}
-
-impl RequestBroken {
-    fn breach(&self) -> Breach {
-        match self {
-            Self::Http1(broken) if broken.is_malformed() => Breach::Malformed,
-            Self::Http1(_) | Self::Http2(_) | Self::CutOff => Breach::Gone,
         }
     }
 }
@@ -217,7 +140,7 @@ fn poll_client(
             let len = frame.data_ref().map_or(0, Bytes::len) as u64;
             progress.bytes.set(progress.bytes.get() + len);
         }
-        Some(Err(cause)) => progress.break_off(cause),
+        Some(Err(cause)) => progress.broke(cause),
         None => {}
     }
     if ended {

@@ -27,8 +27,9 @@ use crate::{
 use super::{
     RequestBody,
     auth::{self, Asking, Granted, Guard},
-    body::{AnswerBody, ClientBody, Progress, ResponseBody, Stream},
+    body::{AnswerBody, Progress, ResponseBody, Stream},
     check,
+    client_body::ClientBody,
     deadline::{Deadline, Until, grpc_timeout, within},
     fields,
     forward::{Answered, Trail, Version},

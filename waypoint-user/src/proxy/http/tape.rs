@@ -21,7 +21,10 @@ use hyper::body::{Bytes, Frame, SizeHint};
 
 use crate::proxy::limits::{MIRROR_BYTES_MAX, REPLAY_BYTES_MAX};
 
-use super::body::{ClientBody, Progress, RequestBroken};
+use super::{
+    body::Progress,
+    client_body::{ClientBody, RequestBroken},
+};
 
 /// A client's body, and what of it is still needed.
 pub(super) struct Tape {
@@ -116,7 +119,7 @@ impl Tape {
         let frame = match ready!(body.poll_frame(cx)) {
             Some(Ok(frame)) => Some(frame),
             Some(Err(cause)) => {
-                self.progress.break_off(&cause);
+                self.progress.broke(&cause);
                 self.tell(Queue::cut);
                 return Poll::Ready(Some(Err(cause)));
             }

@@ -152,3 +152,6 @@ impl Line {
         Ok(self.asked.take().map(|due| due.elapsed()))
     }
 }
+
+#[cfg(test)]
+mod tests;

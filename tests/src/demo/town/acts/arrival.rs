@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::demo::{
     answer::{Answer, STRAIGHT, Seen, THROUGH},
     ledger::Ledger,
-    town::scene::{NAMESPACE, SYSTEM, Scene},
+    town::scene::{NAMESPACE, SYSTEM, Scene, documented},
 };
 
 /// The five commands of README, and a namespace is behind a waypoint.
@@ -19,7 +19,7 @@ pub(in crate::demo::town) fn waypoint_is_installed(
          well. The controller makes its authority and publishes its root, with which the agents \
          then start. The CRDs of the Gateway API are there already.",
     );
-    let commands = scene.documented("README.md", "## On a cluster")?;
+    let commands = documented("README.md", "## On a cluster")?;
     let [crds, rest @ ..] = commands.as_slice() else { bail!("README gives no commands") };
     ledger.same("README: commands", "5", &commands.len().to_string());
     let named = crds.strip_prefix(CRDS).unwrap_or(crds);

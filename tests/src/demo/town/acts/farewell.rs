@@ -9,7 +9,7 @@ use crate::{
         answer::{Answer, STRAIGHT, Seen},
         ledger::Ledger,
         narrator,
-        town::scene::{NAMESPACE, SYSTEM, Scene},
+        town::scene::{NAMESPACE, SYSTEM, Scene, documented},
     },
 };
 
@@ -49,7 +49,7 @@ pub(in crate::demo::town) fn everything_is_uninstalled(
         let claim = format!("before: something to remove on {}", node.name());
         ledger.judged(&claim, "pins, links, directories", &there.join(", "), there.len() > 2);
     }
-    for command in scene.documented("deploy/README.md", "## Uninstall")? {
+    for command in documented("deploy/README.md", "## Uninstall")? {
         scene.shell(&command)?;
     }
     scene.kubectl(&["wait", "--for=delete", &format!("namespace/{SYSTEM}"), "--timeout=120s"])?;

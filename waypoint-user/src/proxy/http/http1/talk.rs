@@ -8,11 +8,7 @@ use crate::{
     http1::{self, Framing},
     proxy::{
         connection::Connection,
-        http::{
-            body::{ClientBody, ResponseBody},
-            exchange,
-            upgrade::Tunnel,
-        },
+        http::{body::ResponseBody, client_body::ClientBody, exchange, upgrade::Tunnel},
     },
 };
 
