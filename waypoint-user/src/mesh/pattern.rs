@@ -55,8 +55,8 @@ impl PartialEq for Regex {
 
 impl Eq for Regex {}
 
-/// Several expressions, tried at once where they fit together into [`SET_BYTES_MAX`], else one after
-/// another.
+/// Several expressions, tried at once where they fit together into [`SET_BYTES_MAX`], else one
+/// after another.
 #[derive(Clone, Debug, Default)]
 pub struct RegexSet {
     expressions: Vec<Regex>,
