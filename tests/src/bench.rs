@@ -6,9 +6,12 @@
 //! **Invariant:** the first two ways are the same connection, to the same address, between the same
 //! pods; only our programs come and go.
 
+mod ca;
 pub mod hbone;
+pub mod l7;
 mod sample;
 pub mod sync;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::Path;

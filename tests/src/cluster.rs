@@ -16,7 +16,11 @@ pub mod place;
 mod settings;
 pub mod stand;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -199,6 +203,15 @@ fn fixtures() -> serde_json::Value {
         slice("kube-dns", "kube-system", json!([port("dns", "UDP", dns::PORT)])),
         slice("kubernetes", "default", json!([port("https", "TCP", crate::kube::PORT)])),
     ]})
+}
+
+/// Writes a program of one line of shell.
+pub(crate) fn write_script(path: &Path, line: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = OpenOptions::new();
+    let options = options.create(true).truncate(true).write(true).mode(0o755);
+    let mut file = options.open(path).with_context(|| path.display().to_string())?;
+    Ok(write!(file, "#!/bin/sh\n{line}\n")?)
 }
 
 /// A port of a Service, or of endpoints.

@@ -25,6 +25,7 @@
 
 pub mod address;
 pub mod agent;
+mod arrivals;
 pub mod authority;
 mod builder;
 pub mod capture;
@@ -45,6 +46,7 @@ pub mod object;
 mod observe;
 pub mod process;
 mod proof;
+mod service_proxy;
 mod tenancy;
 pub mod topology;
 pub mod underlay;
@@ -98,6 +100,7 @@ pub struct Lab {
     name: Name,
     agent_arguments: Vec<String>,
     certificate_seconds: Option<u64>,
+    governed: bool,
     shared_arguments: Vec<String>,
     last_words: bool,
     _turn: Option<Flock<File>>,
@@ -123,11 +126,12 @@ impl Inhabitant {
     }
 }
 
-/// A Service's addresses and first port.
-#[derive(Clone, Copy, Debug)]
+/// A Service, its addresses and first port.
+#[derive(Clone, Debug)]
 struct VirtualService {
     addresses: Addresses,
     port: u16,
+    object: Service,
 }
 
 impl Lab {
@@ -247,6 +251,7 @@ impl Lab {
         one.pod = change(one.pod.clone());
         let manifest = one.manifest();
         self.manifests.put(manifest)?;
+        self.lead_services()?;
         self.settled_after(before)
     }
 

@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod ctl;
 pub mod demo;
 pub mod envoy;
+pub mod go;
 pub mod golden;
 pub mod kube;
 pub mod lab;

@@ -1,7 +1,7 @@
 //! What `waypointctl` prints of a real API server: every case under `tests/data/cli/cluster` is a
 //! directory of objects and of commands.
 //!
-//! `input.yaml` is applied first, then `status.yaml` where there is one, as a controller would; each
+//! `input.yaml` is applied first, then `status.yaml` if there is one, as a controller would. Each
 //! line of `args` is what is typed after `waypointctl`; `expect.txt` is all that is shown then.
 //! Cases name their own namespaces, and run one after the other, so that `-A` shows one case only.
 

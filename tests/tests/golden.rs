@@ -1,6 +1,8 @@
 //! Manifests in, text out: every case under `tests/data` is a directory with `input.yaml` and what
 //! is expected of it.
 //!
+//! Under `tests/data/l7` are the configurations that proxies are measured with instead.
+//!
 //! `expect.txt` is what `waypointctl analyze --all` prints, or where there is a `question.txt` what
 //! `waypointctl explain` answers to it; `snapshot.txt`, where there is one, is what the Snapshot
 //! holds. Cases of `tests/data/cli/generate` have no input; their `args` are commands, of which
@@ -15,6 +17,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::{CommandFactory, ValueEnum};
 use waypoint_tests::{
+    bench::l7::config::{Protocol, Routes, Scene, envoy, haproxy, nginx, ours},
     ctl::waypointctl,
     golden::{Golden, cases, directories, transcript},
     lab::command::{output, product},
@@ -145,6 +148,51 @@ fn json_says_what_the_table_says() -> Result<()> {
     ensure!(binding.pointer("/refused/waypoint") == Some(&"a/missing".into()), "{binding}");
     ensure!(binding.pointer("/without") == Some(&"direct".into()), "{binding}");
     Ok(())
+}
+
+#[test]
+fn proxies_are_measured_with_the_configurations_that_are_expected() -> Result<()> {
+    let mut golden = expectations();
+    let case = |name| cases().join("l7").join(name);
+    for (name, scene) in scenes() {
+        let ours = ours::files(&scene, [10, 77, 2, 1].into());
+        let all = [envoy::files(&scene), haproxy::files(&scene), nginx::files(&scene), ours];
+        for (file, text) in all.iter().flatten() {
+            golden.compare(&case(name), file, text)?;
+        }
+    }
+    golden.holds()?;
+    for (name, _) in scenes() {
+        let manifests = case(name).join("bench.yaml");
+        let said = waypointctl(&["analyze", "--manifests", path(&manifests)?])?;
+        ensure!(said.code == 0, "{name}: {}", said.whole());
+    }
+    Ok(())
+}
+
+/// What proxies are measured at, with few routes and rules.
+fn scenes() -> Vec<(&'static str, Scene)> {
+    let plain = Scene {
+        listen: ([10, 77, 2, 5], 80).into(),
+        backend: ([10, 77, 2, 9], 8080).into(),
+        folder: "/run/bench".into(),
+        credentials: None,
+        protocols: (Protocol::Http1, Protocol::Http1),
+        is_dressed: false,
+        routes: Routes::None,
+        rules: 0,
+    };
+    let credentials = Some("/run/bench/credentials".into());
+    let http2 = (Protocol::Http2, Protocol::Http2);
+    vec![
+        ("plain", plain.clone()),
+        ("dressed", Scene { is_dressed: true, ..plain.clone() }),
+        ("http2", Scene { protocols: http2, ..plain.clone() }),
+        ("paths", Scene { routes: Routes::Paths(3), ..plain.clone() }),
+        ("headers", Scene { routes: Routes::Headers(3), ..plain.clone() }),
+        ("rules", Scene { rules: 3, ..plain.clone() }),
+        ("mutual-tls", Scene { credentials, ..plain }),
+    ]
 }
 
 /// What `waypointctl analyze --all` prints, and its exit code.

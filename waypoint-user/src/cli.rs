@@ -10,6 +10,7 @@ pub mod analyze;
 mod config_dump;
 mod connection;
 pub mod console;
+mod crds;
 mod duration;
 mod error;
 mod explain;
@@ -74,6 +75,9 @@ pub enum Command {
     Version(version::Arguments),
     /// Print the manual, or write its pages
     Man(man::Arguments),
+    /// Print the CustomResourceDefinitions of Waypoint's own kinds
+    #[command(hide = true)]
+    Crds,
     /// Print a completion script, to be sourced by the shell
     Completion {
         /// The shell
@@ -123,6 +127,7 @@ pub async fn run(cli: &Cli, console: &mut Console<'_>) -> Result<Outcome, Error>
         }
         Command::Version(arguments) => version::run(arguments, console).await,
         Command::Man(arguments) => man::run(arguments, Cli::command(), console),
+        Command::Crds => crds::run(console),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "waypointctl", &mut script);

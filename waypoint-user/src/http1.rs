@@ -3,17 +3,19 @@
 //! **Invariant:** what frames a message that leaves is made here, never copied from one that came.
 //! **Invariant:** a message whose end could be understood in two ways is an error.
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use self::{
     chunks::Piece,
+    date::http_date,
     decoder::Decoder,
     encoder::Encoder,
-    request::write_request,
-    response::{Response, parse_response},
+    request::{Request, parse_request, write_request},
+    response::{Response, ResponseHead, parse_response, write_response},
 };
 
 mod chunks;
+mod date;
 mod decoder;
 mod encoder;
 mod request;
@@ -52,6 +54,13 @@ pub enum Malformed {
     Cut,
 }
 
+impl Malformed {
+    /// Whether there is only too much of it.
+    pub fn is_too_much(self) -> bool {
+        matches!(self, Self::TooLong | Self::Syntax(httparse::Error::TooManyHeaders))
+    }
+}
+
 /// Longest head, longest trailers, and most bytes of all chunk extensions of a body.
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 
@@ -65,16 +74,41 @@ fn is_framing(name: &HeaderName) -> bool {
 }
 
 /// Parsed fields as a map whose values share the memory of `whole`, which they were parsed from.
-fn fields(parsed: &[httparse::Header<'_>], whole: &bytes::Bytes) -> Result<HeaderMap, Malformed> {
+fn fields(
+    parsed: &[httparse::Header<'_>],
+    whole: &bytes::Bytes,
+    mut see: impl FnMut(&HeaderName, &HeaderValue) -> Result<(), Malformed>,
+) -> Result<HeaderMap, Malformed> {
     let mut fields = HeaderMap::with_capacity(parsed.len());
     for field in parsed {
         let name = HeaderName::from_bytes(field.name.as_bytes());
         let name = name.map_err(|_| Malformed::Syntax(httparse::Error::HeaderName))?;
-        let value = http::HeaderValue::from_maybe_shared(whole.slice_ref(field.value));
+        let value = HeaderValue::from_maybe_shared(whole.slice_ref(field.value));
         let value = value.map_err(|_| Malformed::Syntax(httparse::Error::HeaderValue))?;
+        see(&name, &value)?;
         fields.append(name, value);
     }
     Ok(fields)
+}
+
+/// Whether a line ends without a carriage return. `httparse` lets it pass, but who reads the same
+/// bytes after us may see one line there, or two (RFC 9112 section 2.2).
+fn has_bare_line_feed(text: &[u8]) -> bool {
+    let before = [&b' '].into_iter().chain(text);
+    // Counting, which has no early end, is a few instructions for many bytes.
+    before.zip(text).filter(|(before, byte)| **byte == b'\n' && **before != b'\r').count() > 0
+}
+
+/// The number that digits are, and nothing but digits.
+fn digits(text: &[u8]) -> Option<u64> {
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
+}
+
+/// Whether a list of words has one of them, in any case.
+fn has_word(list: &HeaderValue, word: &str) -> bool {
+    let mut words = list.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    words.any(|one| one.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 const FRAMING: [HeaderName; 7] = [

@@ -25,5 +25,6 @@ pub mod route;
 pub mod service;
 pub mod snapshot;
 pub mod spiffe;
+pub mod traffic_policy;
 pub mod waypoint;
 pub mod workload;

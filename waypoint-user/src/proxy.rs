@@ -33,6 +33,7 @@ pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,
     in_force::InForce,
+    regime::Regimes,
     seats::Seats,
     worker::{Equipment, Worker, pin},
 };
@@ -46,6 +47,7 @@ mod head;
 mod http;
 mod in_force;
 mod inbound;
+mod inlet;
 mod late;
 mod lease;
 pub mod limits;
@@ -54,6 +56,7 @@ mod network;
 mod peer;
 mod proof;
 mod record;
+mod regime;
 mod resolve;
 mod respond;
 mod seats;
@@ -204,6 +207,7 @@ impl Engine {
         let drain_all = drain.clone();
         let hbone = hbone::Settings::new(&telemetry.registry);
         let in_force = InForce::new(settings.workers);
+        let regimes = Arc::new(Regimes::new(&telemetry.registry));
         let equipment = Equipment {
             settings,
             snapshots,
@@ -214,12 +218,15 @@ impl Engine {
             lookups: resolve::Counts::register(&telemetry.registry),
             telemetry,
             in_force: in_force.clone(),
+            regimes,
             drain,
         };
         let mut workers = Vec::with_capacity(doors.len());
         let counts = gauges.into_iter().zip(seats);
         for (number, (doors, counts)) in doors.into_iter().zip(counts).enumerate() {
-            let equipment = equipment.clone();
+            let mut equipment = equipment.clone();
+            // Its own, as each request looks at it, and looking takes a lock.
+            equipment.drain = equipment.drain.child_token();
             let run = move || Worker::run(equipment, number, doors, counts);
             // Workers that were started before the one that fails end, as nobody could drain them.
             let started = start_worker(number, run).inspect_err(|_| drain_all.cancel())?;

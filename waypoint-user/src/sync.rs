@@ -22,6 +22,8 @@ pub mod objects;
 mod outlet;
 pub mod peer_authentication;
 pub mod service_entry;
+pub mod span;
+pub mod traffic_policy;
 mod translate;
 pub mod workload_entry;
 

@@ -44,6 +44,8 @@ enum Target {
     Patterns,
     /// PROXY protocol, version 2
     ProxyV2,
+    /// Requests of HTTP/1 clients
+    Request,
     /// Responses of HTTP/1 endpoints
     Response,
     /// Request heads through a table of routes
@@ -83,6 +85,7 @@ impl Target {
             Self::Paths => "paths",
             Self::Patterns => "patterns",
             Self::ProxyV2 => "proxy_v2",
+            Self::Request => "request",
             Self::Response => "response",
             Self::Route => "route",
             Self::Xfcc => "xfcc",

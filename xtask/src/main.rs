@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod bpffs;
 mod ci;
 mod cluster;
+mod crds;
 mod ebpf;
 mod fuzz;
 mod image;
@@ -33,6 +34,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write the CustomResourceDefinitions of Waypoint's own kinds into deploy/
+    Crds,
     /// Install what this machine lacks: Debian packages, the eBPF toolchain
     Setup,
     /// Build the eBPF object that waypointd embeds
@@ -63,6 +66,8 @@ enum Command {
         #[command(subcommand)]
         what: play::Bench,
     },
+    /// Keep the engine under load for ten minutes while its mesh changes and clients go away
+    Soak(play::Passed),
     /// Fuzz everything that parses bytes from outside; needs a nightly compiler
     Fuzz(fuzz::Request),
     /// Check the house style: imports, names, sizes, words
@@ -83,6 +88,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Crds => crds::run().map(|()| ExitCode::SUCCESS),
         Command::Setup => setup::run().map(|_| ExitCode::SUCCESS),
         Command::BuildEbpf { stats } => ebpf::run(stats).map(|()| ExitCode::SUCCESS),
         Command::Build => product::release().map(|()| ExitCode::SUCCESS),
@@ -93,6 +99,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Cluster { what } => cluster::run(&what),
         Command::Demo(passed) => play::demo(&passed),
         Command::Bench { what } => play::bench(&what),
+        Command::Soak(passed) => play::soak(&passed),
         Command::Fuzz(request) => fuzz::run_targets(&request),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run_all(),

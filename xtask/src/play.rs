@@ -6,7 +6,11 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::shell::{cargo, command, is_root, run, say, status, target};
-use crate::{bpffs::Borrowed, cluster, ebpf, image, kube, product, setup};
+use crate::{
+    bpffs::Borrowed,
+    cluster, ebpf, image, kube, product,
+    setup::{self, packages},
+};
 
 /// Arguments handed on to the program.
 #[derive(Args)]
@@ -26,6 +30,8 @@ pub(crate) enum Bench {
     /// How soon a changed label is in force, and what following a real API server costs:
     /// `--pods N --changes N --json FILE`
     Sync(Passed),
+    /// What a request costs beside Envoy, HAProxy, nginx and no proxy: `--quick --json FILE`
+    L7(Passed),
 }
 
 /// Leaves a topology standing to play in.
@@ -56,8 +62,12 @@ pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
         Bench::Datapath(passed) => ("bench-datapath", passed),
         Bench::Hbone(passed) => ("bench-hbone", passed),
         Bench::Sync(passed) => ("bench-sync", passed),
+        Bench::L7(passed) => ("bench-l7", passed),
     };
     need_root()?;
+    if matches!(what, Bench::L7(_)) {
+        packages::ensure(&packages::missing_peers())?;
+    }
     ebpf::build(&setup::run()?)?;
     if matches!(what, Bench::Sync(_)) {
         // The program finds there what is built here.
@@ -66,6 +76,16 @@ pub(crate) fn bench(what: &Bench) -> Result<ExitCode> {
     say("build: optimised programs");
     run(cargo(&["build", "--release", "--bins"]).args(product::PACKAGES))?;
     start("release", program, passed)
+}
+
+/// Keeps the engine under load, with optimised programs.
+pub(crate) fn soak(passed: &Passed) -> Result<ExitCode> {
+    need_root()?;
+    ebpf::build(&setup::run()?)?;
+    say("build: optimised programs");
+    run(cargo(&["build", "--release", "--bins"]).args(product::PACKAGES))?;
+    let arguments = ["soak".to_owned()].into_iter().chain(passed.arguments.iter().cloned());
+    start("release", "bench-l7", &Passed { arguments: arguments.collect() })
 }
 
 /// Fails before anything is built for nothing.

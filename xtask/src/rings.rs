@@ -255,8 +255,20 @@ fn targets() -> Result<Vec<String>> {
 }
 
 const WHY_ROOT: &str = "needs root, for network namespaces and BPF";
-/// Targets of the lab that say nothing of where objects come from, and so are told twice.
-const TOLD_AGAIN: [&str; 5] = ["binding", "enrolment", "failure", "policy", "traffic"];
+/// Targets of the lab that say nothing of where objects come from, and so are told twice;
+/// those that begin with `mesh_` by agents, waypoints and a controller on several nodes.
+const TOLD_AGAIN: [&str; 10] = [
+    "binding",
+    "enrolment",
+    "failure",
+    "policy",
+    "traffic",
+    "mesh_binding",
+    "mesh_capture",
+    "mesh_identity",
+    "mesh_locality",
+    "mesh_policy",
+];
 /// Stories of those that are about files.
 const ABOUT_FILES: &[&str] = &["a_broken_manifest_keeps_the_last_good_state"];
 /// How targets begin that need a cluster of real nodes.

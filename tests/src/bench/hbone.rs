@@ -17,7 +17,6 @@ mod report;
 mod stage;
 mod subject;
 mod target;
-mod usage;
 mod way;
 mod work;
 
@@ -30,6 +29,8 @@ pub use report::Report;
 use stage::Stage;
 use subject::{Running, Subject};
 use work::Work;
+
+use super::{ca, usage};
 
 /// How much is measured.
 #[derive(Clone, Debug)]

@@ -14,12 +14,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use nix::{
+    errno::Errno,
     fcntl::{Flock, FlockArg},
     sys::signal::{SigSet, Signal, kill},
     unistd::Pid,
 };
 
-use super::{Cluster, Place, Settings, node};
+use super::{Cluster, Place, Settings, node, write_script};
 use crate::lab::{command, wait};
 
 /// Brings it up, unless it is up.
@@ -60,10 +61,10 @@ pub fn down() -> Result<()> {
     let keeper = keeper()?;
     if let Some(keeper) = keeper {
         println!("asking the keeper (process {keeper}) to end");
-        kill(keeper, Signal::SIGTERM).context("the keeper does not take a signal")?;
+        send(keeper, Signal::SIGTERM)?;
         if wait::until_true("end of the keeper", PATIENCE, || Ok(!is_kept()?)).is_err() {
             println!("killing it");
-            kill(keeper, Signal::SIGKILL).context("the keeper cannot be killed")?;
+            send(keeper, Signal::SIGKILL)?;
             wait::until_true("end of the keeper", PATIENCE, || Ok(!is_kept()?))?;
         }
     }
@@ -71,6 +72,15 @@ pub fn down() -> Result<()> {
     place.scrub();
     println!("{}", if was_there { "the cluster is gone" } else { "no cluster stands" });
     Ok(())
+}
+
+/// Sends a signal to the keeper. One that was killed a moment ago holds its lock a moment more, and
+/// is no process any more.
+fn send(keeper: Pid, signal: Signal) -> Result<()> {
+    match kill(keeper, signal) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(error).context("the keeper takes no signal"),
+    }
 }
 
 /// Says what stands.
@@ -148,23 +158,16 @@ fn publish(cluster: &Cluster) -> Result<()> {
         kubeconfig.display(),
         kube.display()
     );
-    script(&bin.join("kubectl"), &kubectl)?;
+    write_script(&bin.join("kubectl"), &kubectl)?;
     for node in cluster.nodes() {
         let enter = node.enter().join(" ");
-        script(&bin.join(node.name()), &format!("exec {enter} \"$@\""))?;
+        write_script(&bin.join(node.name()), &format!("exec {enter} \"$@\""))?;
     }
     if let Ok(waypointctl) = command::product("waypointctl") {
         std::os::unix::fs::symlink(waypointctl, bin.join("waypointctl"))?;
     }
     let text = cheat_sheet(place, cluster.nodes().len());
     fs::write(place.run().join(SHEET), text).context("write the sheet")
-}
-
-fn script(path: &Path, line: &str) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = OpenOptions::new();
-    let mut file = options.create(true).truncate(true).write(true).mode(0o755).open(path)?;
-    Ok(write!(file, "#!/bin/sh\n{line}\n")?)
 }
 
 fn cheat_sheet(place: &Place, nodes: usize) -> String {

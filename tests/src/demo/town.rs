@@ -2,9 +2,10 @@
 //! does, upgrading it under load, and taking it away without a trace.
 //!
 //! **Invariant:** it changes the cluster by `kubectl` and `waypointctl` only, by the commands that
-//! it shows, which are those of the documentation.
+//! it shows. Those that install and uninstall are read out of the documentation.
 
 mod acts;
+mod documents;
 mod scene;
 
 use std::path::PathBuf;

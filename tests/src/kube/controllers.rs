@@ -22,6 +22,8 @@ impl ControlPlane {
 
     fn start_controllers(&self) -> Result<Part> {
         let Place { netns, .. } = &self.place;
+        // Where no kubelet is, no node is lost because none is heard of.
+        let controllers = if netns.is_some() { "*" } else { "*,-node-lifecycle-controller" };
         let kubeconfig = self.kubeconfig.display().to_string();
         let pairs = [
             ("kubeconfig", kubeconfig.clone()),
@@ -30,6 +32,7 @@ impl ControlPlane {
             // It answers nobody, and so needs no port.
             ("secure-port", "0".to_owned()),
             ("leader-elect", "false".to_owned()),
+            ("controllers", controllers.to_owned()),
             ("use-service-account-credentials", "false".to_owned()),
             ("root-ca-file", self.pki.root.display().to_string()),
             ("service-account-private-key-file", self.pki.accounts.display().to_string()),

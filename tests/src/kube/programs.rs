@@ -82,7 +82,8 @@ impl Programs {
             _ => modules()?,
         };
         let mut files = Vec::new();
-        for path in listed.lines().map(PathBuf::from) {
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(OURS);
+        for path in listed.lines().map(PathBuf::from).chain([ours]) {
             if path.is_dir() {
                 files.extend(fs::read_dir(&path)?.flatten().map(|entry| entry.path()));
             } else {
@@ -132,5 +133,7 @@ fn modules() -> Result<String> {
 const PROGRAM: &str = "waypoint-kube";
 /// Paths of definitions, or of directories of them, one a line.
 const DEFINITIONS: &str = "crds";
+/// Where the definitions of our own kinds are.
+const OURS: &str = "../deploy/base/crds";
 const GATEWAY_API: &str = "config/crd/experimental";
 const ISTIO: &str = "kubernetes/customresourcedefinitions.gen.yaml";

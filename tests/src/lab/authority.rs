@@ -10,8 +10,10 @@ use super::{
     address::{Addresses, Family},
     command,
     daemon::{self, Daemon},
+    manifests::Manifests,
     name::Name,
     netns::Netns,
+    tenancy::SYSTEM,
     underlay::Underlay,
 };
 use crate::wire::{self, Credentials, Desk};
@@ -23,17 +25,21 @@ pub struct Authority {
     daemon: Daemon,
     netns: Netns,
     settings: Settings,
+    /// The directory that it reads.
+    manifests: PathBuf,
+    /// The credentials for the control plane that it reads instead, if it does.
+    kubeconfig: Option<PathBuf>,
 }
 
 /// How it is started.
 #[derive(Debug)]
 pub struct Settings {
-    /// The directory that it reads.
-    pub manifests: PathBuf,
     /// The family in which it is dialled.
     pub family: Family,
     /// How long its certificates hold, if not as long as they do by default.
     pub certificate_seconds: Option<u64>,
+    /// Whether it sees to the Gateways of a control plane.
+    pub governs: bool,
 }
 
 /// What a process shows to the authority, and what it knows it by.
@@ -82,13 +88,16 @@ impl Authority {
         lab: &Name,
         underlay: &Underlay,
         nodes: &[u8],
+        manifests: &Manifests,
         settings: Settings,
     ) -> Result<Self> {
         let netns = Netns::create(&[lab.of(ROLE)])?.remove(0);
         underlay.plug(&netns, MEMBER)?;
         underlay.route(&netns, nodes.iter().copied())?;
         let daemon = Daemon::new(lab.part(ROLE))?;
-        let mut authority = Self { daemon, netns, settings };
+        let kubeconfig = manifests.door_in(&netns)?;
+        let manifests = manifests.directory().to_owned();
+        let mut authority = Self { daemon, netns, settings, manifests, kubeconfig };
         authority.resume()?;
         authority.put(REVOKED, "")?;
         Ok(authority)
@@ -166,22 +175,33 @@ impl Authority {
 
     /// Its arguments, as a person would type them.
     pub fn arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = vec![
-            "controller".into(),
-            "--manifests".into(),
-            (&self.settings.manifests).into(),
+        let mut arguments: Vec<OsString> = vec!["controller".into()];
+        arguments.extend(self.source());
+        arguments.extend([
             "--ca-dir".into(),
             self.directory().into(),
             "--ca-listen".into(),
             self.address().to_string().into(),
             "--ca-name".into(),
             NAME.into(),
-        ];
+        ]);
         if let Some(seconds) = self.settings.certificate_seconds {
             arguments.extend(["--certificate-seconds".into(), seconds.to_string().into()]);
         }
         arguments.extend(daemon::admin_arguments(self.daemon.name()));
         arguments
+    }
+
+    fn source(&self) -> Vec<OsString> {
+        let Some(kubeconfig) = &self.kubeconfig else {
+            return vec!["--manifests".into(), (&self.manifests).into()];
+        };
+        let revision = if self.settings.governs { "default" } else { NOBODY_S };
+        ["--namespace", SYSTEM, "--identity", ROLE, "--revision", revision, "--kubeconfig"]
+            .map(OsString::from)
+            .into_iter()
+            .chain([kubeconfig.into()])
+            .collect()
     }
 
     fn directory(&self) -> PathBuf {
@@ -200,4 +220,6 @@ const REVOKED: &str = "revoked.pem";
 const MEMBER: u8 = 254;
 const PORT: u16 = 15012;
 const NAME: &str = "waypoint.waypoint-system.svc";
+/// A revision that no Gateway has.
+const NOBODY_S: &str = "nobody-s";
 const ROLE: &str = "controller";

@@ -36,6 +36,7 @@ pub struct LabBuilder {
     nodes: Vec<String>,
     agent_arguments: Vec<String>,
     certificate_seconds: Option<u64>,
+    governed: bool,
     shared_arguments: Vec<String>,
     agent: bool,
     last_words: bool,
@@ -55,6 +56,7 @@ impl LabBuilder {
             nodes: Vec::new(),
             agent_arguments: Vec::new(),
             certificate_seconds: None,
+            governed: false,
             shared_arguments: Vec::new(),
             agent: true,
             last_words: false,
@@ -147,6 +149,14 @@ impl LabBuilder {
         self
     }
 
+    /// The same, and the cluster sees to itself: controllers make EndpointSlices, and ours says
+    /// where Gateways are. For several nodes.
+    #[must_use]
+    pub fn governed(mut self) -> Self {
+        self.governed = true;
+        self.in_cluster()
+    }
+
     /// Without an agent.
     #[must_use]
     pub fn without_agent(mut self) -> Self {
@@ -193,6 +203,7 @@ impl LabBuilder {
             name,
             agent_arguments: self.agent_arguments,
             certificate_seconds: self.certificate_seconds,
+            governed: self.governed,
             shared_arguments: self.shared_arguments,
             last_words: self.last_words,
             _turn: turn,
@@ -211,7 +222,7 @@ impl LabBuilder {
         for service in self.services {
             lab.write_service(&service)?;
         }
-        lab.manifests.begin()?;
+        lab.manifests.begin(self.governed)?;
         if self.agent {
             lab.start_agent()?;
         }
@@ -316,7 +327,7 @@ impl Lab {
         let inhabitant = Inhabitant { number, addresses, node: node_name, servers, pod, netns };
         self.manifests.put(inhabitant.manifest())?;
         self.pods.insert(name, inhabitant);
-        Ok(())
+        self.lead_services()
     }
 
     fn start_servers(&self, pod: &Pod, netns: &Netns) -> Result<Vec<Process>> {
@@ -340,9 +351,11 @@ impl Lab {
         let known = self.services.get(&service.meta.name);
         let addresses = known.map_or_else(|| Addresses::of_service(next), |known| known.addresses);
         self.manifests.put(service.manifest(addresses))?;
-        self.services.insert(service.meta.name.clone(), VirtualService { addresses, port });
-        Ok(())
+        let known = VirtualService { addresses, port, object: service.clone() };
+        self.services.insert(service.meta.name.clone(), known);
+        self.lead_services()
     }
+
     /// Writes a Gateway's manifest; where nobody says where it is, it is where its pods are.
     pub(super) fn write_gateway(&mut self, gateway: Gateway) -> Result<()> {
         let (namespace, name) = (&gateway.meta.namespace, &gateway.meta.name);
@@ -350,7 +363,9 @@ impl Lab {
             one.pod.meta.namespace == *namespace && one.pod.gateway.as_ref() == Some(name)
         });
         let gateway = match instance {
-            Some(instance) if !gateway.has_a_place() => gateway.at(instance.addresses.both()),
+            Some(instance) if !gateway.has_a_place() && !self.governed => {
+                gateway.at(instance.addresses.both())
+            }
             _ => gateway,
         };
         self.manifests.put(gateway.manifest())

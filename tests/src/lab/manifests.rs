@@ -71,9 +71,18 @@ impl Manifests {
         self.tenancy.as_ref().map(|tenancy| tenancy.door_in(netns)).transpose()
     }
 
-    /// Hands everything that was written so far to the control plane, and from then on each edit.
-    pub(super) fn begin(&mut self) -> Result<()> {
+    /// Hands everything that was written so far to the control plane, and from then on each edit;
+    /// one that sees to itself has its controllers before.
+    pub(super) fn begin(&mut self, governed: bool) -> Result<()> {
+        if let Some(plane) = self.control_plane().filter(|_| governed) {
+            plane.run_controllers()?;
+        }
         self.tenancy.as_mut().map_or(Ok(()), Tenancy::move_in)
+    }
+
+    /// Waits until a controller has said where every Gateway is; that is then expected as well.
+    pub(super) fn await_gateways(&mut self) -> Result<()> {
+        self.tenancy.as_mut().map_or(Ok(()), Tenancy::await_gateways)
     }
 
     /// What shows that every edit is in force, where that can be told exactly.

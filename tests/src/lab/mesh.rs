@@ -119,12 +119,14 @@ impl Lab {
     pub(super) fn start_mesh(&mut self) -> Result<()> {
         let numbers: Vec<_> = self.nodes.all().map(|node| node.number).collect();
         let settings = authority::Settings {
-            manifests: self.manifests.directory().to_owned(),
             family: self.family,
             certificate_seconds: self.certificate_seconds,
+            governs: self.governed,
         };
-        let authority = Authority::start(&self.name, self.underlay()?, &numbers, settings)?;
+        let (underlay, manifests) = (self.underlay()?, &self.manifests);
+        let authority = Authority::start(&self.name, underlay, &numbers, manifests, settings)?;
         self.mesh = Some(Mesh { waypoints: BTreeMap::new(), authority });
+        self.lead_services()?;
         let pods = self.pods.iter().filter(|(_, one)| one.pod.gateway.is_some());
         for pod in pods.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.launch_waypoint(&pod)?;
@@ -137,7 +139,16 @@ impl Lab {
         for daemon in self.daemons_mut() {
             daemon.wait_until_ready()?;
         }
+        if self.governed {
+            self.manifests.await_gateways()?;
+            self.settled_after(Vec::new())?;
+        }
         Ok(())
+    }
+
+    /// Forgets the waypoint that runs in a pod, if one does.
+    pub(super) fn take_waypoint(&mut self, pod: &str) -> Option<Daemon> {
+        self.mesh.as_mut()?.waypoints.remove(pod)
     }
 
     /// Every process that follows manifests and was started: agents and waypoints.
@@ -173,6 +184,7 @@ impl Lab {
         Ok(Settings {
             name: self.name.part(format!("agent-{node}")),
             kubeconfig: self.manifests.door_in(&self.nodes.named(node)?.netns)?,
+            service_vips: !self.has_service_proxy(),
             membership: Some(Membership { node: node.to_owned(), admittance, further }),
             ..self.agent_settings()
         })

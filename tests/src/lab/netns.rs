@@ -63,6 +63,13 @@ impl Netns {
         command::run("nsenter", &words)
     }
 
+    /// Runs rules of `nft` inside, as one transaction.
+    pub fn nft(&self, rules: &str) -> Result<()> {
+        let inside = format!("--net={}", self.path().display());
+        command::run_with_input("nsenter", &[&inside, "nft", "--file", "-"], rules)?;
+        Ok(())
+    }
+
     /// Writes a setting below /proc/sys/net.
     pub fn sysctl(&self, key: &str, value: &str) -> Result<()> {
         let path = Path::new("/proc/sys/net").join(key);

@@ -185,6 +185,12 @@ impl Service {
         self
     }
 
+    /// Whether it leads to a pod as that is now.
+    pub(super) fn leads_to(&self, pod: &Pod) -> bool {
+        let has = |(key, value): (&String, &String)| pod.meta.labels.get(key) == Some(value);
+        pod.ready && pod.meta.namespace == self.meta.namespace && self.selector.iter().all(has)
+    }
+
     pub(super) fn ports(&self) -> Vec<(String, u16, u16)> {
         let usual = || vec![("http".to_owned(), SERVICE_PORT, SERVER_PORT)];
         if self.ports.is_empty() { usual() } else { self.ports.clone() }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Deserializer, Value};
 
-use super::{metrics::Metrics, netns::Netns};
+use super::{metrics::Metrics, netns::Netns, object::GATEWAY_NAME};
 use crate::kube::{ControlPlane, Door};
 
 /// A lab's stay.
@@ -79,8 +79,22 @@ impl Tenancy {
 
     /// Writes everything that waited.
     pub(super) fn move_in(&mut self) -> Result<()> {
-        let waiting = self.waiting.take().unwrap_or_default();
+        let mut waiting = self.waiting.take().unwrap_or_default();
+        waiting.push(bare_namespace(SYSTEM));
+        self.namespaces.insert(SYSTEM.to_owned());
         self.write(&waiting)
+    }
+
+    /// Waits until every Gateway is somewhere, and expects that to be known.
+    pub(super) fn await_gateways(&mut self) -> Result<()> {
+        let plane = self.plane();
+        plane.kubectl(
+            &[&["wait", "--for=condition=Programmed", "--all", "--timeout=60s"], GATEWAYS].concat(),
+        )?;
+        let all = plane.kubectl(&[&["get", "--output=json"], GATEWAYS].concat())?;
+        let all: Value = serde_json::from_str(&all)?;
+        let items = all.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        items.iter().try_for_each(|gateway| self.expectation.add(gateway))
     }
 
     /// Writes objects, or lets them wait.
@@ -143,7 +157,11 @@ impl Tenancy {
             let (account, namespace) =
                 (values(pod, "serviceAccountName: "), values(pod, "namespace: "));
             if let (Some(account), Some(namespace)) = (account.first(), namespace.first()) {
-                let meta = format!("{{name: {account:?}, namespace: {namespace}}}");
+                // A waypoint's account is its controller's, which would have made it.
+                let is_waypoint = pod.contains(&format!("{GATEWAY_NAME}: "));
+                let labels = if is_waypoint { MANAGED } else { "{}" };
+                let meta =
+                    format!("{{name: {account:?}, namespace: {namespace}, labels: {labels}}}");
                 grounds.push(format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {meta}\n"));
             }
         }
@@ -239,6 +257,11 @@ fn whole(value: f64) -> u64 {
 
 /// Control planes that labs of this program have left.
 static VACANT: Mutex<Vec<ControlPlane>> = Mutex::new(Vec::new());
+/// Where the controller has its Lease.
+pub(super) const SYSTEM: &str = "waypoint-system";
+/// The labels of what our controller makes.
+const MANAGED: &str = "{gateway.istio.io/managed: istio.io-mesh-controller}";
+const GATEWAYS: &[&str] = &["gateways.gateway.networking.k8s.io", "--all-namespaces"];
 const VERSIONS: &str = "waypoint_sync_resource_version";
 const APPLY: &[&str] = &[
     "apply",
@@ -255,8 +278,8 @@ const REMOVE: &[&str] =
 /// Everything that labs make in a namespace.
 const CLEAR: &[&str] = &[
     "delete",
-    "pods,services,endpointslices,gateways,httproutes,grpcroutes,referencegrants,\
-     authorizationpolicies,peerauthentications,serviceentries,workloadentries",
+    "deployments,leases,pods,services,endpointslices,gateways,httproutes,grpcroutes,\
+     referencegrants,authorizationpolicies,peerauthentications,serviceentries,workloadentries",
     "--all",
     "--force",
     "--grace-period=0",

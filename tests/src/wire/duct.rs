@@ -64,17 +64,23 @@ impl Duct {
         }
     }
 
-    /// One request and its whole answer; `buffer` keeps memory between calls.
-    pub async fn exchange(&mut self, request: Bytes, buffer: &mut BytesMut) -> Result<Answer> {
+    /// One request and the head of its answer; what came behind the head is left in `buffer`.
+    pub async fn ask(&mut self, request: Bytes, buffer: &mut BytesMut) -> Result<Answer> {
         self.send(request).await?;
         buffer.clear();
-        let (head, answer) = loop {
+        loop {
             ensure!(self.receive(buffer).await?, "the connection ended before the answer's head");
-            if let Some(head) = end_of_head(buffer) {
-                break (head, Answer::read(buffer.get(..head).unwrap_or_default())?);
+            if let Some((head, answer)) = Answer::begin(buffer)? {
+                buffer.advance(head);
+                return Ok(answer);
             }
-        };
-        while buffer.len() < head + answer.length {
+        }
+    }
+
+    /// One request and its whole answer; `buffer` keeps memory between calls.
+    pub async fn exchange(&mut self, request: Bytes, buffer: &mut BytesMut) -> Result<Answer> {
+        let answer = self.ask(request, buffer).await?;
+        while buffer.len() < answer.length {
             ensure!(self.receive(buffer).await?, "the connection ended inside the answer's body");
         }
         Ok(answer)
@@ -103,6 +109,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The head at the beginning of what came so far, and its length, once it is all there.
+    pub fn begin(bytes: &[u8]) -> Result<Option<(usize, Self)>> {
+        let head = end_of_head(bytes);
+        head.map(|end| Ok((end, Self::read(bytes.get(..end).unwrap_or_default())?))).transpose()
+    }
+
     fn read(head: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(head)?;
         let mut lines = text.split("\r\n");

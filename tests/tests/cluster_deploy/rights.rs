@@ -97,7 +97,7 @@ fn all_are(wanted: bool, who: (&str, &str), questions: &[Question]) -> Result<()
 }
 
 /// The objects of a mesh.
-const MESH: [&str; 15] = [
+const MESH: [&str; 16] = [
     "/namespaces",
     "/nodes",
     "/pods",
@@ -112,6 +112,7 @@ const MESH: [&str; 15] = [
     "networking.istio.io/workloadentries",
     "security.istio.io/authorizationpolicies",
     "security.istio.io/peerauthentications",
+    "waypoint.dev/trafficpolicies",
     "apiextensions.k8s.io/customresourcedefinitions",
 ];
 
@@ -153,6 +154,8 @@ const NOBODY: &[Question] = &[
     ("patch", "security.istio.io/authorizationpolicies", "", ""),
     ("delete", "security.istio.io/authorizationpolicies", "", ""),
     ("patch", "security.istio.io/peerauthentications", "", ""),
+    ("patch", "waypoint.dev/trafficpolicies", "", ""),
+    ("delete", "waypoint.dev/trafficpolicies", "", ""),
     ("patch", "gateway.networking.k8s.io/gateways", "", ""),
     ("delete", "gateway.networking.k8s.io/gateways", "", ""),
     ("patch", "gateway.networking.k8s.io/gatewayclasses", "", ""),
@@ -186,6 +189,7 @@ const CONTROLLER_ONLY: &[Question] = &[
     ("patch", "networking.istio.io/serviceentries/status", "shop", ""),
     ("patch", "networking.istio.io/workloadentries/status", "shop", ""),
     ("patch", "security.istio.io/authorizationpolicies/status", "shop", ""),
+    ("patch", "waypoint.dev/trafficpolicies/status", "shop", ""),
     ("create", "events.k8s.io/events", "shop", ""),
     ("create", "rbac.authorization.k8s.io/clusterrolebindings", "", ""),
     ("bind", "rbac.authorization.k8s.io/clusterroles", "", "waypoint-proxy"),

@@ -2,6 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod hashed;
+mod shares;
+mod state;
+
 /// A seeded generator, so that counts are the same in every run.
 fn seeded(seed: u64) -> impl FnMut(u32) -> u32 {
     let mut generator = fastrand::Rng::with_seed(seed);

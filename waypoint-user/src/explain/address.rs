@@ -200,12 +200,11 @@ fn by_port(service: &Service, address: SocketAddr) -> Step {
         let says = format!("{object} has no TCP port {}; it has {ports}", address.port());
         return Step::new(TOPIC, says).by(object, "spec.ports").amiss_if(true);
     };
-    let (host, field) = match &service.external {
-        None => (String::new(), "spec.clusterIPs"),
-        Some(_) => {
-            let host = service.name.name.trim_end_matches('.');
-            (format!(", host {host}"), "spec.addresses or status.addresses")
-        }
+    let (host, field) = if service.external.is_some() {
+        let host = service.name.name.trim_end_matches('.');
+        (format!(", host {host}"), "spec.addresses or status.addresses")
+    } else {
+        (String::new(), "spec.clusterIPs")
     };
     let says = format!("{address} is {} of {object}{host}", named(port));
     Step::new(TOPIC, says).by(object, field)

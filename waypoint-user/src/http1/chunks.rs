@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
-use super::{HEADER_BYTES_MAX, HEADERS_MAX, Malformed, fields, is_framing};
+use super::{HEADER_BYTES_MAX, HEADERS_MAX, Malformed, fields, has_bare_line_feed, is_framing};
 
 /// A piece of a body.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -80,6 +80,9 @@ impl Chunks {
         let line = input.split_to(end + 1);
         let wrong = Malformed::Framing("a line that should tell the size of a chunk");
         let line = line.strip_suffix(LINE_END).ok_or(wrong)?;
+        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            return Err(wrong);
+        }
         let mut parts = line.splitn(2, |byte| *byte == b';');
         let size = parts.next().unwrap_or_default().trim_ascii_end();
         self.extensions += parts.next().map_or(0, |extensions| extensions.len() + 1);
@@ -97,11 +100,14 @@ impl Chunks {
         let mut room = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let (len, mut trailers) = match httparse::parse_headers(input, &mut room)? {
             httparse::Status::Complete((len, parsed)) if len <= HEADER_BYTES_MAX => {
-                (len, fields(parsed, input)?)
+                (len, fields(parsed, input, |_, _| Ok(()))?)
             }
             httparse::Status::Partial if input.len() <= HEADER_BYTES_MAX => return Ok(None),
             _ => return Err(Malformed::TooLong),
         };
+        if has_bare_line_feed(input.get(..len).unwrap_or_default()) {
+            return Err(Malformed::Syntax(httparse::Error::NewLine));
+        }
         input.advance(len);
         self.place = Place::Done;
         for name in trailers.keys().filter(|name| is_framing(name)).cloned().collect::<Vec<_>>() {

@@ -1,13 +1,13 @@
-//! Puts the body of a request into the bytes of a connection.
+//! Puts a body into the bytes of a connection.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt::Write as _};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 
 use super::{Framing, Malformed, is_framing};
 
-/// Puts the body of a request into the bytes of a connection.
+/// Puts a body into the bytes of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoder {
     framing: Framing,
@@ -26,9 +26,10 @@ impl Encoder {
             return Ok(());
         }
         match &mut self.framing {
-            // A request cannot end with its connection, which its response comes by.
-            Framing::None | Framing::UntilClose => {
-                Err(Malformed::Framing("a body where none was announced"))
+            Framing::None => Err(Malformed::Framing("a body where none was announced")),
+            Framing::UntilClose => {
+                output.push_back(bytes);
+                Ok(())
             }
             Framing::Length(left) => {
                 let longer = Malformed::Framing("a body longer than its length");
@@ -72,6 +73,18 @@ impl Encoder {
     }
 }
 
+/// Writes what says how a body is framed.
+pub(super) fn put_framing(framing: Framing, output: &mut BytesMut) {
+    match framing {
+        Framing::Length(length) => {
+            // Writing into memory has nothing that could go wrong.
+            let _ = write!(output, "content-length: {length}\r\n");
+        }
+        Framing::Chunked => output.put_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::None | Framing::UntilClose => {}
+    }
+}
+
 /// Writes a field with the end of its line.
 pub(super) fn put_field(name: &str, value: &[u8], output: &mut BytesMut) {
     output.put_slice(name.as_bytes());
@@ -79,3 +92,6 @@ pub(super) fn put_field(name: &str, value: &[u8], output: &mut BytesMut) {
     output.put_slice(value);
     output.put_slice(b"\r\n");
 }
+
+/// What most heads fit into.
+pub(super) const HEAD_BYTES: usize = 1024;

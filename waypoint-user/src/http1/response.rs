@@ -1,14 +1,18 @@
-//! The head of a response.
+//! The head of a response, as it comes from an endpoint and as it leaves for a client.
 
 use std::mem::MaybeUninit;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{
-    HeaderMap, StatusCode,
-    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+    HeaderMap, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING},
 };
 
-use super::{Framing, HEADER_BYTES_MAX, HEADERS_MAX, Malformed, fields};
+use super::{
+    Framing, HEADER_BYTES_MAX, HEADERS_MAX, Malformed, digits,
+    encoder::{HEAD_BYTES, put_field, put_framing},
+    fields, has_word,
+};
 
 /// The head of a response.
 #[derive(Clone, Debug)]
@@ -36,7 +40,7 @@ pub fn parse_response(input: &mut Bytes, to_head: bool) -> Result<Option<Respons
     };
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Malformed::Syntax(httparse::Error::Status))?;
-    let headers = fields(parsed.headers, input)?;
+    let headers = fields(parsed.headers, input, |_, _| Ok(()))?;
     let is_http10 = parsed.version == Some(0);
     input.advance(len);
     let has_none = to_head
@@ -77,15 +81,67 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
     Ok(length)
 }
 
-fn digits(text: &[u8]) -> Option<u64> {
-    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
-}
-
 /// Whether the connection stays open (RFC 9112 section 9.3).
 fn keeps(headers: &HeaderMap, is_http10: bool) -> bool {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let mut options = values.flat_map(|value| value.split(',')).map(str::trim);
     let wanted = if is_http10 { "keep-alive" } else { "close" };
-    options.any(|option| option.eq_ignore_ascii_case(wanted)) == is_http10
+    let mut values = headers.get_all(CONNECTION).iter();
+    values.any(|value| has_word(value, wanted)) == is_http10
+}
+
+/// What the head of a response that leaves is written from.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// The version that the client speaks.
+    pub version: Version,
+    /// The status.
+    pub status: StatusCode,
+    /// The fields. What they say of framing counts only where there is no body.
+    pub headers: &'a HeaderMap,
+    /// How its body ends.
+    pub framing: Framing,
+    /// What the client is told of the connection.
+    pub connection: Option<&'static str>,
+    /// When it is sent, for responses that do not say it.
+    pub date: &'a str,
+}
+
+/// Writes the head of a response. What frames its body is written from `framing`, whatever the
+/// fields say.
+pub fn write_response(head: &ResponseHead<'_>, output: &mut BytesMut) {
+    let ResponseHead { status, headers, framing, .. } = *head;
+    let version = if head.version == Version::HTTP_10 { "HTTP/1.0 " } else { "HTTP/1.1 " };
+    output.reserve(HEAD_BYTES);
+    output.put_slice(version.as_bytes());
+    output.put_slice(status.as_str().as_bytes());
+    output.put_u8(b' ');
+    output.put_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    output.put_slice(b"\r\n");
+    // The length of a body that is not sent (RFC 9110 section 8.6).
+    let tells_length = framing == Framing::None && may_tell_length(status);
+    let mut dated = status.is_informational();
+    for (name, value) in headers {
+        let passes = match *name {
+            CONTENT_LENGTH => tells_length,
+            CONNECTION => head.connection.is_none() && status == StatusCode::SWITCHING_PROTOCOLS,
+            TRANSFER_ENCODING => false,
+            _ => true,
+        };
+        if passes {
+            put_field(name.as_str(), value.as_bytes(), output);
+        }
+        dated |= *name == DATE;
+    }
+    if let Some(connection) = head.connection {
+        put_field("connection", connection.as_bytes(), output);
+    }
+    if !dated {
+        put_field("date", head.date.as_bytes(), output);
+    }
+    put_framing(framing, output);
+    output.put_slice(b"\r\n");
+}
+
+/// Whether a response without a body may tell how long one would be.
+fn may_tell_length(status: StatusCode) -> bool {
+    !status.is_informational() && status != StatusCode::NO_CONTENT
 }

@@ -6,6 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod differential;
+mod head;
+mod request;
+
 /// The head at the front of some bytes, and what is behind it.
 fn head_of(text: &str, to_head: bool) -> Result<Option<(Response, Bytes)>, Malformed> {
     let mut input = Bytes::copy_from_slice(text.as_bytes());
@@ -159,7 +163,7 @@ fn a_request_is_framed_by_what_its_body_is() {
     headers.insert(header::TRANSFER_ENCODING, "gzip".parse().unwrap());
     let write = |framing| {
         let mut output = BytesMut::new();
-        write_request((&Method::PUT, "/a?b"), &headers, framing, &mut output);
+        write_request((&Method::PUT, "/a?b"), (&headers, None), framing, &mut output);
         String::from_utf8(output.to_vec()).unwrap()
     };
     let head = "PUT /a?b HTTP/1.1\r\nhost: shop\r\n";
@@ -208,6 +212,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, to_head: bool) {
         let _ = parse_response(&mut Bytes::from(bytes.clone()), to_head);
+        let _ = parse_request(&mut Bytes::from(bytes.clone()));
         let _ = decode(Framing::Chunked, &[&bytes]);
     }
 }

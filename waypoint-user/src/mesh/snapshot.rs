@@ -15,9 +15,10 @@ use super::{
     object::ObjectName,
     policy::{AuthorizationPolicy, PolicyTarget},
     ranges::Ranges,
-    route::HttpRoute,
+    route::{HttpRoute, RouteKind},
     service::Service,
     spiffe::DEFAULT_TRUST_DOMAIN,
+    traffic_policy::{Addressed, TrafficPolicy, TrafficTarget},
     waypoint::Waypoint,
     workload::Workload,
 };
@@ -80,6 +81,8 @@ pub struct Contents {
     pub grpc_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
     /// Policies by name.
     pub policies: BTreeMap<ObjectName, Arc<AuthorizationPolicy>>,
+    /// TrafficPolicies by name.
+    pub traffic_policies: BTreeMap<ObjectName, Arc<TrafficPolicy>>,
 }
 
 /// The mesh, indexed.
@@ -95,6 +98,7 @@ pub struct Snapshot {
     routes_of_service: HashMap<ObjectName, Vec<Arc<HttpRoute>>>,
     policies_of_target: HashMap<PolicyTarget, Vec<Arc<AuthorizationPolicy>>>,
     pod_policies_of_namespace: HashMap<String, Vec<Arc<AuthorizationPolicy>>>,
+    traffic_policy_of_target: HashMap<TrafficTarget, Arc<TrafficPolicy>>,
 }
 
 impl Snapshot {
@@ -107,6 +111,7 @@ impl Snapshot {
         snapshot.index_workloads();
         snapshot.index_routes();
         snapshot.index_policies();
+        snapshot.index_traffic_policies();
         snapshot
     }
 
@@ -179,6 +184,13 @@ impl Snapshot {
         }
     }
 
+    fn index_traffic_policies(&mut self) {
+        for policy in self.contents.traffic_policies.values() {
+            let named = policy.targets.iter().map(|target| (target.clone(), Arc::clone(policy)));
+            self.traffic_policy_of_target.extend(named);
+        }
+    }
+
     /// What holds for the whole mesh.
     pub fn settings(&self) -> &Settings {
         &self.contents.settings
@@ -222,6 +234,29 @@ impl Snapshot {
     /// Policies by name.
     pub fn policies(&self) -> &BTreeMap<ObjectName, Arc<AuthorizationPolicy>> {
         &self.contents.policies
+    }
+
+    /// TrafficPolicies by name.
+    pub fn traffic_policies(&self) -> &BTreeMap<ObjectName, Arc<TrafficPolicy>> {
+        &self.contents.traffic_policies
+    }
+
+    /// The TrafficPolicy that holds for the endpoints of a Service's port.
+    pub fn policy_of_endpoints(&self, at: &Addressed<'_>) -> Option<&Arc<TrafficPolicy>> {
+        self.policy_of_requests(at, None)
+    }
+
+    /// The TrafficPolicy that holds for requests to a Service's port that such a rule of a route
+    /// took, if any did: its route, and its name.
+    pub fn policy_of_requests(
+        &self,
+        at: &Addressed<'_>,
+        rule: Option<(RouteKind, &ObjectName, Option<&str>)>,
+    ) -> Option<&Arc<TrafficPolicy>> {
+        if self.traffic_policy_of_target.is_empty() {
+            return None;
+        }
+        at.targets(rule).find_map(|target| self.traffic_policy_of_target.get(&target))
     }
 
     /// The Service that has this virtual address, or that has it in a range and nobody else has it.

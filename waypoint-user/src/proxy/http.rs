@@ -1,30 +1,31 @@
 //! HTTP: connections from clients, and the life of a request on them.
 //!
-//! The codecs are hyper's, and toward HTTP/1 endpoints ours; how a message is framed is decided
-//! here, and what leaves is written from the parsed model.
+//! The codec of HTTP/1 is ours and that of HTTP/2 hyper's; how a message is framed is decided here,
+//! and what leaves is written from the parsed model.
 //!
 //! **Invariant:** what frames a message or holds for one hop is never forwarded, only made anew.
 
-use std::{future::Future, pin::pin, rc::Rc};
+use std::{convert::Infallible, future::Future, pin::pin, rc::Rc};
 
+use http::{Request, StatusCode};
 use hyper::{
-    body::Bytes,
+    body::{Bytes, Incoming},
     rt::Executor,
-    server::conn::{http1, http2},
+    server::conn::http2,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-pub(super) use self::{body::RequestBody, forwarded::Forwarded};
-use self::{patience::Patience, rewind::Rewind};
+pub(super) use self::{body::RequestBody, forwarded::Forwarded, http1::serve_http1};
+use self::{client_body::ClientBody, rewind::Rewind};
 use super::{
     connection::Connection,
     limits::{
-        HEADER_BYTES_MAX, HEADERS_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
+        HEADER_BYTES_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
         HTTP2_ERROR_RESETS_MAX, HTTP2_PENDING_RESETS_MAX, HTTP2_STREAM_WINDOW_BYTES,
-        HTTP2_STREAMS_MAX, REQUEST_TIMEOUT,
+        HTTP2_STREAMS_MAX,
     },
     record::Record,
     respond::Fault,
@@ -33,10 +34,12 @@ use super::{
 
 mod body;
 mod check;
+mod client_body;
 mod exchange;
 mod fields;
 mod forward;
 mod forwarded;
+mod http1;
 mod outgoing;
 mod patience;
 mod plan;
@@ -44,42 +47,14 @@ mod reply;
 mod rewind;
 mod upgrade;
 
-/// Serves the HTTP/1 requests of a connection.
-pub(super) async fn serve_http1(connection: Rc<Connection>, stream: Stream, first: Bytes) {
-    let of_request = Rc::clone(&connection);
-    // Boxed, so that an idle connection has no room for a request.
-    let answer = move |request| Box::pin(exchange::answer(Rc::clone(&of_request), request));
-    let service = service_fn(answer);
-    let patience = Patience::default();
-    let stream = Rewind::new(stream, first, patience.clone());
-    let serving = http1::Builder::new()
-        .timer(patience)
-        .header_read_timeout(REQUEST_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_header_size(HEADER_BYTES_MAX)
-        .max_buf_size(HTTP1_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut serving = pin!(serving);
-    let served = tokio::select! {
-        // The codec comes first, because it closes a connection on which it has seen nothing yet.
-        biased;
-        served = serving.as_mut() => served,
-        () = connection.worker.drain.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(cause) = served {
-        tell_broken(&connection, &cause);
-    }
-}
-
 /// Serves the HTTP/2 requests of a connection.
 pub(super) async fn serve_http2(connection: Rc<Connection>, stream: Stream, first: Bytes) {
     let of_request = Rc::clone(&connection);
-    let service = service_fn(move |request| exchange::answer(Rc::clone(&of_request), request));
-    let stream = Rewind::new(stream, first, Patience::default());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answering = exchange::answer(Rc::clone(&of_request), request.map(ClientBody::Http2));
+        async { Ok::<_, Infallible>(answering.await) }
+    });
+    let stream = Rewind::new(stream, first);
     let serving = http2::Builder::new(Local)
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
@@ -111,18 +86,28 @@ fn tell_broken(connection: &Rc<Connection>, cause: &hyper::Error) {
     if cause.is_timeout() {
         connection.worker.limits.header_timeout.hit();
     }
-    if !cause.is_parse() {
-        return;
+    if cause.is_parse() {
+        tell_malformed(connection, cause.is_parse_too_large());
     }
+}
+
+/// Tells of what is no request, or too much of one; returns how it is answered.
+fn tell_malformed(connection: &Rc<Connection>, too_much: bool) -> StatusCode {
+    if too_much {
+        connection.worker.limits.header_bytes.hit();
+    }
+    let status = if too_much {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    } else {
+        StatusCode::BAD_REQUEST
+    };
     let view = connection.worker.view();
     let target = connection.target(&view);
     let mut record = Record::new(connection, connection.peer(&view), target.as_deref());
-    if cause.is_parse_too_large() {
-        connection.worker.limits.header_bytes.hit();
-    }
-    record.status = if cause.is_parse_too_large() { 431 } else { 400 };
+    record.status = status.as_u16();
     record.fail(Fault::BadRequest("malformed"));
     record.finish();
+    status
 }
 
 /// Runs hyper's tasks on the worker's own thread.

@@ -18,6 +18,10 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_hours(1);
 /// closed.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long, and for at most [`HTTP1_BUFFER_BYTES`], what a client still sends is read after the
+/// last response of an HTTP/1 connection, so that the response reaches it; then it is closed.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long the first bytes may take where HTTP is declared; then the connection is closed.
 pub const FIRST_BYTES_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -27,8 +31,12 @@ pub const HTTP1_BUFFER_BYTES: usize = 256 * 1024;
 /// Requests at a time of one HTTP/2 connection; clients are told, and more are refused.
 pub const HTTP2_STREAMS_MAX: u32 = 256;
 
+/// How long an endpoint may take to say whether it wants a body that the client keeps until then
+/// (RFC 9110 section 10.1.1); then the body is sent. Some endpoints never say it.
+pub const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Responses of an endpoint before the final one of a request (RFC 9110 section 15.2), which are
-/// passed over; more are malformed.
+/// passed on; more are malformed.
 pub const INTERIM_RESPONSES_MAX: usize = 16;
 
 /// Bytes of one HTTP/2 stream that may wait to be read.

@@ -1,6 +1,7 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it
 //! matters.
 
+mod downstream_http1;
 mod endpoints;
 mod headed;
 mod http1;

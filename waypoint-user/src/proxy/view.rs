@@ -25,6 +25,7 @@ use crate::{
         route::HttpRoute,
         service::{AppProtocol, Service},
         snapshot::Snapshot,
+        traffic_policy::Addressed,
         workload::Workload,
     },
     policy::Policies,
@@ -34,11 +35,11 @@ use crate::{
 
 use self::cluster::Around;
 pub(super) use self::{
-    cluster::{Cluster, Endpoint, Family, InFlight, Loads},
+    cluster::{Ask, Cluster, Endpoint, Family, InFlight, Loads},
     home::Home,
 };
 
-use super::resolve::Names;
+use super::{regime::Regimes, resolve::Names};
 
 mod cluster;
 mod home;
@@ -51,6 +52,7 @@ pub(super) struct View {
     own: Option<ObjectName>,
     home: Home,
     names: Rc<Names>,
+    regimes: Arc<Regimes>,
     targets: RefCell<HashMap<Key, Rc<Target>>>,
     clusters: RefCell<HashMap<ObjectName, Vec<Rc<Cluster>>>>,
     tables: RefCell<HashMap<(ObjectName, u16), Compiled>>,
@@ -93,6 +95,7 @@ impl View {
             own: before.and_then(|view| view.own.clone()),
             home: before.map(|view| view.home.clone()).unwrap_or_default(),
             names: before.map(|view| Rc::clone(&view.names)).unwrap_or_default(),
+            regimes: before.map(|view| Arc::clone(&view.regimes)).unwrap_or_default(),
             targets: RefCell::default(),
             clusters: RefCell::default(),
             tables: RefCell::new(tables),
@@ -113,6 +116,11 @@ impl View {
     /// The same view, and all that follow it, where these names are known.
     pub(super) fn resolving(self, names: Rc<Names>) -> Self {
         Self { names, ..self }
+    }
+
+    /// The same view, and all that follow it, of a process whose workers share this.
+    pub(super) fn under(self, regimes: Arc<Regimes>) -> Self {
+        Self { regimes, ..self }
     }
 
     /// The Snapshot.
@@ -222,7 +230,8 @@ impl View {
             let is_its = owner.is_some_and(|owner| owner.name == service.name);
             let there = is_its.then(|| SocketAddr::new(dialled.ip().to_canonical(), port));
             let endpoint = there.map(|there| Endpoint::new(there, None, &self.loads));
-            return Rc::new(Cluster::of_original((service, port), family, domain, endpoint));
+            let there = (endpoint, &self.loads);
+            return Rc::new(Cluster::of_original((service, port), family, domain, there));
         }
         let version = match service.resolution() {
             Resolution::Names(_) => self.names.version(),
@@ -237,7 +246,15 @@ impl View {
             return Rc::clone(cluster);
         }
         let home = self.home.place(&self.snapshot);
-        let around = Around { snapshot: &self.snapshot, loads: &self.loads, names: &self.names };
+        let (name, waypoint) = (&service.name, service.binding.waypoint());
+        let at = Addressed { service: name, port, waypoint };
+        let around = Around {
+            snapshot: &self.snapshot,
+            loads: &self.loads,
+            names: &self.names,
+            regimes: &self.regimes,
+            policy: self.snapshot.policy_of_endpoints(&at).map(Arc::as_ref),
+        };
         let cluster = Rc::new(Cluster::of_service((service, port), (family, home), &around));
         let mut clusters = self.clusters.borrow_mut();
         let known = clusters.entry(service.name.clone()).or_default();

@@ -38,6 +38,7 @@ use super::{
     late::Waiting,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
+    regime::Regimes,
     resolve::{self, Dns, Names},
     seats::Seats,
     terminate,
@@ -59,6 +60,7 @@ pub(super) struct Equipment {
     pub(super) lookups: Arc<resolve::Counts>,
     pub(super) telemetry: Telemetry,
     pub(super) in_force: InForce,
+    pub(super) regimes: Arc<Regimes>,
     pub(super) drain: CancellationToken,
 }
 
@@ -130,17 +132,17 @@ impl Worker {
 
     fn new(equipment: Equipment, (gauges, seats): (Arc<Gauges>, Seats)) -> Self {
         let Equipment { settings, mut snapshots, origins, network, identities, .. } = equipment;
-        let Equipment { hbone, lookups, telemetry, drain, .. } = equipment;
+        let Equipment { hbone, lookups, telemetry, drain, regimes, .. } = equipment;
         let limits = Limits::new(&telemetry.registry);
         let dns = Box::new(Dns::new(&settings.name_servers));
         let names = Rc::new(Names::new(dns, lookups, limits.names.clone()));
-        let loads = Rc::default();
+        let loads = Rc::new(Loads::new(&regimes));
         let own = match &settings.duty {
             Duty::Waypoint(own) => Some(own.clone()),
             Duty::Everything | Duty::Node(_) => None,
         };
         let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
-        let view = view.of_waypoint(own).at(Home::of(&settings)).resolving(names);
+        let view = view.of_waypoint(own).at(Home::of(&settings)).resolving(names).under(regimes);
         Self {
             settings,
             origins,

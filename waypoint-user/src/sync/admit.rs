@@ -90,6 +90,7 @@ fn is_read(version: &str, kind: &str) -> bool {
                 "security.istio.io/v1" | "security.istio.io/v1beta1",
                 "AuthorizationPolicy" | "PeerAuthentication"
             )
+            | ("waypoint.dev/v1alpha1", "TrafficPolicy")
     )
 }
 
@@ -123,6 +124,7 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "ReferenceGrant" => Object::ReferenceGrant(typed(document)?),
         "ServiceEntry" => Object::ServiceEntry(checked(document, check::service_entry)?),
         "WorkloadEntry" => Object::WorkloadEntry(checked(document, check::workload_entry)?),
+        "TrafficPolicy" => Object::TrafficPolicy(checked(document, check::traffic_policy)?),
         "PeerAuthentication" => {
             let object = checked(document, check::peer_authentication)?;
             Object::PeerAuthentication(PeerAuthentication::Read(object))

@@ -24,6 +24,7 @@ use super::{
     authorization::{AuthorizationPolicy, TargetRef},
     peer_authentication,
     service_entry::ServiceEntry,
+    traffic_policy::TrafficPolicy,
     workload_entry::WorkloadEntry,
 };
 
@@ -46,6 +47,7 @@ pub enum Object {
     PeerAuthentication(PeerAuthentication),
     ReferenceGrant(Arc<ReferenceGrant>),
     ServiceEntry(Arc<ServiceEntry>),
+    TrafficPolicy(Arc<TrafficPolicy>),
     WorkloadEntry(Arc<WorkloadEntry>),
 }
 
@@ -108,6 +110,7 @@ pub struct Objects {
     pub peer_authentications: Table<PeerAuthentication>,
     pub reference_grants: Table<Arc<ReferenceGrant>>,
     pub service_entries: Table<Arc<ServiceEntry>>,
+    pub traffic_policies: Table<Arc<TrafficPolicy>>,
     pub workload_entries: Table<Arc<WorkloadEntry>>,
 }
 
@@ -130,6 +133,7 @@ impl Objects {
             }
             Object::ReferenceGrant(object) => self.reference_grants.insert(name, object),
             Object::ServiceEntry(object) => self.service_entries.insert(name, object),
+            Object::TrafficPolicy(object) => self.traffic_policies.insert(name, object),
             Object::WorkloadEntry(object) => self.workload_entries.insert(name, object),
         }
     }
@@ -150,6 +154,7 @@ impl Objects {
             Object::PeerAuthentication(_) => self.peer_authentications.remove(name),
             Object::ReferenceGrant(_) => self.reference_grants.remove(name),
             Object::ServiceEntry(_) => self.service_entries.remove(name),
+            Object::TrafficPolicy(_) => self.traffic_policies.remove(name),
             Object::WorkloadEntry(_) => self.workload_entries.remove(name),
         }
     }

@@ -38,6 +38,8 @@ mod service_entries;
 mod service_hosts;
 mod services;
 mod sources;
+mod traffic_policies;
+mod traffic_rules;
 mod workload_entries;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -69,6 +71,11 @@ pub fn translate(
     let routes = routes::translate(&scene, &services, &mut report);
     let grpc_routes = routes::translate_grpc(&scene, &services, &routes, &mut report);
     let policies = policies::translate(&scene, &services, &mut report);
+    let traffic_policies = {
+        let (services, routes, grpc_routes) = (&services, &routes, &grpc_routes);
+        let known = traffic_policies::Known { scene: &scene, services, routes, grpc_routes };
+        traffic_policies::translate(&known, &mut report)
+    };
     peer_authentications::apply(&scene, &mut workloads, &mut report);
     admissions::apply(&scene, &services, &mut workloads, &mut report);
     closed::apply(&scene, &policies, &mut services, &mut workloads, &mut report);
@@ -82,6 +89,7 @@ pub fn translate(
         routes: share(routes),
         grpc_routes: share(grpc_routes),
         policies: share(policies),
+        traffic_policies: share(traffic_policies),
     });
     (snapshot, report)
 }

@@ -15,6 +15,7 @@ use crate::mesh::{
     report::{Finding, Report},
     service::Service,
     snapshot::{CaptureMode, Settings, Snapshot},
+    traffic_policy::TrafficPolicy,
     waypoint::{InboundBinding, Placement, Waypoint},
     workload::{Admission, MutualTls, Transport, Workload},
 };
@@ -30,9 +31,20 @@ pub fn show(snapshot: &Snapshot, report: &Report) -> String {
         "routes": snapshot.routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
         "grpcRoutes": snapshot.grpc_routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
         "policies": policies(snapshot),
+        "trafficPolicies": traffic_policies(snapshot),
         "report": report.iter().map(|(object, found)| finding(object, found)).collect::<Vec<_>>(),
     });
     format!("{dump:#}\n")
+}
+
+fn traffic_policies(snapshot: &Snapshot) -> Vec<Value> {
+    let show = |policy: &TrafficPolicy| {
+        json!({
+            "name": policy.name.to_string(),
+            "targets": policy.targets.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>(),
+        })
+    };
+    snapshot.traffic_policies().values().map(|policy| show(policy)).collect()
 }
 
 fn settings(settings: &Settings) -> Value {

@@ -23,6 +23,12 @@ pub(crate) fn missing_for_nodes() -> Vec<&'static str> {
     missing.map(|(_, package)| *package).collect()
 }
 
+/// The same for the proxies that the engine is measured beside; Debian may start them as services.
+pub(crate) fn missing_peers() -> Vec<&'static str> {
+    let missing = PEERS.iter().filter(|(program, _)| which(program).is_none());
+    missing.map(|(_, package)| *package).collect()
+}
+
 /// Installs packages, or says which command would.
 pub(crate) fn ensure(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
@@ -71,3 +77,6 @@ const NODE_TOOLS: &[(&str, &str)] = &[
     ("conntrack", "conntrack"),
     ("socat", "socat"),
 ];
+
+/// The same for the proxies that the engine is measured beside.
+const PEERS: &[(&str, &str)] = &[("haproxy", "haproxy"), ("nginx", "nginx")];

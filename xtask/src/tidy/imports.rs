@@ -191,6 +191,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("regex", &["mesh", "sync"]),
     ("rustls", &["identity", "hbone"]),
     ("rustix", &["kernel"]),
+    ("schemars", &["sync"]),
     ("serde", &["explain", "sync", "identity", "kernel", "control", "telemetry", "cli"]),
     ("serde_json", &["sync", "identity", "kernel", "control", "telemetry", "cli", "roles"]),
     ("serde_saphyr", &["sync", "control", "cli"]),

@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::Result;
 
 use super::{
+    ca::Ca,
     envoy, ours,
     stage::{Backends, Stage},
     target::Target,
@@ -47,7 +48,7 @@ pub(super) enum Alive {
         /// The waypoint.
         _proxy: Daemon,
         /// The certificate authority.
-        _controller: Daemon,
+        _ca: Ca,
     },
 }
 

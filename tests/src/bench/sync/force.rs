@@ -56,7 +56,8 @@ impl Force {
             }
             Role::Waypoint => {
                 let own = ObjectName::new(WAYPOINT_NAMESPACE, "waypoint");
-                let doors = waypoint_doors(&Ports { hbone: 0, proxied: None, services: Vec::new() }, 1)?;
+                let doors =
+                    waypoint_doors(&Ports { hbone: 0, proxied: None, services: Vec::new() }, 1)?;
                 let engine = engine(Duty::Waypoint(own), surroundings(snapshots, doors, registry))?;
                 let in_force = engine.in_force();
                 Self::Waypoint(engine, in_force)

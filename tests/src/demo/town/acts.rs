@@ -2,6 +2,7 @@
 
 mod arrival;
 mod farewell;
+mod inside;
 mod life;
 
 use anyhow::Result;
@@ -20,7 +21,10 @@ pub(super) const ALL: &[Act] = &[
     life::reviews_are_split,
     life::only_web_may_call,
     life::the_tool_explains,
+    inside::processes_are_asked,
+    inside::connections_are_observed,
     life::agents_are_exchanged_under_load,
+    inside::processes_are_asked_again,
     farewell::the_waypoint_is_deleted,
     farewell::everything_is_uninstalled,
 ];

@@ -1,7 +1,7 @@
 //! The cluster with the shop in it, and asking and changing things there as a person would.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     net::IpAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -9,9 +9,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
+use super::documents::commands;
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, write_script},
     demo::{answer::Answer, narrator},
     lab::{
         command,
@@ -26,6 +28,8 @@ pub(super) struct Scene<'c> {
     pub(super) cluster: &'c Cluster,
     kube: PathBuf,
     waypointctl: PathBuf,
+    /// Both, under their names.
+    bin: PathBuf,
     acts: usize,
 }
 
@@ -40,7 +44,27 @@ impl<'c> Scene<'c> {
     /// An untouched cluster.
     pub(super) fn new(cluster: &'c Cluster) -> Result<Self> {
         let kube = cluster.plane().program()?;
-        Ok(Self { cluster, kube, waypointctl: command::product("waypointctl")?, acts: 0 })
+        let waypointctl = command::product("waypointctl")?;
+        let bin = cluster.place().run().join("words");
+        fs::create_dir_all(&bin)?;
+        write_script(&bin.join("kubectl"), &format!("exec {} kubectl \"$@\"", kube.display()))?;
+        write_script(&bin.join("waypointctl"), &format!("exec {} \"$@\"", waypointctl.display()))?;
+        Ok(Self { cluster, kube, waypointctl, bin, acts: 0 })
+    }
+
+    /// Shows a line of shell and runs it as it is.
+    pub(super) fn shell(&self, line: &str) -> Result<String> {
+        narrator::typed(line);
+        let patience = PATIENCE.as_secs().to_string();
+        let mut command = self.command(Path::new("timeout"));
+        let script = format!("PATH='{}':$PATH\n{line}", self.bin.display());
+        let output =
+            command.args([&patience, "sh", "-c", &script]).stdin(Stdio::null()).output()?;
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        narrator::came_back(&shortened(&printed));
+        ensure!(output.status.success(), "{line}: {}: {printed}", output.status);
+        Ok(printed)
     }
 
     /// Begins the next act.
@@ -140,9 +164,30 @@ impl<'c> Scene<'c> {
 
     /// The name of a pod, by its app's name.
     pub(super) fn pod(&self, app: &str) -> Result<String> {
-        let selector = format!("--selector=app={app}");
+        self.pod_with(&format!("app={app}"))
+    }
+
+    /// The name of a pod of the shop, by a label.
+    pub(super) fn pod_with(&self, label: &str) -> Result<String> {
+        let selector = format!("--selector={label}");
         let path = "--output=jsonpath={.items[0].metadata.name}";
         self.ask_quietly(&["-n", NAMESPACE, "get", "pods", &selector, path])
+    }
+
+    /// The node of a pod, by its app's name.
+    pub(super) fn node(&self, app: &str) -> Result<String> {
+        let selector = format!("--selector=app={app}");
+        let path = "--output=jsonpath={.items[0].spec.nodeName}";
+        self.ask_quietly(&["-n", NAMESPACE, "get", "pods", &selector, path])
+    }
+
+    /// Begins to watch connections by `waypointctl observe`.
+    pub(super) fn observe(&self, arguments: &[&str]) -> Result<Observing> {
+        let arguments = [&["observe"], arguments].concat();
+        narrator::typed(&format!("waypointctl {} &", words(&arguments)));
+        let mut command = self.command(&self.waypointctl);
+        command.args(arguments).stdin(Stdio::null());
+        Observing::start(command, &self.cluster.place().run().join("observed"))
     }
 
     /// What to look at when something went wrong.
@@ -205,11 +250,55 @@ impl Requests {
 
     /// The status of each; 000 where nobody answered.
     fn answers(&self) -> Result<Vec<String>> {
-        let text = std::fs::read_to_string(&self.output)?;
+        let text = fs::read_to_string(&self.output)?;
         // The last line may still be on its way.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         Ok(whole.lines().map(str::to_owned).collect())
     }
+}
+
+/// Connections that are watched until this is dropped.
+#[derive(Debug)]
+pub(super) struct Observing {
+    child: Child,
+    output: PathBuf,
+}
+
+impl Observing {
+    fn start(mut command: Command, output: &Path) -> Result<Self> {
+        let file = File::create(output)?;
+        let child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
+        Ok(Self { child, output: output.to_owned() })
+    }
+
+    /// Does something again and again until a connection is shown that fits.
+    pub(super) fn wait_for(
+        &self,
+        again: impl Fn() -> Result<()>,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        wait::until("a connection that is shown", SOON, || {
+            again()?;
+            let text = fs::read_to_string(&self.output)?;
+            let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let found = lines.into_iter().find(|line| fits(line));
+            ensure!(found.is_some(), "{text}");
+            Ok(found)
+        })
+    }
+}
+
+impl Drop for Observing {
+    fn drop(&mut self) {
+        // Both fail only when it has ended.
+        let _killed = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// The commands that a document gives below a heading.
+pub(super) fn documented(document: &str, heading: &str) -> Result<Vec<String>> {
+    commands(&Path::new(ROOT).join(document), heading)
 }
 
 /// The words that make a command of kubectl run curl in a pod of the shop.
@@ -247,5 +336,5 @@ pub(super) const NAMESPACE: &str = "shop";
 /// Waypoint's own.
 pub(super) const SYSTEM: &str = "waypoint-system";
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// How long a rollout may take.
-pub(super) const PATIENCE: Duration = Duration::from_mins(3);
+/// How long a command may take, as one that waits for a rollout.
+const PATIENCE: Duration = Duration::from_mins(3);

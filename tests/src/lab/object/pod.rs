@@ -16,7 +16,7 @@ pub struct Pod {
     pub(in crate::lab) node: Option<String>,
     pub(in crate::lab) gateway: Option<String>,
     pub(in crate::lab) further: Vec<String>,
-    ready: bool,
+    pub(in crate::lab) ready: bool,
     announced: bool,
     pub(in crate::lab) account: String,
 }

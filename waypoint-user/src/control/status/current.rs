@@ -25,7 +25,7 @@ pub(super) fn of_status(kind: Kind, status: &Value) -> Vec<Entry> {
 pub(super) fn of_list(kind: Kind, list: &Value) -> Vec<Entry> {
     match kind.types() {
         Some(types) => merge::ours(list, types),
-        None => merge::of_parents(list),
+        None => merge::of_parents(list, kind.reference()),
     }
 }
 

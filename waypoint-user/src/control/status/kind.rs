@@ -15,6 +15,7 @@ pub(super) enum Kind {
     WorkloadEntry,
     Route(RouteKind),
     AuthorizationPolicy,
+    TrafficPolicy,
 }
 
 impl Kind {
@@ -25,6 +26,7 @@ impl Kind {
             Self::WorkloadEntry => "WorkloadEntry",
             Self::Route(kind) => kind.as_str(),
             Self::AuthorizationPolicy => "AuthorizationPolicy",
+            Self::TrafficPolicy => "TrafficPolicy",
         }
     }
 
@@ -32,10 +34,19 @@ impl Kind {
     pub(super) const fn list(self) -> &'static str {
         match self {
             Self::Route(_) => "parents",
+            Self::TrafficPolicy => "ancestors",
             Self::Service
             | Self::ServiceEntry
             | Self::WorkloadEntry
             | Self::AuthorizationPolicy => "conditions",
+        }
+    }
+
+    /// The field of an item of that list that says what it is about, where it has one.
+    pub(super) const fn reference(self) -> &'static str {
+        match self {
+            Self::TrafficPolicy => "ancestorRef",
+            _ => "parentRef",
         }
     }
 
@@ -45,7 +56,7 @@ impl Kind {
             Self::Service | Self::WorkloadEntry => Some(&[WAYPOINT_BOUND]),
             Self::ServiceEntry => Some(&[WAYPOINT_BOUND, WAYPOINT_MISSING]),
             Self::AuthorizationPolicy => Some(&[WAYPOINT_ACCEPTED, ZTUNNEL_ACCEPTED]),
-            Self::Route(_) => None,
+            Self::Route(_) | Self::TrafficPolicy => None,
         }
     }
 
@@ -62,8 +73,10 @@ impl Kind {
             Self::Route(RouteKind::Http) => ("gateway.networking.k8s.io", "httproutes"),
             Self::Route(RouteKind::Grpc) => ("gateway.networking.k8s.io", "grpcroutes"),
             Self::AuthorizationPolicy => ("security.istio.io", "authorizationpolicies"),
+            Self::TrafficPolicy => ("waypoint.dev", "trafficpolicies"),
         };
-        let named = GroupVersionKind::gvk(group, "v1", self.as_str());
+        let version = if self == Self::TrafficPolicy { "v1alpha1" } else { "v1" };
+        let named = GroupVersionKind::gvk(group, version, self.as_str());
         ApiResource::from_gvk_with_plural(&named, plural)
     }
 }

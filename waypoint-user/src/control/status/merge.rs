@@ -22,20 +22,20 @@ pub(super) fn conditions(list: &Value, types: &[&str], wanted: &[Entry], now: &s
     foreign.chain(wanted.iter().map(|entry| entry.item(&before, now))).collect()
 }
 
-/// What a list of parents has of ours.
-pub(super) fn of_parents(list: &Value) -> Vec<Entry> {
+/// What a list of parents has of ours; `field` names them.
+pub(super) fn of_parents(list: &Value, field: &str) -> Vec<Entry> {
     let mut entries = Vec::new();
     for item in items(list).iter().filter(|item| is_ours(item)) {
-        let about = parent(item.get("parentRef").unwrap_or(&Value::Null));
+        let about = parent(item.get(field).unwrap_or(&Value::Null));
         let conditions = items(item.get("conditions").unwrap_or(&Value::Null));
         entries.extend(conditions.iter().map(|one| Entry::read(Some(&about), one)));
     }
     entries
 }
 
-/// A list of parents in which ours say what is wanted.
-pub(super) fn parents(list: &Value, wanted: &[Entry], now: &str) -> Value {
-    let before = of_parents(list);
+/// A list of parents in which ours say what is wanted; `field` names them.
+pub(super) fn parents(list: &Value, field: &str, wanted: &[Entry], now: &str) -> Value {
+    let before = of_parents(list, field);
     let mut parents: Vec<Value> =
         items(list).iter().filter(|item| !is_ours(item)).cloned().collect();
     let mut abouts: Vec<&Parent> = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn parents(list: &Value, wanted: &[Entry], now: &str) -> Value {
         let of_parent = wanted.iter().filter(|entry| entry.about.as_ref() == Some(about));
         let conditions: Vec<Value> = of_parent.map(|entry| entry.item(&before, now)).collect();
         parents.push(json!({
-            "parentRef": reference(about),
+            field: reference(about),
             "controllerName": CONTROLLER,
             "conditions": conditions,
         }));

@@ -64,6 +64,11 @@ pub(super) fn wanted<'s>(
         let (metadata, current) = current::of_policy(policy)?;
         Some(of_object(state, Kind::AuthorizationPolicy, name, metadata, current))
     });
+    let traffic_policies = objects.traffic_policies.iter().map(move |(name, policy)| {
+        let current = current::of(Kind::TrafficPolicy, policy.status.as_ref());
+        of_object(state, Kind::TrafficPolicy, name, &policy.metadata, current)
+    });
+    let policies = policies.chain(traffic_policies);
     let all = services.chain(entries(state)).chain(routes).chain(grpc_routes).chain(policies);
     all.filter(|one| !(one.entries.is_empty() && one.current.is_empty()))
 }

@@ -97,7 +97,7 @@ impl Writes {
         let now = now();
         let list = match wanted.kind.types() {
             Some(types) => merge::conditions(list, types, &wanted.entries, &now),
-            None => merge::parents(list, &wanted.entries, &now),
+            None => merge::parents(list, wanted.kind.reference(), &wanted.entries, &now),
         };
         let body = json!({
             "metadata": { "resourceVersion": live.metadata.resource_version },

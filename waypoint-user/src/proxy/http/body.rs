@@ -10,13 +10,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::proxy::{
     connection::Connection, lease::Lease, record::Record, respond::Fault, upstream::Http1Body,
 };
 
-use super::forward::Carrier;
+use super::{
+    client_body::{Breach, ClientBody, RequestBroken},
+    fields,
+    forward::Carrier,
+    upgrade::Tunnel,
+};
 
 /// How far a request's body has come.
 #[derive(Debug, Default)]
@@ -25,48 +31,79 @@ pub(in crate::proxy) struct Progress {
     pub(in crate::proxy) bytes: Rc<Cell<u64>>,
     /// Whether all of it was sent on.
     pub(in crate::proxy) ended: Cell<bool>,
-    /// Whether the client broke it off.
-    pub(in crate::proxy) broken: Cell<bool>,
+    /// How the client broke it off.
+    broken: Cell<Option<Breach>>,
+}
+
+impl Progress {
+    /// Notes how the client broke the body off.
+    pub(super) fn broke(&self, cause: &RequestBroken) {
+        self.broken.set(Some(cause.breach()));
+    }
+
+    /// What really went wrong when a fault was seen.
+    pub(super) fn blame(&self, fault: Fault) -> Fault {
+        match self.broken.get() {
+            Some(Breach::Gone) => Fault::ClientGone,
+            Some(Breach::Malformed) => Fault::BadRequest("the body is malformed"),
+            None => fault,
+        }
+    }
 }
 
 /// The body of a request, on its way to an endpoint.
 pub(in crate::proxy) struct RequestBody {
-    body: Option<Incoming>,
+    body: ClientBody,
+    /// Whether there never was anything in it.
+    empty: bool,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
     /// A client's body.
-    pub(super) fn new(body: Incoming, progress: Rc<Progress>) -> Self {
+    pub(super) fn new(body: ClientBody, progress: Rc<Progress>) -> Self {
         progress.ended.set(body.is_end_stream());
-        Self { body: Some(body).filter(|body| !body.is_end_stream()), progress }
+        Self { empty: body.is_end_stream(), body, progress }
     }
 
     /// Whether there is nothing in it.
     pub(in crate::proxy) fn is_empty(&self) -> bool {
-        self.body.is_none()
+        self.empty
+    }
+
+    /// Whether the client waits to be told to send it.
+    pub(in crate::proxy) fn awaits_leave(&self) -> bool {
+        self.body.awaits_leave()
+    }
+
+    /// Passes on what an endpoint says before its final response, where the client understands it.
+    pub(in crate::proxy) fn hint(&self, status: StatusCode, mut headers: HeaderMap) {
+        fields::remove_hop_by_hop(&mut headers);
+        fields::remove_framing(&mut headers);
+        self.body.hint(status, &headers);
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = RequestBroken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.body else {
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+        if self.empty {
             return Poll::Ready(None);
-        };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        }
+        let body = &mut self.body;
+        let frame = ready!(body.poll_frame(cx));
         let ended = frame.is_none() || body.is_end_stream();
         match &frame {
             Some(Ok(frame)) => {
                 let len = frame.data_ref().map_or(0, Bytes::len) as u64;
                 self.progress.bytes.set(self.progress.bytes.get() + len);
             }
-            Some(Err(_)) => self.progress.broken.set(true),
+            Some(Err(cause)) => self.progress.broke(cause),
             None => {}
         }
         if ended {
@@ -76,11 +113,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.empty || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        if self.empty { SizeHint::with_exact(0) } else { self.body.size_hint() }
     }
 }
 
@@ -92,6 +129,8 @@ pub(in crate::proxy) enum ResponseBody {
     Text(Bytes),
     /// An endpoint's body.
     Stream(Box<Stream>),
+    /// None: the connection changes its protocol.
+    Tunnel(Box<Tunnel>),
 }
 
 /// A piece of an endpoint's body.
@@ -175,7 +214,8 @@ impl Stream {
             Some(Ok(frame)) => frame,
             Some(Err(cause)) => {
                 tracing::debug!(%cause, "a response broke");
-                return Poll::Ready(Some(Err(self.fail(Fault::UpstreamCut))));
+                let fault = self.progress.blame(Fault::UpstreamCut);
+                return Poll::Ready(Some(Err(self.fail(fault))));
             }
             None => {
                 self.end();
@@ -204,7 +244,7 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
+            Self::Empty | Self::Tunnel(_) => Poll::Ready(None),
             Self::Text(text) => {
                 let text = std::mem::take(text);
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
@@ -215,7 +255,7 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Tunnel(_) => true,
             Self::Text(text) => text.is_empty(),
             Self::Stream(stream) => stream.body.is_end_stream(),
         }
@@ -223,7 +263,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
+            Self::Empty | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Stream(stream) => stream.body.size_hint(),
         }

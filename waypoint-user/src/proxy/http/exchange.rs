@@ -3,10 +3,9 @@
 //! **Invariant:** it sees one view of the mesh from start to end.
 //! **Invariant:** policies, routes and the endpoint see the same path, in normal form.
 
-use std::{convert::Infallible, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use http::{HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
 use tokio::time::Instant;
 
 use crate::{
@@ -26,21 +25,22 @@ use crate::{
 use super::{
     RequestBody,
     body::{AnswerBody, Progress, ResponseBody, Stream},
-    check, fields,
+    check,
+    client_body::ClientBody,
+    fields,
     forward::{Answered, send},
     forwarded::FORWARDED_FOR,
     outgoing::Outgoing,
     plan::{Plan, Planned, plan},
     reply,
-    upgrade::Sides,
+    upgrade::Tunnel,
 };
 
 /// Answers a request.
 pub(super) async fn answer(
     connection: Rc<Connection>,
-    mut request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
-    let client = hyper::upgrade::on(&mut request);
+    request: Request<ClientBody>,
+) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let view = connection.worker.view();
     let target = connection.target(&view);
@@ -49,12 +49,11 @@ pub(super) async fn answer(
     let progress = Rc::new(Progress::default());
     record.received = Rc::clone(&progress.bytes);
     let mut exchange = Exchange { connection, view, peer, record, progress };
-    let response = match exchange.run(parts, body, target).await {
+    match exchange.run(parts, body, target).await {
         Ok(Outcome::Redirect(response)) => reply::redirect(exchange.record, response),
-        Ok(Outcome::Answer(answer)) => exchange.respond(*answer, client),
+        Ok(Outcome::Answer(answer)) => exchange.respond(*answer),
         Err(fault) => reply::refuse(exchange.record, fault),
-    };
-    Ok(response)
+    }
 }
 
 /// A request that is under way.
@@ -85,7 +84,7 @@ impl Exchange {
     async fn run(
         &mut self,
         mut parts: Parts,
-        body: Incoming,
+        body: ClientBody,
         target: Option<Rc<Target>>,
     ) -> Result<Outcome, Fault> {
         fields::remove_forged(&mut parts.headers);
@@ -150,9 +149,7 @@ impl Exchange {
             answered = sent => answered,
             fault = lease.revoked() => return Err(fault),
         };
-        let broken = self.progress.broken.get();
-        let blame = |fault| if broken { Fault::ClientGone } else { fault };
-        let mut answered = answered.map_err(blame)?;
+        let mut answered = answered.map_err(|fault| self.progress.blame(fault))?;
         let service_time = began.elapsed();
         self.record.note(|entry| entry.upstream_service_time = Some(service_time));
         let status = answered.response.status();
@@ -165,7 +162,7 @@ impl Exchange {
     }
 
     /// Makes the response of an endpoint's answer.
-    fn respond(mut self, answer: Answer, client: OnUpgrade) -> Response<ResponseBody> {
+    fn respond(mut self, answer: Answer) -> Response<ResponseBody> {
         let Answer { answered: Answered { response, carrier }, lease } = answer;
         self.record.status = response.status().as_u16();
         self.record.note(|entry| entry.response_code_details = Some("via_upstream".to_owned()));
@@ -174,8 +171,8 @@ impl Exchange {
             self.record.see_grpc_status(response.headers());
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            Sides { client, upstream: carrier }.join(self.record, lease);
-            return response.map(|_| ResponseBody::Empty);
+            let tunnel = Tunnel { upstream: carrier, record: self.record, lease };
+            return response.map(|_| ResponseBody::Tunnel(Box::new(tunnel)));
         }
         let Self { connection, progress, record, .. } = self;
         let open = Some((record, carrier));

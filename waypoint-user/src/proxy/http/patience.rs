@@ -1,73 +1,60 @@
 //! How long an HTTP/1 connection may wait for a request, and a request for the rest of its head.
 //!
-//! hyper knows one time for both, from the end of the last response on. Here the stream tells when
-//! bytes arrive, and from then on the shorter time counts: clients may keep connections idle, but
-//! cannot hold them with heads that never end.
+//! Clients may keep connections idle, but cannot hold them with heads that never end.
 //!
 //! **Invariant:** neither time is extended by bytes that arrive slowly.
 
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
-    time::{Duration, Instant},
+    task::{Context, Poll, ready},
 };
 
-use crate::proxy::limits::HEAD_TIMEOUT;
-use hyper::rt::{Sleep, Timer};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The times of one connection. hyper wants it to be `Send`, though one thread has it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Patience(Arc<AtomicBool>);
+use crate::proxy::limits::{HEAD_TIMEOUT, REQUEST_TIMEOUT};
 
-impl Patience {
-    /// Notes that bytes arrived.
-    pub(super) fn heard(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Timer for Patience {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.sleep_until(self.now() + duration)
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        self.0.store(false, Ordering::Relaxed);
-        let sleep = Box::pin(tokio::time::sleep_until(deadline.into()));
-        Box::pin(Wait { patience: self.clone(), sleep, hurried: false })
-    }
-
-    fn now(&self) -> Instant {
-        tokio::time::Instant::now().into()
-    }
-}
-
-/// Waits for one head.
-struct Wait {
-    patience: Patience,
-    sleep: Pin<Box<tokio::time::Sleep>>,
+/// The times of one connection. Its timer is set anew only when it fires or is too late, so that a
+/// request costs none.
+pub(super) struct Patience {
+    sleep: Option<Pin<Box<Sleep>>>,
+    until: Instant,
     hurried: bool,
 }
 
-impl Future for Wait {
-    type Output = ();
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self { sleep: None, until: Instant::now() + REQUEST_TIMEOUT, hurried: false }
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.hurried && self.patience.0.load(Ordering::Relaxed) {
-            self.hurried = true;
-            let until = tokio::time::Instant::now() + HEAD_TIMEOUT;
-            self.sleep.as_mut().reset(until);
+    /// Begins to wait for a request.
+    pub(super) fn renew(&mut self) {
+        self.until = Instant::now() + REQUEST_TIMEOUT;
+        self.hurried = false;
+    }
+
+    /// Begins to wait for the rest of a head, if it did not before.
+    pub(super) fn hurry(&mut self) {
+        if !std::mem::replace(&mut self.hurried, true) {
+            self.until = self.until.min(Instant::now() + HEAD_TIMEOUT);
         }
-        self.sleep.as_mut().poll(cx)
+    }
+
+    /// Ready when the time is up.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = self.until;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if sleep.deadline() > until {
+            sleep.as_mut().reset(until);
+        }
+        ready!(sleep.as_mut().poll(cx));
+        while sleep.deadline() < until {
+            sleep.as_mut().reset(until);
+            ready!(sleep.as_mut().poll(cx));
+        }
+        Poll::Ready(())
     }
 }
-
-impl Sleep for Wait {}
 
 #[cfg(test)]
 mod tests;

@@ -11,19 +11,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::proxy::stream::Stream;
 
-use super::patience::Patience;
-
 /// Reads the first bytes, then the stream.
 pub(super) struct Rewind {
     first: Bytes,
     stream: Stream,
-    patience: Patience,
 }
 
 impl Rewind {
-    /// A stream of which `first` was read; `patience` hears of every byte.
-    pub(super) fn new(stream: Stream, first: Bytes, patience: Patience) -> Self {
-        Self { first, stream, patience }
+    /// A stream of which `first` was read.
+    pub(super) fn new(stream: Stream, first: Bytes) -> Self {
+        Self { first, stream }
     }
 }
 
@@ -34,14 +31,8 @@ impl AsyncRead for Rewind {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            let before = buffer.filled().len();
-            let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-            if buffer.filled().len() > before {
-                self.patience.heard();
-            }
-            return read;
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
-        self.patience.heard();
         let len = self.first.len().min(buffer.remaining());
         buffer.put_slice(self.first.get(..len).unwrap_or_default());
         self.first.advance(len);

@@ -5,59 +5,59 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use hyper::{body::Bytes, upgrade::OnUpgrade};
-use hyper_util::rt::TokioIo;
+use bytes::Bytes;
 
-use crate::{
-    proxy::{
-        lease::Lease,
-        record::Record,
-        respond::Fault,
-        tcp::copy::{Count, Ended, copy_both},
-    },
-    telemetry::task,
+use crate::proxy::{
+    lease::Lease,
+    record::Record,
+    respond::Fault,
+    stream::Stream,
+    tcp::copy::{Count, Ended, copy_both},
 };
 
-use super::{forward::Carrier, patience::Patience, rewind::Rewind};
+use super::{forward::Carrier, rewind::Rewind};
 
-/// Both sides of a connection that changes its protocol.
-pub(super) struct Sides {
-    pub(super) client: OnUpgrade,
+/// An endpoint's side of a connection that changes its protocol.
+pub(in crate::proxy) struct Tunnel {
     pub(super) upstream: Carrier,
+    pub(super) record: Record,
+    pub(super) lease: Rc<Lease>,
 }
 
-impl Sides {
-    /// Copies between the sides, as soon as both changed, until the end; then tells of the request.
-    pub(super) fn join(self, mut record: Record, lease: Rc<Lease>) {
-        task::spawn_local("upgrade", async move {
-            let counted = Counted::default();
-            let fault = self.copy(&lease, &counted).await;
-            record.received.set(record.received.get() + counted.from_client.get());
-            record.sent += counted.to_client.get();
-            if let Some(fault) = fault {
-                record.fail(fault);
-            }
-            record.finish();
-        });
-    }
-
-    /// Copies to the end.
-    async fn copy(self, lease: &Lease, counted: &Counted) -> Option<Fault> {
-        let Ok(client) = self.client.await else { return Some(Fault::ClientGone) };
-        let Some((upstream, first)) = self.upstream.take_stream() else {
-            return Some(Fault::UpstreamProtocol);
-        };
-        let mut client = TokioIo::new(client);
-        let mut upstream = Rewind::new(upstream, first, Patience::default());
-        let copied = copy_both(&mut client, &mut upstream, Bytes::new(), counted);
-        tokio::select! {
-            ended = copied => match ended {
-                Ended::Both => None,
-                Ended::ClientReset => Some(Fault::ClientGone),
-                Ended::UpstreamReset => Some(Fault::UpstreamCut),
-            },
-            fault = lease.revoked() => Some(fault),
+impl Tunnel {
+    /// Copies between it and the client, of which `first` was read, until the end; then tells of
+    /// the request.
+    pub(super) async fn run(self, client: Stream, first: Bytes) {
+        let Self { upstream, mut record, lease } = self;
+        let counted = Counted::default();
+        let fault = copy((client, first), &upstream, &lease, &counted).await;
+        record.received.set(record.received.get() + counted.from_client.get());
+        record.sent += counted.to_client.get();
+        if let Some(fault) = fault {
+            record.fail(fault);
         }
+        record.finish();
+    }
+}
+
+/// Copies to the end.
+async fn copy(
+    (mut client, first): (Stream, Bytes),
+    upstream: &Carrier,
+    lease: &Lease,
+    counted: &Counted,
+) -> Option<Fault> {
+    let Some((upstream, ahead)) = upstream.take_stream() else {
+        return Some(Fault::UpstreamProtocol);
+    };
+    let mut upstream = Rewind::new(upstream, ahead);
+    tokio::select! {
+        ended = copy_both(&mut client, &mut upstream, first, counted) => match ended {
+            Ended::Both => None,
+            Ended::ClientReset => Some(Fault::ClientGone),
+            Ended::UpstreamReset => Some(Fault::UpstreamCut),
+        },
+        fault = lease.revoked() => Some(fault),
     }
 }
 

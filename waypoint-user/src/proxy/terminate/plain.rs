@@ -3,7 +3,7 @@
 //! Nothing there is encrypted, and nobody proves who they are.
 //!
 //! **Invariant:** a client has no identity there, whatever its address.
-//! **Invariant:** what is not bound to this waypoint is not served, as the policies of another would
+//! **Invariant:** what is not bound to this waypoint is not served, as policies of another would
 //! not be asked.
 
 use std::{net::SocketAddr, rc::Rc};

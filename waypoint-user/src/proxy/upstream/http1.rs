@@ -11,11 +11,11 @@ use std::{
     future::poll_fn,
     net::SocketAddr,
     rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{Method, Response, StatusCode, request::Parts};
 use tokio::time::Instant;
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 use super::AbortOnDrop;
 pub(in crate::proxy) use body::Body;
 use upload::Upload;
-use wire::{Part, Wire};
+use wire::{Part, Wire, is_interim};
 
 mod body;
 mod upload;
@@ -93,14 +93,25 @@ impl Http1 {
         cx: &mut Context<'_>,
     ) -> Poll<Result<http1::Response, Fault>> {
         let mut wire = self.wire.borrow_mut();
-        if let Poll::Ready(Err(fault)) = upload.poll(&mut wire, cx) {
-            return Poll::Ready(Err(fault));
+        loop {
+            if let Poll::Ready(Err(fault)) = upload.poll(&mut wire, cx) {
+                return Poll::Ready(Err(fault));
+            }
+            let head = ready!(wire.poll_head(to_head, cx))?;
+            match head.status {
+                StatusCode::CONTINUE => upload.give_leave(),
+                status if is_interim(status) => upload.hint(status, head.headers),
+                _ => return Poll::Ready(Ok(head)),
+            }
         }
-        wire.poll_head(to_head, cx)
     }
 
     /// Goes on with a request whose response has begun.
     fn go_on(&mut self, upload: Upload) {
+        // Who answers without the body wants none, and may not take it for another request.
+        if upload.awaits_leave() {
+            return;
+        }
         if !upload.has_ended(&self.wire.borrow()) {
             let task = task::spawn_local("upload", upload.run(Rc::clone(&self.wire)));
             self.upload = Some(AbortOnDrop(task.abort_handle()));

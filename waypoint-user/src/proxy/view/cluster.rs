@@ -1,11 +1,10 @@
 //! Endpoints, and how many requests each has outstanding.
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -15,12 +14,26 @@ use crate::{
         object::ObjectName,
         service::{AppProtocol, Service},
         snapshot::Snapshot,
+        traffic_policy::{Algorithm, HashKey, LoadBalancing, TrafficPolicy},
         workload::Workload,
     },
-    proxy::resolve::Names,
+    proxy::{
+        regime::{Breaker, ClusterHealth, Outcome, Regimes},
+        resolve::Names,
+    },
     select::{Place, nearest},
     telemetry::metrics::traffic::ServiceLabels,
 };
+
+mod balancer;
+mod load;
+
+use self::balancer::{Candidates, Order};
+pub(in crate::proxy) use self::{
+    balancer::Ask,
+    load::{InFlight, Loads},
+};
+use load::{Load, Watch};
 
 /// The endpoints that take the traffic of a Service's port, or of a pod.
 pub(in crate::proxy) struct Cluster {
@@ -38,7 +51,17 @@ pub(in crate::proxy) struct Cluster {
     pub(super) version: u64,
     /// Names of endpoints of which nothing is known yet.
     pub(super) unknown: Option<Unknown>,
+    /// What is open to them, and how much may be; nothing where no policy says.
+    pub(in crate::proxy) breaker: Option<Arc<Breaker>>,
+    /// How long connecting to them may take, where a policy says.
+    pub(in crate::proxy) connect_timeout: Option<Duration>,
     endpoints: Vec<Endpoint>,
+    balancing: LoadBalancing,
+    order: Rc<Order>,
+    health: Option<Arc<ClusterHealth>>,
+    loads: Rc<Loads>,
+    /// Whether nothing but outstanding requests counts.
+    is_plain: bool,
 }
 
 /// Names that have to be looked up first.
@@ -54,13 +77,17 @@ pub(super) struct Around<'a> {
     /// The mesh.
     pub(super) snapshot: &'a Snapshot,
     /// What each has outstanding.
-    pub(super) loads: &'a Loads,
+    pub(super) loads: &'a Rc<Loads>,
     /// What is behind names.
     pub(super) names: &'a Names,
+    /// What workers share.
+    pub(super) regimes: &'a Arc<Regimes>,
+    /// What holds for the endpoints.
+    pub(super) policy: Option<&'a TrafficPolicy>,
 }
 
 /// An address family.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub(in crate::proxy) enum Family {
     /// IPv4, also when mapped into IPv6.
     V4,
@@ -82,7 +109,8 @@ pub(in crate::proxy) struct Endpoint {
     pub(in crate::proxy) address: SocketAddr,
     /// The pod, if it is known.
     pub(in crate::proxy) workload: Option<Arc<Workload>>,
-    load: Rc<Cell<u32>>,
+    load: Rc<Load>,
+    watch: Option<Watch>,
 }
 
 impl Cluster {
@@ -94,7 +122,7 @@ impl Cluster {
         (family, home): (Family, Place<'_>),
         around: &Around<'_>,
     ) -> Self {
-        let Around { snapshot, loads, names } = *around;
+        let Around { snapshot, loads, names, .. } = *around;
         let ready = service.endpoints.iter().filter(|endpoint| endpoint.ready);
         let endpoints = ready.filter_map(|endpoint| {
             let address = SocketAddr::new(endpoint.address, endpoint.target_port(port)?);
@@ -112,24 +140,24 @@ impl Cluster {
             home.nearness_of(place, service.distribution)
         };
         let domain = &snapshot.settings().cluster_domain;
-        Self {
-            port,
-            family,
-            protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
-            host: service.host(domain),
-            labels: Rc::new(ServiceLabels::of(service, domain)),
+        let cluster = Self {
             version: names.version(),
             unknown,
             endpoints: nearest(endpoints, nearness),
+            ..Self::empty((service, port), family, domain, loads)
+        };
+        match around.policy {
+            Some(policy) => cluster.governed(&service.name, policy, around),
+            None => cluster,
         }
     }
 
-    /// Where a client dialled, if it may be dialled on its behalf.
-    pub(super) fn of_original(
+    /// A cluster without endpoints.
+    fn empty(
         (service, port): (&Service, u16),
         family: Family,
         domain: &str,
-        there: Option<Endpoint>,
+        loads: &Rc<Loads>,
     ) -> Self {
         Self {
             port,
@@ -139,8 +167,56 @@ impl Cluster {
             labels: Rc::new(ServiceLabels::of(service, domain)),
             version: 0,
             unknown: None,
-            endpoints: there.into_iter().collect(),
+            breaker: None,
+            connect_timeout: None,
+            endpoints: Vec::new(),
+            balancing: LoadBalancing::default(),
+            order: Rc::new(Order::None),
+            health: None,
+            loads: Rc::clone(loads),
+            is_plain: true,
         }
+    }
+
+    /// The same cluster, as a policy has it.
+    fn governed(self, service: &ObjectName, policy: &TrafficPolicy, around: &Around<'_>) -> Self {
+        let place = (service.clone(), self.port);
+        let rules = &policy.endpoints;
+        let mut endpoints = self.endpoints;
+        let addresses = endpoints.iter().map(|endpoint| endpoint.address);
+        let order = around.loads.order(&place, self.family, &rules.load_balancing, addresses);
+        let learns = rules.load_balancing.algorithm == Algorithm::PeakEwma;
+        let health = rules.outlier_detection.map(|rules| {
+            let addresses = endpoints.iter().map(|endpoint| endpoint.address);
+            around.regimes.health(&place, rules, addresses)
+        });
+        for (index, endpoint) in endpoints.iter_mut().enumerate() {
+            let health = health.as_ref();
+            let health = health
+                .and_then(|(all, hosts)| Some((Arc::clone(all), Arc::clone(hosts.get(index)?))));
+            endpoint.watch = Watch::new(learns, health, around.regimes);
+        }
+        Self {
+            breaker: Some(around.regimes.breaker(&place, rules.circuit_breaker)),
+            connect_timeout: rules.connect_timeout,
+            balancing: rules.load_balancing.clone(),
+            order,
+            is_plain: rules.load_balancing == LoadBalancing::default() && health.is_none(),
+            health: health.map(|(all, _)| all),
+            endpoints,
+            ..self
+        }
+    }
+
+    /// Where a client dialled, if it may be dialled on its behalf.
+    pub(super) fn of_original(
+        (service, port): (&Service, u16),
+        family: Family,
+        domain: &str,
+        (there, loads): (Option<Endpoint>, &Rc<Loads>),
+    ) -> Self {
+        let endpoints = there.into_iter().collect();
+        Self { endpoints, ..Self::empty((service, port), family, domain, loads) }
     }
 
     /// A pod that was dialled itself.
@@ -148,7 +224,7 @@ impl Cluster {
         workload: &Arc<Workload>,
         dialled: SocketAddr,
         labels: Rc<ServiceLabels>,
-        loads: &Loads,
+        loads: &Rc<Loads>,
     ) -> Self {
         let endpoint = Endpoint::new(dialled, Some(Arc::clone(workload)), loads);
         Self {
@@ -159,7 +235,14 @@ impl Cluster {
             labels,
             version: 0,
             unknown: None,
+            breaker: None,
+            connect_timeout: None,
             endpoints: vec![endpoint],
+            balancing: LoadBalancing::default(),
+            order: Rc::new(Order::None),
+            health: None,
+            loads: Rc::clone(loads),
+            is_plain: true,
         }
     }
 
@@ -170,35 +253,73 @@ impl Cluster {
         tried: &[SocketAddr],
         dice: &mut dyn FnMut(u32) -> u32,
     ) -> Option<&Endpoint> {
-        if tried.is_empty() {
+        self.choose_for(&Ask { tried, hash: None }, dice)
+    }
+
+    /// The same, for a request of which something may be hashed.
+    pub(in crate::proxy) fn choose_for(
+        &self,
+        ask: &Ask<'_>,
+        dice: &mut dyn FnMut(u32) -> u32,
+    ) -> Option<&Endpoint> {
+        if ask.tried.is_empty() && self.is_plain {
             // The common case copies nothing.
             let load =
                 |index: usize| self.endpoints.get(index).map_or(u32::MAX, Endpoint::outstanding);
             return self.endpoints.get(least_request(self.endpoints.len(), load, dice)?);
         }
-        let untried = |endpoint: &&Endpoint| !tried.contains(&endpoint.address);
-        let rest: Vec<&Endpoint> = self.endpoints.iter().filter(untried).collect();
-        let load =
-            |index: usize| rest.get(index).map_or(u32::MAX, |endpoint| endpoint.outstanding());
-        rest.get(least_request(rest.len(), load, dice)?).copied()
+        let candidates = Candidates {
+            endpoints: &self.endpoints,
+            rules: &self.balancing,
+            order: &self.order,
+            health: self.health.as_deref(),
+            now: self.loads.now(),
+        };
+        self.endpoints.get(candidates.choose(ask, dice)?)
+    }
+
+    /// What of requests is hashed; nothing where nothing is.
+    pub(in crate::proxy) fn hash_keys(&self) -> &[HashKey] {
+        self.balancing.algorithm.hash_keys()
     }
 }
 
 impl Endpoint {
     /// An endpoint at an address, with what is outstanding there.
     pub(super) fn new(address: SocketAddr, workload: Option<Arc<Workload>>, loads: &Loads) -> Self {
-        Self { address, workload, load: loads.of(address) }
+        Self { address, workload, load: loads.of(address), watch: None }
     }
 
     /// How many requests and connections are outstanding.
     pub(in crate::proxy) fn outstanding(&self) -> u32 {
-        self.load.get()
+        self.load.outstanding()
     }
 
     /// Counts a request or connection as outstanding until the result is dropped.
     pub(in crate::proxy) fn begin(&self) -> InFlight {
-        self.load.set(self.load.get().saturating_add(1));
-        InFlight(Rc::clone(&self.load))
+        InFlight::new(&self.load)
+    }
+
+    /// Learns from how a request was answered, and how soon.
+    pub(in crate::proxy) fn answered(&self, outcome: Outcome, took: Duration) {
+        if let Some(watch) = &self.watch {
+            watch.answered(&self.load, outcome, took);
+        }
+    }
+
+    /// Since when it is known.
+    fn since(&self) -> Duration {
+        self.load.since()
+    }
+
+    /// Whether it is left out for now.
+    fn is_ejected(&self, now: Duration) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_ejected(now))
+    }
+
+    /// What one more request is expected to cost here.
+    fn cost(&self, now: Duration) -> f64 {
+        self.load.cost(now)
     }
 }
 
@@ -207,7 +328,7 @@ impl Endpoint {
 /// leads back to this machine leads nowhere.
 fn named(
     (service, port): (&Service, u16),
-    Around { snapshot, loads, names }: &Around<'_>,
+    Around { snapshot, loads, names, .. }: &Around<'_>,
 ) -> (Vec<Endpoint>, Option<Unknown>) {
     let (mut endpoints, mut unknown) = (Vec::new(), Vec::new());
     for endpoint in service.resolution().names() {
@@ -227,29 +348,4 @@ fn named(
     let unknown =
         (!unknown.is_empty()).then(|| Unknown { service: service.name.clone(), names: unknown });
     (endpoints, unknown)
-}
-
-/// One outstanding request or connection.
-pub(in crate::proxy) struct InFlight(Rc<Cell<u32>>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
-}
-
-/// What is outstanding by address; it outlives views, as requests do.
-#[derive(Default)]
-pub(in crate::proxy) struct Loads(RefCell<HashMap<SocketAddr, Rc<Cell<u32>>>>);
-
-impl Loads {
-    /// The count of an address.
-    fn of(&self, address: SocketAddr) -> Rc<Cell<u32>> {
-        Rc::clone(self.0.borrow_mut().entry(address).or_default())
-    }
-
-    /// Forgets addresses that no view and no request knows.
-    pub(super) fn prune(&self) {
-        self.0.borrow_mut().retain(|_, load| Rc::strong_count(load) > 1);
-    }
 }

@@ -176,4 +176,11 @@ pub(super) static KINDS: &[Kind] = &[
         is_vital: true,
         ..KIND
     },
+    Kind {
+        name: "TrafficPolicy",
+        group: "waypoint.dev",
+        versions: &["v1alpha1"],
+        plural: "trafficpolicies",
+        ..KIND
+    },
 ];

@@ -16,13 +16,13 @@ use crate::{
     sync::{
         admit::DEFAULT_NAMESPACE, authorization::AuthorizationPolicy,
         peer_authentication::PeerAuthentication, service_entry::ServiceEntry,
-        workload_entry::WorkloadEntry,
+        traffic_policy::TrafficPolicy, workload_entry::WorkloadEntry,
     },
 };
 
 use super::{
     grpc_rules, invalid::Invalid, meta, nodes, peer_authentications, pods, policies, ports, rules,
-    service_hosts, services, workload_entries,
+    service_hosts, services, traffic_rules, workload_entries,
 };
 
 /// Names, and labels' values.
@@ -120,6 +120,11 @@ pub(in crate::sync) fn policy(policy: &AuthorizationPolicy) -> Result<(), Invali
 /// Selector and ports.
 pub(in crate::sync) fn peer_authentication(declared: &PeerAuthentication) -> Result<(), Invalid> {
     peer_authentications::check(declared)
+}
+
+/// Everything but targets.
+pub(in crate::sync) fn traffic_policy(declared: &TrafficPolicy) -> Result<(), Invalid> {
+    traffic_rules::rules(&declared.spec).map(drop)
 }
 
 /// A DNS subdomain, which every name is (RFC 1123).

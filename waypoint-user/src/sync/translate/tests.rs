@@ -8,6 +8,7 @@ use crate::{
 
 mod conditions;
 mod route_gateways;
+mod traffic;
 
 /// Translates documents with the default settings.
 fn mesh(documents: &[&str]) -> (Snapshot, Report) {
@@ -24,6 +25,7 @@ fn object(kind: &str, name: &str, metadata: &str, rest: &str) -> String {
     let version = match kind {
         "Gateway" | "HTTPRoute" => "gateway.networking.k8s.io/v1",
         "AuthorizationPolicy" => "security.istio.io/v1",
+        "TrafficPolicy" => "waypoint.dev/v1alpha1",
         _ => "v1",
     };
     let (namespace, name) = name.split_once('/').unwrap_or(("", name));

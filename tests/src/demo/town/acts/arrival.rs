@@ -1,28 +1,35 @@
 //! Installing Waypoint and the shop, and enrolling it.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::demo::{
     answer::{Answer, STRAIGHT, Seen, THROUGH},
     ledger::Ledger,
-    town::scene::{NAMESPACE, PATIENCE, SYSTEM, Scene},
+    town::scene::{NAMESPACE, SYSTEM, Scene, documented},
 };
 
-/// One command, and a controller and an agent per node are there.
+/// The five commands of README, and a namespace is behind a waypoint.
 pub(in crate::demo::town) fn waypoint_is_installed(
     scene: &mut Scene<'_>,
     ledger: &mut Ledger,
 ) -> Result<()> {
     scene.act(
         "Install Waypoint",
-        "The image was imported into the nodes; a registry would do as well. The controller makes \
-         its authority and publishes its root, with which the agents then start.",
+        "README's own commands. The image was imported into the nodes; a registry would do as \
+         well. The controller makes its authority and publishes its root, with which the agents \
+         then start. The CRDs of the Gateway API are there already.",
     );
-    scene.kubectl(&["apply", "-k", "deploy"])?;
-    let timeout = format!("--timeout={}s", PATIENCE.as_secs());
-    for what in ["deployment/waypoint-controller", "daemonset/waypoint-agent"] {
-        scene.kubectl(&["-n", SYSTEM, "rollout", "status", what, &timeout])?;
+    let commands = documented("README.md", "## On a cluster")?;
+    let [crds, rest @ ..] = commands.as_slice() else { bail!("README gives no commands") };
+    ledger.same("README: commands", "5", &commands.len().to_string());
+    let named = crds.strip_prefix(CRDS).unwrap_or(crds);
+    ledger.same("README: CRDs it names", &installed(scene)?, named);
+    for command in rest {
+        scene.shell(command)?;
     }
+    let programmed = "--output=jsonpath={.status.conditions[?(@.type=='Programmed')].status}";
+    let waypoint = scene.ask_quietly(&["-n", "default", "get", "gateway/waypoint", programmed])?;
+    ledger.same("README: waypoint of namespace default", "True", &waypoint);
     let ready = |kind: &str, path: &str| {
         scene.ask_quietly(&["-n", SYSTEM, "get", kind, &format!("--output=jsonpath={path}")])
     };
@@ -31,6 +38,17 @@ pub(in crate::demo::town) fn waypoint_is_installed(
     ledger.same("installed: controllers ready", "2", &controllers);
     ledger.same("installed: agents ready", "2", &agents);
     Ok(())
+}
+
+/// The version and the channel of the CRDs that are here, as the place of their release.
+fn installed(scene: &Scene<'_>) -> Result<String> {
+    let annotation = |name: &str| {
+        let path = format!("{{.metadata.annotations.gateway\\.networking\\.k8s\\.io/{name}}}");
+        let output = format!("--output=jsonpath={path}");
+        scene.ask_quietly(&["get", "crd/gateways.gateway.networking.k8s.io", &output])
+    };
+    let (version, channel) = (annotation("bundle-version")?, annotation("channel")?);
+    Ok(format!("{version}/{channel}-install.yaml"))
 }
 
 /// Real pods on both nodes, which Waypoint leaves alone.
@@ -80,3 +98,7 @@ pub(in crate::demo::town) fn the_namespace_is_enrolled(
 pub(super) fn outcome(succeeded: bool) -> &'static str {
     if succeeded { "succeeds" } else { "fails" }
 }
+
+/// How CRDs of the Gateway API are installed, up to their version.
+const CRDS: &str = "kubectl apply --server-side -f \
+                    https://github.com/kubernetes-sigs/gateway-api/releases/download/";

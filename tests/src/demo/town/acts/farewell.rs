@@ -9,7 +9,7 @@ use crate::{
         answer::{Answer, STRAIGHT, Seen},
         ledger::Ledger,
         narrator,
-        town::scene::{NAMESPACE, SYSTEM, Scene},
+        town::scene::{NAMESPACE, SYSTEM, Scene, documented},
     },
 };
 
@@ -49,8 +49,8 @@ pub(in crate::demo::town) fn everything_is_uninstalled(
         let claim = format!("before: something to remove on {}", node.name());
         ledger.judged(&claim, "pins, links, directories", &there.join(", "), there.len() > 2);
     }
-    for line in UNINSTALL.lines() {
-        scene.kubectl(&line.split_whitespace().collect::<Vec<_>>())?;
+    for command in documented("deploy/README.md", "## Uninstall")? {
+        scene.shell(&command)?;
     }
     scene.kubectl(&["wait", "--for=delete", &format!("namespace/{SYSTEM}"), "--timeout=120s"])?;
     for node in scene.cluster.nodes() {
@@ -80,15 +80,3 @@ fn traces(node: &Node) -> Result<Vec<String>> {
 const KINDS: &str = "namespaces,clusterroles,clusterrolebindings,gatewayclasses,gateways,\
     validatingadmissionpolicies,validatingadmissionpolicybindings,configmaps,secrets,leases,\
     serviceaccounts,services,deployments,daemonsets,networkpolicies,poddisruptionbudgets";
-/// As in `deploy/README.md`.
-const UNINSTALL: &str = "\
--n waypoint-system delete daemonset waypoint-agent --cascade=foreground
-apply -k deploy/uninstall
--n waypoint-system rollout status daemonset/waypoint-cleanup --timeout=120s
-delete -k deploy/uninstall
--n waypoint-system delete deployment waypoint-controller --cascade=foreground
-delete gatewayclass istio-waypoint --ignore-not-found
-delete clusterrolebindings -l gateway.istio.io/managed=istio.io-mesh-controller
-delete configmaps -A --field-selector metadata.name=waypoint-ca-root-cert
-annotate pods -A --all ambient.istio.io/redirection-
-delete -k deploy --ignore-not-found";

@@ -87,7 +87,9 @@ impl Agent {
     /// The configuration of the role.
     pub(crate) fn into_config(self) -> agent::Config {
         let cluster = self.source.access();
-        let mut sync = self.source.settings(Scope::Node(self.node.clone()));
+        // Whoever leads to Services of every kind has to know where all of them lead.
+        let scope = if self.service_vips { Scope::Whole } else { Scope::Node(self.node.clone()) };
+        let mut sync = self.source.settings(scope);
         sync.mesh.capture = match self.capture {
             Capture::Waypoint => CaptureMode::Waypoint,
             Capture::Mesh => CaptureMode::Mesh,

@@ -1,5 +1,6 @@
 use super::*;
 
+const REF: &str = "parentRef";
 const NOW: &str = "2026-01-02T00:00:00Z";
 const THEN: &str = "2026-01-01T00:00:00Z";
 
@@ -55,22 +56,22 @@ fn entries_of_other_controllers_stay_as_they_are() {
         "conditions": [item("Accepted", "True", THEN)],
     });
     let list = json!([theirs, stale]);
-    let merged = parents(&list, &[entry("Accepted", "True", Some(on("s")))], NOW);
+    let merged = parents(&list, REF, &[entry("Accepted", "True", Some(on("s")))], NOW);
     let ours = json!({
         "parentRef": {"group": "", "kind": "Service", "name": "s", "port": 80},
         "controllerName": CONTROLLER,
         "conditions": [item("Accepted", "True", NOW)],
     });
     assert_eq!(merged, json!([theirs, ours]));
-    assert_eq!(parents(&merged, &[], NOW), json!([theirs]));
+    assert_eq!(parents(&merged, REF, &[], NOW), json!([theirs]));
 }
 
 #[test]
 fn what_was_written_reads_as_what_was_wanted() {
     let wanted =
         [entry("Accepted", "True", Some(on("s"))), entry("Accepted", "True", Some(on("t")))];
-    let read = of_parents(&parents(&Value::Null, &wanted, NOW));
+    let read = of_parents(&parents(&Value::Null, REF, &wanted, NOW), REF);
     assert!(super::super::entry::say_the_same(&read, &wanted));
-    let fewer = of_parents(&parents(&Value::Null, &wanted[..1], NOW));
+    let fewer = of_parents(&parents(&Value::Null, REF, &wanted[..1], NOW), REF);
     assert!(!super::super::entry::say_the_same(&fewer, &wanted));
 }

@@ -1,4 +1,7 @@
 //! A request on its way to an endpoint.
+//!
+//! **Invariant:** where the client waits to be told to send the body, nothing of it is asked for
+//! before the endpoint wants it, or has had its time to say so.
 
 use std::{
     cell::RefCell,
@@ -8,12 +11,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Method, request::Parts};
+use http::{HeaderMap, Method, StatusCode, request::Parts};
 use hyper::body::{Body as _, Bytes};
+use tokio::time::{Sleep, sleep};
 
 use crate::{
     http1::{Encoder, Framing, write_request},
-    proxy::{http::RequestBody, respond::Fault},
+    proxy::{http::RequestBody, limits::CONTINUE_PATIENCE, respond::Fault},
 };
 
 use super::wire::{Part, Wire};
@@ -26,6 +30,8 @@ pub(super) struct Upload {
     begun: bool,
     /// Whether the endpoint takes nothing any more; its response may still come.
     refused: bool,
+    /// Until when the endpoint may say whether it wants the body.
+    leave: Option<Pin<Box<Sleep>>>,
 }
 
 impl Upload {
@@ -33,10 +39,28 @@ impl Upload {
     pub(super) fn begin(head: &Parts, body: RequestBody, wire: &mut Wire) -> Self {
         wire.begin();
         let framing = framing(&head.method, &body);
+        let awaits_leave = body.awaits_leave();
+        let expect = awaits_leave.then_some(("expect", "100-continue"));
         let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        write_request((&head.method, target), &head.headers, framing, &mut wire.heads);
+        write_request((&head.method, target), (&head.headers, expect), framing, &mut wire.heads);
         wire.output.push_back(wire.heads.split().freeze());
-        Self { body, encoder: Encoder::new(framing), begun: false, refused: false }
+        let leave = awaits_leave.then(|| Box::pin(sleep(CONTINUE_PATIENCE)));
+        Self { body, encoder: Encoder::new(framing), begun: false, refused: false, leave }
+    }
+
+    /// Whether the endpoint has not said yet that it wants the body.
+    pub(super) fn awaits_leave(&self) -> bool {
+        self.leave.is_some()
+    }
+
+    /// The endpoint wants the body.
+    pub(super) fn give_leave(&mut self) {
+        self.leave = None;
+    }
+
+    /// Passes on what the endpoint says before its final response.
+    pub(super) fn hint(&self, status: StatusCode, headers: HeaderMap) {
+        self.body.hint(status, headers);
     }
 
     /// Whether anything was taken from the body.
@@ -89,6 +113,10 @@ impl Upload {
 
     /// Takes more of the body while there is room.
     fn poll_fill(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        if let Some(leave) = &mut self.leave {
+            ready!(leave.as_mut().poll(cx));
+            self.leave = None;
+        }
         let waiting = |wire: &Wire| wire.output.iter().map(Bytes::len).sum::<usize>();
         while !self.encoder.is_ended() && waiting(wire) < WAITING_BYTES_MAX {
             self.begun = true;

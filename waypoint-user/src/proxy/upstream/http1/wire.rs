@@ -1,25 +1,19 @@
 //! The bytes of a connection to an endpoint, in both directions.
 //!
-//! **Invariant:** an idle connection holds no more than [`READ_BYTES_MIN`] for what may come.
+//! **Invariant:** an idle connection holds no memory for what may come.
 
 use std::{
     collections::VecDeque,
     io,
-    pin::pin,
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use tokio::io::AsyncReadExt as _;
 
 use crate::{
     http1::{self, Decoder, Piece},
-    proxy::{
-        limits::{HTTP1_BUFFER_BYTES, INTERIM_RESPONSES_MAX},
-        respond::Fault,
-        stream::Stream,
-    },
+    proxy::{inlet::Inlet, limits::INTERIM_RESPONSES_MAX, respond::Fault, stream::Stream},
 };
 
 /// The bytes of a connection, and how far the request and the response on it are.
@@ -27,11 +21,7 @@ pub(super) struct Wire {
     /// `None` once somebody took it.
     stream: Option<Stream>,
     /// What came and was not taken.
-    input: Bytes,
-    /// Where the next bytes are read to.
-    room: BytesMut,
-    /// How much is read at once.
-    read_bytes: usize,
+    inlet: Inlet,
     /// What waits to be sent.
     pub(super) output: VecDeque<Bytes>,
     /// Memory for the heads of requests.
@@ -60,9 +50,7 @@ impl Wire {
     pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream: Some(stream),
-            input: Bytes::new(),
-            room: BytesMut::new(),
-            read_bytes: READ_BYTES_MIN,
+            inlet: Inlet::default(),
             output: VecDeque::new(),
             heads: BytesMut::new(),
             sent: Part::Nothing,
@@ -81,21 +69,19 @@ impl Wire {
 
     /// Lets go of what only a large response needed.
     pub(super) fn rest(&mut self) {
-        if self.read_bytes > READ_BYTES_MIN {
-            (self.room, self.read_bytes) = (BytesMut::new(), READ_BYTES_MIN);
-        }
+        self.inlet.rest();
     }
 
     /// Whether it can carry another request.
     pub(super) fn is_free(&self) -> bool {
         let open = self.stream.is_some() && self.keeps;
         let over = self.sent == Part::All && self.taken == Part::All;
-        open && over && self.input.is_empty() && self.output.is_empty()
+        open && over && self.inlet.input.is_empty() && self.output.is_empty()
     }
 
     /// The stream, with what came and was not taken.
     pub(super) fn take(&mut self) -> Option<(Stream, Bytes)> {
-        let input = std::mem::take(&mut self.input);
+        let input = std::mem::take(&mut self.inlet.input);
         self.stream.take().map(|stream| (stream, input))
     }
 
@@ -117,28 +103,15 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes the head of the final response.
+    /// Takes the head of the next response, of which the final one is the last.
     pub(super) fn poll_head(
         &mut self,
         to_head: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<http1::Response, Fault>> {
         loop {
-            while !self.input.is_empty() {
-                let head = http1::parse_response(&mut self.input, to_head).map_err(|cause| {
-                    tracing::debug!(%cause, "an endpoint's answer is malformed");
-                    Fault::UpstreamProtocol
-                })?;
-                let Some(head) = head else { break };
-                if !is_interim(head.status) {
-                    self.keeps = head.keeps;
-                    self.taken_by(&Decoder::new(head.framing));
-                    return Poll::Ready(Ok(head));
-                }
-                self.interim += 1;
-                if self.interim > INTERIM_RESPONSES_MAX {
-                    return Poll::Ready(Err(Fault::UpstreamProtocol));
-                }
+            if let Some(head) = self.take_head(to_head)? {
+                return Poll::Ready(Ok(head));
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(true) => {}
@@ -151,6 +124,28 @@ impl Wire {
         }
     }
 
+    /// Takes a head, if all of it came.
+    fn take_head(&mut self, to_head: bool) -> Result<Option<http1::Response>, Fault> {
+        if self.inlet.input.is_empty() {
+            return Ok(None);
+        }
+        let head = http1::parse_response(&mut self.inlet.input, to_head).map_err(|cause| {
+            tracing::debug!(%cause, "an endpoint's answer is malformed");
+            Fault::UpstreamProtocol
+        })?;
+        let Some(head) = head else { return Ok(None) };
+        if is_interim(head.status) {
+            self.interim += 1;
+            if self.interim > INTERIM_RESPONSES_MAX {
+                return Err(Fault::UpstreamProtocol);
+            }
+        } else {
+            self.keeps = head.keeps;
+            self.taken_by(&Decoder::new(head.framing));
+        }
+        Ok(Some(head))
+    }
+
     /// Takes the next piece of the response's body.
     pub(super) fn poll_piece(
         &mut self,
@@ -158,7 +153,7 @@ impl Wire {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Piece>> {
         loop {
-            let piece = decoder.next(&mut self.input).map_err(io::Error::other)?;
+            let piece = decoder.next(&mut self.inlet.input).map_err(io::Error::other)?;
             self.taken_by(decoder);
             if let Some(piece) = piece {
                 return Poll::Ready(Ok(piece));
@@ -182,52 +177,27 @@ impl Wire {
 
     /// Ready when the connection ended, or something came that nobody asked for.
     pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.input.is_empty() { self.poll_fill(cx).map(drop) } else { Poll::Ready(()) }
+        if self.inlet.input.is_empty() { self.poll_fill(cx).map(drop) } else { Poll::Ready(()) }
     }
 
     /// Reads more; `false` at the connection's end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Err(gone())) };
-        let more = match stream {
-            Stream::Tunnel(tunnel) => match ready!(tunnel.poll_bytes(cx)) {
-                Some(bytes) => bytes?,
-                None => Bytes::new(),
-            },
-            Stream::Tcp(tcp) => {
-                self.room.reserve(self.read_bytes);
-                let read = ready!(pin!(tcp.read_buf(&mut self.room)).poll(cx))?;
-                if read >= self.read_bytes {
-                    self.read_bytes = (2 * self.read_bytes).min(HTTP1_BUFFER_BYTES);
-                }
-                self.room.split().freeze()
-            }
-        };
-        if more.is_empty() {
+        if ready!(self.inlet.poll_fill(stream, cx))? == 0 {
             return Poll::Ready(Ok(false));
         }
         if self.taken == Part::Nothing {
             self.taken = Part::Something;
         }
-        self.input = if self.input.is_empty() { more } else { joined(&self.input, &more) };
         Poll::Ready(Ok(true))
     }
 }
 
 /// Whether another response follows (RFC 9110 section 15.2). A change of protocol is the last.
-fn is_interim(status: StatusCode) -> bool {
+pub(super) fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
-}
-
-fn joined(first: &Bytes, second: &Bytes) -> Bytes {
-    let mut both = BytesMut::with_capacity(first.len() + second.len());
-    both.extend_from_slice(first);
-    both.extend_from_slice(second);
-    both.freeze()
 }
 
 fn gone() -> io::Error {
     io::ErrorKind::NotConnected.into()
 }
-
-/// How much is read at once at first; it grows where that is filled.
-const READ_BYTES_MIN: usize = 4096;
