@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use waypoint_tests::{
-    lab::{Lab, LabBuilder, WaypointPod},
+    lab::{
+        Lab, LabBuilder, WaypointPod,
+        wait::{self, SOON},
+    },
     story,
     story::mesh,
 };
@@ -60,6 +63,8 @@ story!(what_waits_for_a_silent_waypoint_goes_direct_when_its_gateway_is_deleted,
     let mut lab = apart(lab).start()?;
     let answer = overtaken(&mut lab, |lab| lab.delete("Gateway", "waypoint"))?;
     assert_eq!(answer?, 200);
+    let told = |lab: &Lab| Ok(lab.agent_on("n1")?.access_log()?.len() == 2);
+    wait::until_true("a line of each connection", SOON, || told(&lab))?;
     lab.left_alone(&lab.from("web").to("reviews"))?;
     Ok(())
 });
