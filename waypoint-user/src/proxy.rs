@@ -64,6 +64,7 @@ mod silence;
 mod sniff;
 mod socket;
 mod stream;
+mod tables;
 mod tcp;
 mod terminate;
 mod tunnel;
@@ -207,15 +208,18 @@ impl Engine {
         let drain_all = drain.clone();
         let hbone = hbone::Settings::new(&telemetry.registry);
         let in_force = InForce::new(settings.workers);
+        let tables =
+            tables::follow(snapshots, settings.duty.clone()).map_err(Error::RoutesThread)?;
         let regimes = Arc::new(Regimes::new(&telemetry.registry));
         let equipment = Equipment {
             settings,
-            snapshots,
+            tables,
             origins,
             network,
             identities,
             hbone,
             lookups: resolve::Counts::register(&telemetry.registry),
+            mirrored: http::MirrorCounts::register(&telemetry.registry),
             telemetry,
             in_force: in_force.clone(),
             regimes,
@@ -296,6 +300,9 @@ pub enum Error {
         /// How many workers.
         workers: usize,
     },
+    /// The thread that compiles routes could not be started.
+    #[error("there is no thread for routes: {0}")]
+    RoutesThread(io::Error),
     /// A thread could not be started.
     #[error("worker {worker} has no thread: {cause}")]
     Thread {

@@ -12,20 +12,29 @@
 //! 3. the older route, one of known age before one of unknown, then `namespace/name` in the order
 //!    of the alphabet, then the first rule, then the first match.
 //!
+//! Routes of the Service's own namespace are for all clients. A namespace that has routes of its
+//! own for somebody else's Service goes by these alone (GEP-1294, "Multiple routes for a Service").
+//!
 //! **Invariant:** what a choice borrows lives as long as the table, not as long as the request.
 //! **Invariant:** paths are matched as given; the caller normalises them first (`mesh::path`).
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use crate::mesh::{
     object::ObjectName,
     request::RequestHead,
-    route::{HeaderEdit, HttpRoute},
+    route::{Conduct, ExternalAuth, HeaderEdit, HttpRoute, Mirror},
 };
 
-use self::{candidate::Candidate, index::Index, rule::Rule};
+use self::{
+    candidate::Candidate,
+    index::{Builder, Found, Index},
+    rule::Rule,
+};
 
+mod bucket;
 mod candidate;
+mod cors;
 mod index;
 mod path_edit;
 mod redirect;
@@ -36,38 +45,103 @@ mod trie;
 /// The routes of one port of a Service, compiled.
 #[derive(Debug)]
 pub struct Table {
-    port: u16,
-    index: Index,
+    of_all: Option<Rules>,
+    of_clients: HashMap<String, Rules>,
 }
 
 impl Table {
     /// Compiles the routes that apply to a port of a Service; `None` when none does, so that
     /// requests go to the Service itself.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
-        let routes = applying(routes, service, port);
+        let compile = |clients: Option<&str>| {
+            Rules::compile(&applying(routes, (service, port), clients), port)
+        };
+        let of_routes = |route: &Arc<HttpRoute>| {
+            let clients = route.clients(service, port)??;
+            Some((clients.to_owned(), compile(Some(clients))?))
+        };
+        let of_clients: HashMap<_, _> = routes.iter().filter_map(of_routes).collect();
+        let of_all = compile(None);
+        (of_all.is_some() || !of_clients.is_empty()).then_some(Self { of_all, of_clients })
+    }
+
+    /// The rules for a client of a namespace, or of none that is known; `None` when there are none,
+    /// so that its requests go to the Service itself.
+    pub fn rules(&self, namespace: Option<&str>) -> Option<&Rules> {
+        let own = namespace.filter(|_| !self.of_clients.is_empty());
+        own.and_then(|namespace| self.of_clients.get(namespace)).or(self.of_all.as_ref())
+    }
+}
+
+/// The rules that decide about the requests of some clients.
+#[derive(Debug)]
+pub struct Rules {
+    port: u16,
+    index: Index,
+}
+
+impl Rules {
+    /// Compiles routes that are in order.
+    fn compile(routes: &[Arc<HttpRoute>], port: u16) -> Option<Self> {
         if routes.is_empty() {
             return None;
         }
-        let mut index = Index::default();
-        for route in &routes {
+        let mut builder = Builder::default();
+        for route in routes {
             for (position, rule) in route.rules.iter().enumerate() {
                 let compiled = Arc::new(Rule::new(route, position, rule));
                 for (path, candidate) in Candidate::of(rule, &compiled) {
-                    index.insert(path, candidate);
+                    builder.insert(path, candidate);
                 }
             }
         }
-        index.sort();
-        Some(Self { port, index })
+        Some(Self { port, index: builder.build() })
+    }
+
+    /// The rule that decides about a request; `None` when none matches, which is answered with 404.
+    pub fn find(&self, head: &dyn RequestHead) -> Option<Decided<'_>> {
+        self.index.find(head).map(|found| Decided { found, port: self.port })
     }
 
     /// Where the request goes. `dice` returns a number below its argument, each with the same
     /// chance.
     pub fn choose(&self, head: &dyn RequestHead, dice: &mut dyn FnMut(u32) -> u32) -> Choice<'_> {
-        match self.index.find(head) {
-            Some(found) => found.rule.choose(head, found.prefix_len, self.port, dice),
-            None => Choice::NoMatch,
-        }
+        self.find(head).map_or(Choice::NoMatch, |rule| rule.choose(head, &|_, _| false, dice))
+    }
+}
+
+/// The rule that decides about a request.
+pub struct Decided<'t> {
+    found: Found<'t>,
+    port: u16,
+}
+
+impl<'t> Decided<'t> {
+    /// How its requests are brought to their backends.
+    pub fn conduct(&self) -> &'t Conduct {
+        self.found.rule.conduct()
+    }
+
+    /// Who is asked first whether its requests may pass; a preflight need not.
+    pub fn auth(&self) -> Option<&'t ExternalAuth> {
+        self.found.rule.auth()
+    }
+
+    /// How many bytes of the path a prefix matched, if that is how the rule was found.
+    pub fn prefix_len(&self) -> Option<usize> {
+        self.found.prefix_len
+    }
+
+    /// Where the request goes: of the rule's backends to the one that is preferred, as the session
+    /// is there that it belongs to, else to one by weight.
+    pub fn choose(
+        &self,
+        head: &dyn RequestHead,
+        prefers: &dyn Fn(&ObjectName, u16) -> bool,
+        dice: &mut dyn FnMut(u32) -> u32,
+    ) -> Choice<'t> {
+        let asked = rule::Asked { head, prefix_len: self.found.prefix_len, port: self.port };
+        self.found.rule.choose(&asked, prefers, dice)
     }
 }
 
@@ -94,6 +168,13 @@ pub enum Choice<'t> {
         /// What is done to the response.
         edits: Edits<'t>,
     },
+    /// Back to the client, who asks what it may ask from another origin; answered with 204.
+    Preflight {
+        /// The rule that matched.
+        rule: &'t RuleId,
+        /// What is said to that.
+        edits: Edits<'t>,
+    },
     /// To a Service.
     Forward {
         /// The rule that matched.
@@ -104,6 +185,8 @@ pub enum Choice<'t> {
         port: u16,
         /// What is done to the request and the response.
         edits: Edits<'t>,
+        /// Where copies of it go.
+        mirrors: Vec<&'t Mirror>,
     },
 }
 
@@ -113,7 +196,7 @@ pub struct Edits<'t> {
     /// Header edits of the request.
     pub request: Vec<&'t HeaderEdit>,
     /// Header edits of the response.
-    pub response: Vec<&'t HeaderEdit>,
+    pub response: Vec<Cow<'t, HeaderEdit>>,
     /// The new authority, if it is rewritten.
     pub authority: Option<&'t str>,
     /// The new path and query, if the path is rewritten.
@@ -141,11 +224,15 @@ impl fmt::Display for RuleId {
     }
 }
 
-/// The routes that apply to a port of a Service, in the order that decides between equal matches:
-/// GRPCRoutes if any of them is (GEP-1294).
-pub fn applying(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Vec<Arc<HttpRoute>> {
+/// The routes of a port of a Service that are for the clients of a namespace, or for all, in the
+/// order that decides between equal matches: GRPCRoutes if any of them is (GEP-1294).
+pub fn applying(
+    routes: &[Arc<HttpRoute>],
+    (service, port): (&ObjectName, u16),
+    clients: Option<&str>,
+) -> Vec<Arc<HttpRoute>> {
     let mut routes = routes.to_vec();
-    routes.retain(|route| route.applies(service, port));
+    routes.retain(|route| route.clients(service, port) == Some(clients));
     let kind = routes.iter().map(|route| route.kind).max();
     routes.retain(|route| Some(route.kind) == kind);
     routes.sort_by_cached_key(|route| {

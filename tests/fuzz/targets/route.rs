@@ -22,9 +22,10 @@ fuzz_target!(|text: &str| {
     for table in TABLES.iter() {
         for draw in [0, text.len()] {
             let mut dice = |bound: u32| draw as u32 % bound;
-            let choice = table.choose(&head, &mut dice);
+            let rules = table.rules(None).expect("rules for everybody");
+            let choice = rules.choose(&head, &mut dice);
             check(&choice);
-            assert_eq!(choice, table.choose(&head, &mut dice));
+            assert_eq!(choice, rules.choose(&head, &mut dice));
         }
     }
 });
@@ -39,6 +40,7 @@ fn check(choice: &Choice<'_>) {
             assert!(location.parse::<Uri>().is_ok(), "Location {location:?}");
             check_edits(edits);
         }
+        Choice::Preflight { edits, .. } => check_edits(edits),
         Choice::Forward { service, port, edits, .. } => {
             assert!(*port != 0 && !service.name.is_empty());
             check_edits(edits);

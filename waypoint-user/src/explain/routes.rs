@@ -13,7 +13,9 @@ use super::{Case, Step, address::Dialled, counted, of_service};
 pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
     let Dialled::Service { service, address } = &case.dialled else { return Vec::new() };
     let routes = case.snapshot.routes_of(&service.name);
-    let routes = applying(routes, &service.name, address.port());
+    let of = |clients| applying(routes, (&service.name, address.port()), clients);
+    let own = of(Some(&case.client.name.namespace));
+    let routes = if own.is_empty() { of(None) } else { own };
     let taken = case.taken_by();
     let object = of_service(service);
     if routes.is_empty() {

@@ -8,6 +8,9 @@ use std::fmt;
 /// Largest compiled regular expression, in bytes.
 pub const PROGRAM_BYTES_MAX: usize = 256 * 1024;
 
+/// Largest program of expressions that are tried at once, in bytes.
+pub const SET_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// A regular expression that must match the whole text (Gateway API `RegularExpression`, RE2
 /// syntax).
 #[derive(Clone)]
@@ -51,6 +54,40 @@ impl PartialEq for Regex {
 }
 
 impl Eq for Regex {}
+
+/// Several expressions, tried at once where they fit together into [`SET_BYTES_MAX`], else one
+/// after another.
+#[derive(Clone, Debug, Default)]
+pub struct RegexSet {
+    expressions: Vec<Regex>,
+    together: Option<regex::RegexSet>,
+}
+
+impl RegexSet {
+    /// A set of these.
+    pub fn new(expressions: Vec<Regex>) -> Self {
+        let anchored = expressions.iter().map(|one| one.program.as_str());
+        let together = (expressions.len() > 1).then(|| {
+            regex::RegexSetBuilder::new(anchored)
+                .size_limit(SET_BYTES_MAX)
+                .dfa_size_limit(SET_BYTES_MAX)
+                .build()
+        });
+        Self { expressions, together: together.and_then(Result::ok) }
+    }
+
+    /// Tells the position of each expression that matches the whole text.
+    pub fn each_match(&self, text: &str, tell: impl FnMut(usize)) {
+        match &self.together {
+            Some(together) => together.matches(text).iter().for_each(tell),
+            None => {
+                let matching = self.expressions.iter().enumerate();
+                let matching = matching.filter(|(_, one)| one.matches(text));
+                matching.map(|(at, _)| at).for_each(tell);
+            }
+        }
+    }
+}
 
 /// An expression that is malformed or too large.
 #[derive(Debug, thiserror::Error)]

@@ -26,6 +26,12 @@ impl Peer {
     pub fn unknown(address: SocketAddr) -> Self {
         Self { address, identity: None, client: None, workload: None }
     }
+
+    /// The namespace that it is in: its workload's, or that of its identity.
+    pub fn namespace(&self) -> Option<&str> {
+        let workload = self.workload.as_ref().map(|workload| workload.name.namespace.as_str());
+        workload.or_else(|| self.identity.as_ref().map(|identity| identity.namespace.as_str()))
+    }
 }
 
 /// The head of an HTTP request.

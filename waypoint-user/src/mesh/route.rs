@@ -8,6 +8,18 @@ use super::{
     pattern::Regex,
 };
 
+pub use self::{
+    conduct::{Carrier, Conduct, Persistence, Retry, Timeouts},
+    cors::{Cors, Names, OriginPattern},
+    filter::{
+        AuthProtocol, ExternalAuth, HeaderEdit, HttpFilter, Mirror, PathEdit, Redirect, Rewrite,
+    },
+};
+
+mod conduct;
+mod cors;
+mod filter;
+
 /// A route with at least one Service as its parent. A GRPCRoute is one by the paths of its calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HttpRoute {
@@ -46,11 +58,11 @@ impl RouteKind {
 }
 
 impl HttpRoute {
-    /// Whether it is attached to a port of a Service.
-    pub fn applies(&self, service: &ObjectName, port: u16) -> bool {
-        self.parents.iter().any(|parent| {
-            parent.service == *service && parent.port.is_none_or(|of_parent| of_parent == port)
-        })
+    /// The clients for whom it is attached to a port of a Service: those of one namespace, or all.
+    /// `None` when it is not attached there.
+    pub fn clients(&self, service: &ObjectName, port: u16) -> Option<Option<&str>> {
+        let parent = self.parents.iter().find(|parent| parent.is(service, port))?;
+        Some(parent.clients.as_deref())
     }
 }
 
@@ -61,6 +73,20 @@ pub struct ServiceParent {
     pub service: ObjectName,
     /// The Service's port, or all of them.
     pub port: Option<u16>,
+    /// The namespace whose clients it is for, where it is not for all: that of a consumer's route.
+    pub clients: Option<String>,
+}
+
+impl ServiceParent {
+    /// A Service or its port, for all clients.
+    pub const fn new(service: ObjectName, port: Option<u16>) -> Self {
+        Self { service, port, clients: None }
+    }
+
+    /// Whether it is a port of a Service.
+    fn is(&self, service: &ObjectName, port: u16) -> bool {
+        self.service == *service && self.port.is_none_or(|of_parent| of_parent == port)
+    }
 }
 
 /// A rule: any match, then all filters, then one backend by weight.
@@ -74,6 +100,8 @@ pub struct HttpRule {
     pub filters: Vec<HttpFilter>,
     /// Where requests go.
     pub backends: Vec<HttpBackend>,
+    /// How requests are brought there.
+    pub conduct: Conduct,
 }
 
 /// Conditions that must all hold.
@@ -122,63 +150,6 @@ pub enum ValuePattern {
     Exact(String),
     /// This expression, wholly.
     Regex(Regex),
-}
-
-/// Something done to a request or its response.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum HttpFilter {
-    /// `RequestHeaderModifier`.
-    RequestHeaders(HeaderEdit),
-    /// `ResponseHeaderModifier`.
-    ResponseHeaders(HeaderEdit),
-    /// `RequestRedirect`.
-    Redirect(Redirect),
-    /// `URLRewrite`.
-    Rewrite(Rewrite),
-}
-
-/// Changes to header fields, applied in the order set, add, remove; names are in lower case.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct HeaderEdit {
-    /// Replace every value of the name.
-    pub set: Vec<(String, String)>,
-    /// Add a value to the name.
-    pub add: Vec<(String, String)>,
-    /// Remove every value of the name.
-    pub remove: Vec<String>,
-}
-
-/// A redirect; what is `None` is taken from the request.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Redirect {
-    /// The scheme of the `Location`.
-    pub scheme: Option<String>,
-    /// The host of the `Location`.
-    pub hostname: Option<String>,
-    /// The path of the `Location`.
-    pub path: Option<PathEdit>,
-    /// The port of the `Location`.
-    pub port: Option<u16>,
-    /// The status code.
-    pub status: u16,
-}
-
-/// A rewrite of the request; what is `None` stays.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Rewrite {
-    /// The host.
-    pub hostname: Option<String>,
-    /// The path.
-    pub path: Option<PathEdit>,
-}
-
-/// A change of the path.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PathEdit {
-    /// The whole path.
-    Full(String),
-    /// What the rule's prefix matched.
-    Prefix(String),
 }
 
 /// A backend with its share of the requests.

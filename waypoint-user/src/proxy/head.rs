@@ -44,6 +44,11 @@ impl<'a> HeadRef<'a> {
         }
     }
 
+    /// The header fields.
+    pub(super) fn fields(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
     /// The path in normal form, and the query, as an endpoint is asked for them; `None` where the
     /// client sent them so.
     pub(super) fn path_and_query(&self) -> Option<String> {

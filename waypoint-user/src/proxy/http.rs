@@ -18,7 +18,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-pub(super) use self::{body::RequestBody, forwarded::Forwarded, http1::serve_http1};
+pub(super) use self::{
+    body::RequestBody,
+    forwarded::Forwarded,
+    http1::serve_http1,
+    mirror::{MirrorCounts, Mirrors},
+};
 use self::{client_body::ClientBody, rewind::Rewind};
 use super::{
     connection::Connection,
@@ -32,19 +37,25 @@ use super::{
     stream::Stream,
 };
 
+mod auth;
 mod body;
 mod check;
 mod client_body;
+mod deadline;
 mod exchange;
 mod fields;
 mod forward;
 mod forwarded;
 mod http1;
+mod mirror;
 mod outgoing;
 mod patience;
 mod plan;
 mod reply;
 mod rewind;
+mod session;
+mod tape;
+mod tries;
 mod upgrade;
 
 /// Serves the HTTP/2 requests of a connection.

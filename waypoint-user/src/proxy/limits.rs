@@ -55,6 +55,34 @@ pub const HTTP2_ERROR_RESETS_MAX: usize = 256;
 /// Requests at a time on one HTTP/2 connection to an endpoint; more open another connection.
 pub const HTTP2_UPSTREAM_STREAMS_MAX: usize = 100;
 
+/// Bytes of a request's body that are kept for another try; of a body that is longer there is one
+/// try.
+pub const REPLAY_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of a request's body that may wait for a mirror; one that is further behind gets no more,
+/// and its copy breaks off.
+pub const MIRROR_BYTES_MAX: usize = 256 * 1024;
+
+/// Copies of requests that one worker has under way; one more is left out. Counted as `mirrors`.
+pub const MIRRORS_MAX: usize = 1024;
+
+/// How long a mirror may take for the whole of its answer.
+pub const MIRROR_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long an external authority may take for its answer; then the request is refused with 503.
+pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of an external authority's refusal that are passed on to the client; one that is longer is
+/// told as a plain 403.
+pub const AUTH_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The time after which a request is tried again, where a route does not say; it grows with each
+/// try, and where within it the try falls is left to chance.
+pub const RETRY_BACKOFF: Duration = Duration::from_millis(25);
+
+/// By how much the time between two tries may grow, at most.
+pub const RETRY_BACKOFF_GROWTH_MAX: u32 = 10;
+
 /// Idle connections to one endpoint and worker; one more is closed. Counted as `upstream_idle`.
 pub const IDLE_PER_ENDPOINT_MAX: usize = 64;
 
@@ -168,6 +196,8 @@ pub(super) struct Limits {
     pub(super) header_timeout: Limit,
     /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
     pub(super) header_bytes: Limit,
+    /// [`MIRRORS_MAX`].
+    pub(super) mirrors: Limit,
     /// [`NAMES_MAX`].
     pub(super) names: Limit,
     /// A waypoint of which no pod could be reached, and that may be passed by then.
@@ -187,6 +217,7 @@ impl Limits {
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
+            mirrors: registry.limit("mirrors"),
             names: registry.limit("names"),
             waypoint_passed_by: registry.limit("waypoint_passed_by"),
         }

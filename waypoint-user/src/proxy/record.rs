@@ -42,6 +42,8 @@ pub(super) struct Record {
     pub(super) is_grpc: bool,
     /// Whether it came by HTTP/2.
     pub(super) is_http2: bool,
+    /// The response flag of what went as it should, but not as it was hoped; empty for none.
+    pub(super) flag: &'static str,
     /// What is logged of it, unless nothing is.
     entry: Option<Box<Entry>>,
     connection: Rc<Connection>,
@@ -69,6 +71,7 @@ impl Record {
             grpc_status: None,
             is_grpc: false,
             is_http2: false,
+            flag: "",
             entry,
             connection: Rc::clone(connection),
             peer,
@@ -76,11 +79,6 @@ impl Record {
             fault: None,
             told: false,
         }
-    }
-
-    /// Who asks.
-    pub(super) fn peer(&self) -> &Peer {
-        &self.peer
     }
 
     /// Notes what is only logged.
@@ -114,7 +112,7 @@ impl Record {
             return;
         }
         let (duration, received) = (self.began.elapsed(), self.received.get());
-        let flag = self.fault.as_ref().map_or("", |fault| fault.row().flag);
+        let flag = self.fault.as_ref().map_or(self.flag, |fault| fault.row().flag);
         let flag = if flag.is_empty() { NO_FLAG } else { flag };
         let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
         let meters = &self.connection.meters;

@@ -20,6 +20,11 @@ pub(super) enum Fault {
     NoRoute,
     /// The rule that matches has no place to send requests.
     NoBackend(String),
+    /// Whoever had to be asked whether it may pass said no, in a way that is no answer for the
+    /// client.
+    Forbidden,
+    /// Whoever had to be asked whether it may pass did not answer.
+    Unasked,
     /// No endpoint is ready.
     NoEndpoint,
     /// The endpoint could not be reached.
@@ -28,8 +33,12 @@ pub(super) enum Fault {
     ConnectTimeout,
     /// We have no identity to prove to the endpoint.
     NoIdentity,
+    /// The time for it is over.
+    TooLate(Late),
     /// The endpoint closed the connection before its response.
     UpstreamClosed,
+    /// The endpoint refused the request before it looked at it.
+    UpstreamRefused,
     /// The endpoint closed the connection within its response.
     UpstreamCut,
     /// The endpoint's response is malformed.
@@ -40,6 +49,19 @@ pub(super) enum Fault {
     Revoked(Option<String>),
     /// A drain ended before the request did.
     Drained,
+}
+
+/// What was late.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Late {
+    /// The response, with all that was tried for it.
+    Request,
+    /// The response of one endpoint.
+    Try,
+    /// The response, as the client's own `grpc-timeout` has it.
+    Call,
+    /// The end of a response that had begun.
+    Rest,
 }
 
 /// Whose fault something is.
@@ -88,11 +110,16 @@ impl Fault {
             Self::UnknownDestination => (Blame::Waypoint, 503, "NC",  false),
             Self::NoRoute            => (Blame::Client,   404, "NR",  false),
             Self::NoBackend(_)       => (Blame::Waypoint, 500, "NC",  false),
+            Self::Forbidden          => (Blame::Client,   403, "UAEX", false),
+            Self::Unasked            => (Blame::Backend,  503, "UAEX", false),
             Self::NoEndpoint         => (Blame::Backend,  503, "UH",  false),
             Self::ConnectFailed(_)
             | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
             Self::NoIdentity         => (Blame::Waypoint, 503, "UF",  false),
+            Self::TooLate(Late::Rest) => (Blame::Backend, 0,   "UT",  false),
+            Self::TooLate(_)         => (Blame::Backend,  504, "UT",  false),
             Self::UpstreamClosed     => (Blame::Backend,  503, "UC",  false),
+            Self::UpstreamRefused    => (Blame::Backend,  503, "UR",  true),
             Self::UpstreamCut        => (Blame::Backend,  0,   "UC",  false),
             Self::UpstreamProtocol   => (Blame::Backend,  502, "UPE", false),
             Self::ClientGone         => (Blame::Client,   0,   "DC",  false),
@@ -113,7 +140,10 @@ impl Fault {
             )),
             Self::ConnectTimeout => Cow::Owned(format!("{RESET}connection timeout")),
             Self::NoIdentity => Cow::Owned(format!("{RESET}no identity")),
+            Self::TooLate(Late::Rest) => Cow::Borrowed(""),
+            Self::TooLate(_) => Cow::Borrowed("upstream request timeout"),
             Self::UpstreamClosed => Cow::Owned(format!("{RESET}connection termination")),
+            Self::UpstreamRefused => Cow::Owned(format!("{RESET}remote refused stream reset")),
             Self::UpstreamProtocol => Cow::Owned(format!("{RESET}protocol error")),
             Self::BadRequest(what) => Cow::Borrowed(what),
             _ => Cow::Borrowed(""),
@@ -131,6 +161,12 @@ impl Fault {
 
     /// The gRPC status that stands for the HTTP status of the row.
     pub(super) const fn grpc_status(&self) -> u16 {
+        match self {
+            Self::TooLate(Late::Call) => return GRPC_DEADLINE_EXCEEDED,
+            // Gateway API GRPCBackendRef: its share of the calls is unavailable.
+            Self::NoBackend(_) => return GRPC_UNAVAILABLE,
+            _ => {}
+        }
         match self.row().status {
             400 => 13,
             401 => 16,
@@ -155,6 +191,8 @@ impl fmt::Display for Fault {
             Self::UnknownDestination => f.write_str("filter_chain_not_found"),
             Self::NoRoute => f.write_str("route_not_found"),
             Self::NoBackend(_) => f.write_str("cluster_not_found"),
+            Self::Forbidden => f.write_str(AUTH_DENIED),
+            Self::Unasked => f.write_str("ext_authz_error"),
             Self::NoEndpoint => f.write_str("no_healthy_upstream"),
             Self::ConnectFailed(cause) => {
                 let cause = cause.replace(' ', "_");
@@ -165,6 +203,15 @@ impl fmt::Display for Fault {
                 f.write_str("upstream_reset_before_response_started{connection_timeout}")
             }
             Self::NoIdentity => f.write_str("upstream_reset_before_response_started{no_identity}"),
+            Self::TooLate(Late::Request) => f.write_str("upstream_response_timeout"),
+            Self::TooLate(Late::Try) => f.write_str("upstream_per_try_timeout"),
+            Self::TooLate(Late::Call) => f.write_str("upstream_max_stream_duration_reached"),
+            Self::TooLate(Late::Rest) => {
+                f.write_str("upstream_reset_after_response_started{response_timeout}")
+            }
+            Self::UpstreamRefused => {
+                f.write_str("upstream_reset_before_response_started{remote_refused_stream_reset}")
+            }
             Self::UpstreamClosed => {
                 f.write_str("upstream_reset_before_response_started{connection_termination}")
             }
@@ -179,6 +226,15 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+/// The response code details of what an external authority denied.
+pub(super) const AUTH_DENIED: &str = "ext_authz_denied";
+
+/// The gRPC status of what may come to be available.
+const GRPC_UNAVAILABLE: u16 = 14;
+
+/// The gRPC status of a call whose time is over.
+const GRPC_DEADLINE_EXCEEDED: u16 = 4;
 
 /// How Envoy begins the body of a 503.
 const RESET: &str = "upstream connect error or disconnect/reset before headers. reset reason: ";

@@ -1,6 +1,8 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it
 //! matters.
 
+mod auth;
+mod conduct;
 mod downstream_http1;
 mod endpoints;
 mod headed;

@@ -1,10 +1,9 @@
 //! One worker's view of a Snapshot: what is behind an address, compiled when it is first asked for.
 //!
-//! It decides nothing: policies and routes are compiled here and asked elsewhere.
+//! It decides nothing: policies are compiled here, routes came compiled, and both are asked
+//! elsewhere.
 //!
-//! **Invariant:** a view belongs to one Snapshot; a change of the mesh makes a new view, which
-//! takes over the route tables whose routes did not change, so that changing one object does not
-//! compile all again.
+//! **Invariant:** a view belongs to one Snapshot; a change of the mesh makes a new view.
 //! **Invariant:** it holds at most one entry for each object of the Snapshot, whatever clients
 //! dial.
 
@@ -22,7 +21,6 @@ use crate::{
         binding::Binding,
         external::Resolution,
         object::ObjectName,
-        route::HttpRoute,
         service::{AppProtocol, Service},
         snapshot::Snapshot,
         traffic_policy::Addressed,
@@ -39,14 +37,14 @@ pub(super) use self::{
     home::Home,
 };
 
-use super::{regime::Regimes, resolve::Names};
+use super::{regime::Regimes, resolve::Names, tables::Tables};
 
 mod cluster;
 mod home;
 
 /// A Snapshot with what was compiled of it.
 pub(super) struct View {
-    snapshot: Arc<Snapshot>,
+    tables: Arc<Tables>,
     loads: Rc<Loads>,
     /// The waypoint that this process is, if it is one.
     own: Option<ObjectName>,
@@ -55,7 +53,6 @@ pub(super) struct View {
     regimes: Arc<Regimes>,
     targets: RefCell<HashMap<Key, Rc<Target>>>,
     clusters: RefCell<HashMap<ObjectName, Vec<Rc<Cluster>>>>,
-    tables: RefCell<HashMap<(ObjectName, u16), Compiled>>,
     guards: RefCell<HashMap<ObjectName, Rc<Policies>>>,
 }
 
@@ -68,7 +65,7 @@ pub(super) struct Target {
     /// Who may ask it for what.
     pub(super) policies: Policies,
     /// Its routes; `None` for the default route.
-    pub(super) table: Option<Rc<Table>>,
+    pub(super) table: Option<Arc<Table>>,
     /// What is spoken, as declared.
     pub(super) protocol: AppProtocol,
     /// How metrics name it.
@@ -85,12 +82,10 @@ pub(super) enum Destination {
 
 impl View {
     /// A view of a Snapshot. `before` is the view that it replaces.
-    pub(super) fn new(snapshot: Arc<Snapshot>, loads: &Rc<Loads>, before: Option<&Self>) -> Self {
-        let mut tables = before.map(|view| view.tables.take()).unwrap_or_default();
-        tables.retain(|(service, _), _| snapshot.services().contains_key(service));
+    pub(super) fn new(tables: Arc<Tables>, loads: &Rc<Loads>, before: Option<&Self>) -> Self {
         loads.prune();
         Self {
-            snapshot,
+            tables,
             loads: Rc::clone(loads),
             own: before.and_then(|view| view.own.clone()),
             home: before.map(|view| view.home.clone()).unwrap_or_default(),
@@ -98,7 +93,6 @@ impl View {
             regimes: before.map(|view| Arc::clone(&view.regimes)).unwrap_or_default(),
             targets: RefCell::default(),
             clusters: RefCell::default(),
-            tables: RefCell::new(tables),
             guards: RefCell::default(),
         }
     }
@@ -125,18 +119,18 @@ impl View {
 
     /// The Snapshot.
     pub(super) fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.snapshot
+        self.tables.snapshot()
     }
 
     /// What is behind an address. `None` when nothing known is, or when its waypoint cannot be
     /// used.
     pub(super) fn target(&self, address: SocketAddr) -> Option<Rc<Target>> {
         let ip = address.ip().to_canonical();
-        let service = self.snapshot.service_of_vip(ip);
+        let service = self.snapshot().service_of_vip(ip);
         let key = match service {
             Some(service) => {
                 let port = service.port(address.port()).map(|port| port.number)?;
-                match self.snapshot.range_of(ip) {
+                match self.snapshot().range_of(ip) {
                     Some(range) => Key::Range(range, port),
                     None => Key::Service(ip, port),
                 }
@@ -150,25 +144,11 @@ impl View {
             (Key::Service(_, port) | Key::Range(_, port), Some(service)) => {
                 self.service_target(service, *port)?
             }
-            _ => self.workload_target(self.snapshot.workload_of_address(ip)?)?,
+            _ => self.workload_target(self.snapshot().workload_of_address(ip)?)?,
         };
         let target = Rc::new(target);
         self.targets.borrow_mut().insert(key, Rc::clone(&target));
         Some(target)
-    }
-
-    /// The Services that this waypoint serves, if this process is one.
-    pub(super) fn served(&self) -> Vec<Arc<Service>> {
-        let Some(own) = &self.own else { return Vec::new() };
-        let services = self.snapshot.services().values();
-        services.filter(|service| service.is_served_by(own)).cloned().collect()
-    }
-
-    /// Compiles the routes of a Service before somebody asks for them.
-    pub(super) fn prepare(&self, service: &Service) {
-        for port in &service.ports {
-            self.table(service, port.number);
-        }
     }
 
     /// The policies that hold at a pod itself, whoever is before it.
@@ -176,7 +156,7 @@ impl View {
         if let Some(known) = self.guards.borrow().get(&workload.name) {
             return Rc::clone(known);
         }
-        let guard = Rc::new(Policies::at_destination(&self.snapshot, workload));
+        let guard = Rc::new(Policies::at_destination(self.snapshot(), workload));
         self.guards.borrow_mut().insert(workload.name.clone(), Rc::clone(&guard));
         guard
     }
@@ -209,7 +189,7 @@ impl View {
         port: u16,
         dialled: SocketAddr,
     ) -> Option<Rc<Cluster>> {
-        let service = self.snapshot.services().get(service)?;
+        let service = self.snapshot().services().get(service)?;
         service.port(port)?;
         Some(self.cluster_of(service, port, dialled))
     }
@@ -223,10 +203,10 @@ impl View {
 
     fn cluster_of(&self, service: &Arc<Service>, port: u16, dialled: SocketAddr) -> Rc<Cluster> {
         let family = Family::of(dialled.ip());
-        let domain = &self.snapshot.settings().cluster_domain;
+        let domain = &self.snapshot().settings().cluster_domain;
         if *service.resolution() == Resolution::Original {
             // Only who dialled it can say where it is.
-            let owner = self.snapshot.service_of_vip(dialled.ip().to_canonical());
+            let owner = self.snapshot().service_of_vip(dialled.ip().to_canonical());
             let is_its = owner.is_some_and(|owner| owner.name == service.name);
             let there = is_its.then(|| SocketAddr::new(dialled.ip().to_canonical(), port));
             let endpoint = there.map(|there| Endpoint::new(there, None, &self.loads));
@@ -245,15 +225,15 @@ impl View {
             self.names.want(service.resolution().names());
             return Rc::clone(cluster);
         }
-        let home = self.home.place(&self.snapshot);
+        let home = self.home.place(self.snapshot());
         let (name, waypoint) = (&service.name, service.binding.waypoint());
         let at = Addressed { service: name, port, waypoint };
         let around = Around {
-            snapshot: &self.snapshot,
+            snapshot: self.snapshot(),
             loads: &self.loads,
             names: &self.names,
             regimes: &self.regimes,
-            policy: self.snapshot.policy_of_endpoints(&at).map(Arc::as_ref),
+            policy: self.snapshot().policy_of_endpoints(&at).map(Arc::as_ref),
         };
         let cluster = Rc::new(Cluster::of_service((service, port), (family, home), &around));
         let mut clusters = self.clusters.borrow_mut();
@@ -267,19 +247,19 @@ impl View {
     }
 
     fn service_target(&self, service: &Arc<Service>, port: u16) -> Option<Target> {
-        let domain = &self.snapshot.settings().cluster_domain;
+        let domain = &self.snapshot().settings().cluster_domain;
         let first = waypoint(&service.binding)?;
         let second = service.canary.as_ref().map(|canary| &canary.waypoint);
         // The second waypoint of a Service is not bound by the policies of the first.
         let (waypoint, policies) = match second.filter(|second| self.own.as_ref() == Some(*second))
         {
-            Some(own) => (own.to_string(), Policies::for_canary(&self.snapshot, service)),
-            None => (first, Policies::for_service(&self.snapshot, service)),
+            Some(own) => (own.to_string(), Policies::for_canary(self.snapshot(), service)),
+            None => (first, Policies::for_service(self.snapshot(), service)),
         };
         Some(Target {
             waypoint,
             policies,
-            table: self.table(service, port),
+            table: self.tables.of(&service.name, port).cloned(),
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
             labels: Rc::new(ServiceLabels::of(service, domain)),
             destination: Destination::Service(Arc::clone(service), port),
@@ -289,27 +269,12 @@ impl View {
     fn workload_target(&self, workload: &Arc<Workload>) -> Option<Target> {
         Some(Target {
             waypoint: waypoint(&workload.binding)?,
-            policies: Policies::for_workload(&self.snapshot, workload),
+            policies: Policies::for_workload(self.snapshot(), workload),
             table: None,
             protocol: AppProtocol::Detect,
             labels: Rc::default(),
             destination: Destination::Workload(Arc::clone(workload)),
         })
-    }
-
-    /// The routes of a Service's port, from the view before where they are the same.
-    fn table(&self, service: &Service, port: u16) -> Option<Rc<Table>> {
-        let routes = self.snapshot.routes_of(&service.name);
-        let key = (service.name.clone(), port);
-        if let Some(known) = self.tables.borrow().get(&key)
-            && known.routes == routes
-        {
-            return known.table.clone();
-        }
-        let table = Table::compile(routes, &service.name, port).map(Rc::new);
-        let compiled = Compiled { routes: routes.to_vec(), table: table.clone() };
-        self.tables.borrow_mut().insert(key, compiled);
-        table
     }
 }
 
@@ -322,12 +287,6 @@ enum Key {
     Range(IpBlock, u16),
     /// An address of a pod.
     Workload(IpAddr),
-}
-
-/// A table, and what it was compiled from.
-struct Compiled {
-    routes: Vec<Arc<HttpRoute>>,
-    table: Option<Rc<Table>>,
 }
 
 /// The waypoint of a binding, by name. Connections to what has none any more are served without

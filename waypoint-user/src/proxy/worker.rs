@@ -17,7 +17,6 @@ use nix::{
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Notify, watch},
-    task::yield_now,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     hbone,
     identity::Identities,
-    mesh::{request::Peer, snapshot::Snapshot},
+    mesh::request::Peer,
     telemetry::{access::AccessLog, metrics::traffic::Shard, task},
 };
 
@@ -33,6 +32,7 @@ use super::{
     Doors, Drained, Duty, Network, Origins, Settings, Telemetry,
     accept::{self, Admit},
     gauges::Gauges,
+    http::{MirrorCounts, Mirrors},
     in_force::InForce,
     inbound,
     late::Waiting,
@@ -41,6 +41,7 @@ use super::{
     regime::Regimes,
     resolve::{self, Dns, Names},
     seats::Seats,
+    tables::Tables,
     terminate,
     upstream::Pool,
     view::{Endpoint, Home, Loads, View},
@@ -52,12 +53,13 @@ use super::{
 #[derive(Clone)]
 pub(super) struct Equipment {
     pub(super) settings: Settings,
-    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub(super) tables: watch::Receiver<Arc<Tables>>,
     pub(super) origins: Origins,
     pub(super) network: Arc<dyn Network>,
     pub(super) identities: Option<Identities>,
     pub(super) hbone: hbone::Settings,
     pub(super) lookups: Arc<resolve::Counts>,
+    pub(super) mirrored: Arc<MirrorCounts>,
     pub(super) telemetry: Telemetry,
     pub(super) in_force: InForce,
     pub(super) regimes: Arc<Regimes>,
@@ -81,8 +83,9 @@ pub(super) struct Worker {
     pub(super) leases: Leases,
     pub(super) pool: Pool,
     pub(super) waiting: Waiting,
+    pub(super) mirrors: Mirrors,
     pub(super) drain: CancellationToken,
-    snapshots: RefCell<watch::Receiver<Arc<Snapshot>>>,
+    tables: RefCell<watch::Receiver<Arc<Tables>>>,
     view: RefCell<Rc<View>>,
     loads: Rc<Loads>,
     chance: RefCell<fastrand::Rng>,
@@ -117,8 +120,7 @@ impl Worker {
                 accepting.push(task::spawn_local("accept", accept));
             }
             accepting.extend(terminate::open(&worker, doors.hbone, doors.local)?);
-            task::spawn_local("follow the mesh", follow(Rc::clone(&worker)));
-            task::spawn_local("prepare routes", prepare(Rc::clone(&worker), number, in_force));
+            task::spawn_local("follow the mesh", follow(Rc::clone(&worker), number, in_force));
             task::spawn_local("cut revoked peers", cut_revoked(Rc::clone(&worker)));
             task::spawn_local("close idle connections", close_idle(Rc::clone(&worker)));
             worker.drain.cancelled().await;
@@ -131,8 +133,8 @@ impl Worker {
     }
 
     fn new(equipment: Equipment, (gauges, seats): (Arc<Gauges>, Seats)) -> Self {
-        let Equipment { settings, mut snapshots, origins, network, identities, .. } = equipment;
-        let Equipment { hbone, lookups, telemetry, drain, regimes, .. } = equipment;
+        let Equipment { settings, mut tables, origins, network, identities, .. } = equipment;
+        let Equipment { hbone, lookups, mirrored, telemetry, drain, regimes, .. } = equipment;
         let limits = Limits::new(&telemetry.registry);
         let dns = Box::new(Dns::new(&settings.name_servers));
         let names = Rc::new(Names::new(dns, lookups, limits.names.clone()));
@@ -141,7 +143,7 @@ impl Worker {
             Duty::Waypoint(own) => Some(own.clone()),
             Duty::Everything | Duty::Node(_) => None,
         };
-        let view = View::new(Arc::clone(&snapshots.borrow_and_update()), &loads, None);
+        let view = View::new(Arc::clone(&tables.borrow_and_update()), &loads, None);
         let view = view.of_waypoint(own).at(Home::of(&settings)).resolving(names).under(regimes);
         Self {
             settings,
@@ -158,8 +160,9 @@ impl Worker {
             leases: Leases::default(),
             pool: Pool::default(),
             waiting: Waiting::default(),
+            mirrors: Mirrors::new(mirrored),
             drain,
-            snapshots: RefCell::new(snapshots),
+            tables: RefCell::new(tables),
             view: RefCell::new(Rc::new(view)),
             loads,
             chance: RefCell::new(fastrand::Rng::new()),
@@ -173,18 +176,18 @@ impl Worker {
 
     /// The mesh as it is now. Whoever begins a request keeps the view until its end.
     pub(super) fn view(&self) -> Rc<View> {
-        let mut snapshots = self.snapshots.borrow_mut();
-        if snapshots.has_changed().unwrap_or(false) {
-            let snapshot = Arc::clone(&snapshots.borrow_and_update());
-            let view = View::new(snapshot, &self.loads, Some(&self.view.borrow()));
+        let mut tables = self.tables.borrow_mut();
+        if tables.has_changed().unwrap_or(false) {
+            let changed = Arc::clone(&tables.borrow_and_update());
+            let view = View::new(changed, &self.loads, Some(&self.view.borrow()));
             self.view.replace(Rc::new(view));
         }
         Rc::clone(&self.view.borrow())
     }
 
     /// Tells when the mesh changes.
-    pub(super) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.snapshots.borrow().clone()
+    pub(super) fn changes(&self) -> watch::Receiver<Arc<Tables>> {
+        self.tables.borrow().clone()
     }
 
     /// The way to an endpoint, for what a peer asks.
@@ -266,36 +269,19 @@ impl Drop for Place {
     }
 }
 
-/// Judges what is under way whenever the mesh changes.
-async fn follow(worker: Rc<Worker>) {
-    let mut snapshots = worker.changes();
+/// Judges what is under way whenever the mesh changes, and says by what new requests go.
+async fn follow(worker: Rc<Worker>, number: usize, in_force: InForce) {
+    let mut changes = worker.changes();
     let mut before = worker.view();
-    while snapshots.changed().await.is_ok() {
+    in_force.reached(number, before.snapshot());
+    while changes.changed().await.is_ok() {
         let view = worker.view();
         worker.tunnels.evict(|key| way::holds(key, before.snapshot(), view.snapshot()));
         worker.pool.evict(|way| way.still_leads(before.snapshot(), view.snapshot()));
         worker.ways.forget();
         before = Rc::clone(&view);
-        worker.leases.review(&view).await;
-    }
-}
-
-/// Compiles the routes of whatever the mesh becomes before anybody asks for them, and says when it
-/// did.
-async fn prepare(worker: Rc<Worker>, number: usize, in_force: InForce) {
-    let mut snapshots = worker.changes();
-    loop {
-        snapshots.mark_unchanged();
-        let view = worker.view();
-        for service in view.served() {
-            view.prepare(&service);
-            // So that requests need not wait for all of it.
-            yield_now().await;
-        }
         in_force.reached(number, view.snapshot());
-        if snapshots.changed().await.is_err() {
-            return;
-        }
+        worker.leases.review(&view).await;
     }
 }
 

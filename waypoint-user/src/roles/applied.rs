@@ -1,4 +1,5 @@
-//! How far a change of the manifests has come: read, published, and in force in the kernel.
+//! How far a change of the manifests has come: read, published, and in force in the kernel and in
+//! the engine.
 //!
 //! It only observes; nothing waits for it but people and tests.
 //!
@@ -14,7 +15,6 @@ use tokio::sync::watch;
 use crate::{
     kernel::{DataPath, Progress},
     mesh::snapshot::Snapshot,
-    sync::Feed,
     telemetry::metrics::Registry,
 };
 
@@ -24,18 +24,24 @@ pub(super) struct Applied {
     generation: watch::Receiver<u64>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     mirrors: Vec<Progress>,
+    engine: watch::Receiver<Option<Arc<Snapshot>>>,
     last: AtomicU64,
 }
 
 impl Applied {
-    /// Observes a source and the data path.
-    pub(super) fn new(feed: &Feed, data_path: &DataPath) -> Self {
-        Self {
-            generation: feed.generation.clone(),
-            snapshots: feed.snapshots.clone(),
-            mirrors: vec![data_path.progress()],
-            last: AtomicU64::new(0),
-        }
+    /// Observes what is read and published, and what the engine goes by.
+    pub(super) fn new(
+        generation: watch::Receiver<u64>,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        engine: watch::Receiver<Option<Arc<Snapshot>>>,
+    ) -> Self {
+        Self { generation, snapshots, mirrors: Vec::new(), engine, last: AtomicU64::new(0) }
+    }
+
+    /// Observes the data path as well.
+    pub(super) fn with_data_path(mut self, data_path: &DataPath) -> Self {
+        self.mirrors.push(data_path.progress());
+        self
     }
 
     /// Observes another mirror of the Snapshots: the table of Service addresses.
@@ -47,7 +53,7 @@ impl Applied {
 
     /// Exports the generation that is in force.
     pub(super) fn register(self, registry: &Registry) {
-        let help = "Readings of the manifests that are completely in force in the kernel.";
+        let help = "Readings of the manifests that are completely in force.";
         registry.gauge_source("waypoint_data_path_generation", help, "source", move || {
             vec![("manifests".to_owned(), self.read())]
         });
@@ -58,7 +64,9 @@ impl Applied {
         // In this order: what was read as this generation is published before it is counted.
         let generation = *self.generation.borrow();
         let snapshot = Arc::clone(&self.snapshots.borrow());
-        if self.mirrors.iter().all(|mirror| mirror.has(&snapshot)) {
+        let engine = self.engine.borrow();
+        let engine_has = engine.as_ref().is_some_and(|one| Arc::ptr_eq(one, &snapshot));
+        if engine_has && self.mirrors.iter().all(|mirror| mirror.has(&snapshot)) {
             self.last.fetch_max(generation, Ordering::Relaxed);
         }
         self.last.load(Ordering::Relaxed)

@@ -152,7 +152,8 @@ where
     };
     let engine = Engine::start(settings.proxy.clone(), surroundings)?;
     let gate = process.readiness.gate("data path");
-    let applied = Applied::new(&feed, &data_path);
+    let (generation, snapshots) = (feed.generation.clone(), feed.snapshots.clone());
+    let applied = Applied::new(generation, snapshots, engine.in_force()).with_data_path(&data_path);
     let from_kernel = FromKernel { flows: data_path.flows(), captured: data_path.captured() };
     let sights = Sights { settings: &settings, feed: &feed, from_kernel, process: &process };
     // In this order: without a predecessor, what shows the data path is there before it runs.

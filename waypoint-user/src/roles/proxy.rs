@@ -31,6 +31,7 @@ use crate::{
 
 use super::{
     Error,
+    applied::Applied,
     explanations::explanations,
     parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
 };
@@ -85,8 +86,8 @@ pub async fn run(
     tracing::info!(admin = %admin.address, port = config.ports.hbone, "starting");
     let identities = Identities::start(config.identity.clone(), issuer, &registry, drained.clone());
     let telemetry = proxy::Telemetry { registry, access_log: access_log.clone() };
-    let parts =
-        Parts { identities, telemetry, doors, publisher, snapshots: feed.snapshots.clone() };
+    let (snapshots, generation) = (feed.snapshots.clone(), feed.generation.clone());
+    let parts = Parts { identities, telemetry, doors, publisher, snapshots, generation };
     let served = serve(config, parts, &gate, &shutdown).await;
     shutdown.cancel();
     access_log.flush(FLUSH_PATIENCE);
@@ -105,6 +106,7 @@ struct Parts {
     doors: Vec<Doors>,
     publisher: applied::Publisher,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    generation: watch::Receiver<u64>,
 }
 
 /// Finds out who the waypoint is, serves until shutdown is asked for, and drains.
@@ -114,7 +116,8 @@ async fn serve(
     gate: &Gate,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
-    let Parts { identities, telemetry, doors, publisher, snapshots } = parts;
+    let Parts { identities, telemetry, doors, publisher, snapshots, generation } = parts;
+    let (registry, published) = (telemetry.registry.clone(), snapshots.clone());
     let found = identity_of(&config.pod, snapshots.clone(), gate);
     let Some(identity) = shutdown.run_until_cancelled(found).await else { return Ok(()) };
     identities.want(BTreeSet::from([Arc::clone(&identity)]));
@@ -133,6 +136,7 @@ async fn serve(
         telemetry,
     };
     let engine = Engine::start(settings, surroundings)?;
+    Applied::new(generation, published, engine.in_force()).register(&registry);
     let told = served::tell(engine.in_force(), config.gateway, publisher, shutdown.clone());
     task::spawn("applied", told);
     let certified = first_certificate(&identities, &identity, gate);

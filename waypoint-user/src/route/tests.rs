@@ -11,8 +11,12 @@ use crate::mesh::{
     },
 };
 
+mod clients;
+mod cors;
+mod cost;
 mod edits;
 mod matching;
+mod mirrors;
 mod oracle;
 mod precedence;
 mod splitting;
@@ -24,7 +28,7 @@ fn route(name: &str, rules: Vec<HttpRule>) -> HttpRoute {
         name: ObjectName::new("default", name),
         version: Version::default(),
         created: None,
-        parents: vec![ServiceParent { service: service(), port: None }],
+        parents: vec![ServiceParent::new(service(), None)],
         rules,
     }
 }
@@ -79,7 +83,7 @@ fn table_of(rule: HttpRule) -> Table {
 }
 
 fn choose<'t>(table: &'t Table, request: &Request) -> Choice<'t> {
-    table.choose(request, &mut |_| 0)
+    table.rules(None).unwrap().choose(request, &mut |_| 0)
 }
 
 /// The name of the Service that the request goes to.

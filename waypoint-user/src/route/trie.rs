@@ -6,19 +6,19 @@ use std::collections::HashMap;
 
 use crate::mesh::request::RequestHead;
 
-use super::{candidate::Candidate, index::Found};
+use super::{bucket::Bucket, index::Found};
 
-/// The candidates of one prefix, and the longer prefixes.
+/// What there is of one prefix, and the longer prefixes.
 #[derive(Debug, Default)]
-pub(super) struct Node {
+pub(super) struct Node<T> {
     prefix_len: usize,
-    candidates: Vec<Candidate>,
+    content: T,
     children: HashMap<String, Self>,
 }
 
-impl Node {
-    /// Adds a candidate under a prefix.
-    pub(super) fn insert(&mut self, prefix: &str, candidate: Candidate) {
+impl<T: Default> Node<T> {
+    /// What there is of a prefix, which may be nothing yet.
+    pub(super) fn at(&mut self, prefix: &str) -> &mut T {
         let mut node = self;
         let trimmed = prefix.trim_end_matches('/');
         for element in elements(trimmed) {
@@ -26,16 +26,22 @@ impl Node {
             let child = || Self { prefix_len, ..Self::default() };
             node = node.children.entry(element.to_owned()).or_insert_with(child);
         }
-        node.candidates.push(candidate);
+        &mut node.content
     }
 
-    /// Puts the candidates of each prefix into the order in which they decide.
-    pub(super) fn sort(&mut self) {
-        self.candidates.sort_by_key(Candidate::rank);
-        self.children.values_mut().for_each(Self::sort);
+    /// The same prefixes with something else.
+    pub(super) fn map<U>(self, change: &impl Fn(T) -> U) -> Node<U> {
+        let children = self.children.into_iter();
+        Node {
+            prefix_len: self.prefix_len,
+            content: change(self.content),
+            children: children.map(|(element, child)| (element, child.map(change))).collect(),
+        }
     }
+}
 
-    /// The candidate that decides about a request: the first of the longest prefix that has one.
+impl Node<Bucket> {
+    /// The rule that decides about a request: that of the longest prefix that has one.
     pub(super) fn find(&self, head: &dyn RequestHead) -> Option<Found<'_>> {
         self.find_below(&mut elements(head.path()), head)
     }
@@ -47,8 +53,8 @@ impl Node {
     ) -> Option<Found<'_>> {
         let child = rest.next().and_then(|element| self.children.get(element));
         child.and_then(|child| child.find_below(rest, head)).or_else(|| {
-            let candidate = self.candidates.iter().find(|candidate| candidate.matches(head))?;
-            Some(Found { rule: &candidate.rule, prefix_len: Some(self.prefix_len) })
+            let (_, rule) = self.content.find(head)?;
+            Some(Found { rule, prefix_len: Some(self.prefix_len) })
         })
     }
 }

@@ -17,9 +17,8 @@ fn workload(name: &str, address: &str, host_network: bool) -> Workload {
 }
 
 fn route(name: &str, parents: &[(&str, Option<u16>)]) -> HttpRoute {
-    let parent = |(service, port): &(&str, Option<u16>)| ServiceParent {
-        service: ObjectName::new("default", *service),
-        port: *port,
+    let parent = |(service, port): &(&str, Option<u16>)| {
+        ServiceParent::new(ObjectName::new("default", *service), *port)
     };
     HttpRoute {
         kind: crate::mesh::route::RouteKind::Http,

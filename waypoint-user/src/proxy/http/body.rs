@@ -19,8 +19,10 @@ use crate::proxy::{
 
 use super::{
     client_body::{Breach, ClientBody, RequestBroken},
+    deadline::Deadline,
     fields,
     forward::Carrier,
+    tape::{Copy, Play},
     upgrade::Tunnel,
 };
 
@@ -53,17 +55,50 @@ impl Progress {
 
 /// The body of a request, on its way to an endpoint.
 pub(in crate::proxy) struct RequestBody {
-    body: ClientBody,
+    source: Source,
     /// Whether there never was anything in it.
     empty: bool,
-    progress: Rc<Progress>,
+}
+
+/// Where a body comes from.
+enum Source {
+    /// Nowhere.
+    Nothing,
+    /// The client, once.
+    Client(ClientBody, Rc<Progress>),
+    /// The client, by way of what is kept.
+    Tape(Play),
+    /// A copy of what somebody else reads.
+    Copy(Copy),
+    /// Bytes of ours.
+    Bytes(Bytes),
 }
 
 impl RequestBody {
-    /// A client's body.
+    /// No body.
+    pub(super) const fn empty() -> Self {
+        Self { source: Source::Nothing, empty: true }
+    }
+
+    /// A client's body, which is needed once.
     pub(super) fn new(body: ClientBody, progress: Rc<Progress>) -> Self {
         progress.ended.set(body.is_end_stream());
-        Self { empty: body.is_end_stream(), body, progress }
+        Self { empty: body.is_end_stream(), source: Source::Client(body, progress) }
+    }
+
+    /// A body from its start.
+    pub(super) const fn of(play: Play) -> Self {
+        Self { source: Source::Tape(play), empty: false }
+    }
+
+    /// A copy of a body.
+    pub(super) const fn copy(copy: Copy) -> Self {
+        Self { source: Source::Copy(copy), empty: false }
+    }
+
+    /// A body of our own.
+    pub(super) const fn bytes(bytes: Bytes) -> Self {
+        Self { source: Source::Bytes(bytes), empty: false }
     }
 
     /// Whether there is nothing in it.
@@ -73,15 +108,45 @@ impl RequestBody {
 
     /// Whether the client waits to be told to send it.
     pub(in crate::proxy) fn awaits_leave(&self) -> bool {
-        self.body.awaits_leave()
+        match &self.source {
+            Source::Client(body, _) => body.awaits_leave(),
+            Source::Tape(play) => play.awaits_leave(),
+            Source::Nothing | Source::Copy(_) | Source::Bytes(_) => false,
+        }
     }
 
     /// Passes on what an endpoint says before its final response, where the client understands it.
     pub(in crate::proxy) fn hint(&self, status: StatusCode, mut headers: HeaderMap) {
         fields::remove_hop_by_hop(&mut headers);
         fields::remove_framing(&mut headers);
-        self.body.hint(status, &headers);
+        match &self.source {
+            Source::Client(body, _) => body.hint(status, &headers),
+            Source::Tape(play) => play.hint(status, &headers),
+            Source::Nothing | Source::Copy(_) | Source::Bytes(_) => {}
+        }
     }
+}
+
+/// Reads on from the client.
+fn poll_client(
+    body: &mut ClientBody,
+    progress: &Progress,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+    let frame = ready!(body.poll_frame(cx));
+    let ended = frame.is_none() || body.is_end_stream();
+    match &frame {
+        Some(Ok(frame)) => {
+            let len = frame.data_ref().map_or(0, Bytes::len) as u64;
+            progress.bytes.set(progress.bytes.get() + len);
+        }
+        Some(Err(cause)) => progress.broke(cause),
+        None => {}
+    }
+    if ended {
+        progress.ended.set(true);
+    }
+    Poll::Ready(frame)
 }
 
 impl Body for RequestBody {
@@ -95,29 +160,38 @@ impl Body for RequestBody {
         if self.empty {
             return Poll::Ready(None);
         }
-        let body = &mut self.body;
-        let frame = ready!(body.poll_frame(cx));
-        let ended = frame.is_none() || body.is_end_stream();
-        match &frame {
-            Some(Ok(frame)) => {
-                let len = frame.data_ref().map_or(0, Bytes::len) as u64;
-                self.progress.bytes.set(self.progress.bytes.get() + len);
+        match &mut self.source {
+            Source::Nothing => Poll::Ready(None),
+            Source::Client(body, progress) => poll_client(body, progress, cx),
+            Source::Tape(play) => play.poll_frame(cx),
+            Source::Copy(copy) => copy.poll_frame(cx),
+            Source::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Some(Err(cause)) => self.progress.broke(cause),
-            None => {}
         }
-        if ended {
-            self.progress.ended.set(true);
-        }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.empty || self.body.is_end_stream()
+        self.empty
+            || match &self.source {
+                Source::Nothing => true,
+                Source::Client(body, _) => body.is_end_stream(),
+                Source::Tape(play) => play.is_end_stream(),
+                Source::Copy(copy) => copy.is_end_stream(),
+                Source::Bytes(bytes) => bytes.is_empty(),
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.empty { SizeHint::with_exact(0) } else { self.body.size_hint() }
+        match &self.source {
+            _ if self.empty => SizeHint::with_exact(0),
+            Source::Nothing => SizeHint::with_exact(0),
+            Source::Client(body, _) => body.size_hint(),
+            Source::Tape(play) => play.size_hint(),
+            Source::Copy(copy) => copy.size_hint(),
+            Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
     }
 }
 
@@ -134,7 +208,7 @@ pub(in crate::proxy) enum ResponseBody {
 }
 
 /// A piece of an endpoint's body.
-type Piece = Result<Frame<Bytes>, Box<dyn Error>>;
+pub(super) type Piece = Result<Frame<Bytes>, Box<dyn Error>>;
 
 /// An endpoint's body, as the connection below gives it.
 pub(in crate::proxy) enum AnswerBody {
@@ -145,14 +219,14 @@ pub(in crate::proxy) enum AnswerBody {
 }
 
 impl AnswerBody {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
         match self {
             Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
             Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    pub(super) fn is_end_stream(&self) -> bool {
         match self {
             Self::Http1(body) => body.is_end_stream(),
             Self::Http2(body) => body.is_end_stream(),
@@ -173,6 +247,8 @@ pub(in crate::proxy) struct Stream {
     pub(super) connection: Rc<Connection>,
     pub(super) progress: Rc<Progress>,
     pub(super) lease: Rc<Lease>,
+    /// When it must have ended, if ever.
+    pub(super) deadline: Option<Deadline>,
     /// `None` once the response ended.
     pub(super) open: Option<(Record, Carrier)>,
 }
@@ -208,6 +284,11 @@ impl Stream {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if let Poll::Ready(fault) = self.lease.poll_revoked(cx) {
+            return Poll::Ready(Some(Err(self.fail(fault))));
+        }
+        if let Some(deadline) = &mut self.deadline
+            && let Poll::Ready(fault) = deadline.poll(cx)
+        {
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
         let frame = match ready!(self.body.poll_frame(cx)) {

@@ -65,13 +65,16 @@ pub(in crate::proxy) enum RequestBroken {
     /// By HTTP/2.
     #[error(transparent)]
     Http2(#[from] hyper::Error),
+    /// By us: a mirror was too slow, or what is copied broke off itself.
+    #[error("the copy of a request was cut off")]
+    CutOff,
 }
 
 impl RequestBroken {
     pub(super) fn breach(&self) -> Breach {
         match self {
             Self::Http1(broken) if broken.is_malformed() => Breach::Malformed,
-            Self::Http1(_) | Self::Http2(_) => Breach::Gone,
+            Self::Http1(_) | Self::Http2(_) | Self::CutOff => Breach::Gone,
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use std::{rc::Rc, time::Duration};
 
-use http::{HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts};
+use http::{
+    HeaderMap, HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -16,7 +18,7 @@ use crate::{
         head::HeadRef,
         lease::Lease,
         record::{Record, field_bytes},
-        respond::Fault,
+        respond::{Fault, Late},
         view::{Target, View},
     },
     route::Edits,
@@ -24,15 +26,20 @@ use crate::{
 
 use super::{
     RequestBody,
+    auth::{self, Asking, Granted, Guard},
     body::{AnswerBody, Progress, ResponseBody, Stream},
     check,
     client_body::ClientBody,
+    deadline::{Deadline, Until, grpc_timeout, within},
     fields,
-    forward::{Answered, send},
+    forward::{Answered, Trail, Version},
     forwarded::FORWARDED_FOR,
+    mirror,
     outgoing::Outgoing,
     plan::{Plan, Planned, plan},
-    reply,
+    reply, session,
+    tape::Tape,
+    tries::{Course, send},
     upgrade::Tunnel,
 };
 
@@ -48,9 +55,10 @@ pub(super) async fn answer(
     let mut record = Record::new(&connection, peer.clone(), target.as_deref());
     let progress = Rc::new(Progress::default());
     record.received = Rc::clone(&progress.bytes);
-    let mut exchange = Exchange { connection, view, peer, record, progress };
+    let began = Instant::now();
+    let mut exchange = Exchange { connection, view, peer, record, progress, began };
     match exchange.run(parts, body, target).await {
-        Ok(Outcome::Redirect(response)) => reply::redirect(exchange.record, response),
+        Ok(Outcome::Reply(response)) => reply::direct(exchange.record, response),
         Ok(Outcome::Answer(answer)) => exchange.respond(*answer),
         Err(fault) => reply::refuse(exchange.record, fault),
     }
@@ -63,12 +71,13 @@ struct Exchange {
     peer: Peer,
     record: Record,
     progress: Rc<Progress>,
+    began: Instant,
 }
 
 /// What a request came to.
 enum Outcome {
-    /// A redirect.
-    Redirect(Response<ResponseBody>),
+    /// The answer of a rule.
+    Reply(Response<ResponseBody>),
     /// An endpoint's answer.
     Answer(Box<Answer>),
 }
@@ -99,17 +108,26 @@ impl Exchange {
         let lease = self.connection.worker.leases.grant(lease);
         let worker = Rc::clone(&self.connection.worker);
         let dialled = self.connection.local;
-        let planned = plan(&head, &target, (&self.view, dialled), &mut |n| worker.dice(n))?;
+        let planned =
+            plan(&head, &target, (&self.view, &self.peer, dialled), &mut |n| worker.dice(n))?;
         self.record.note(|entry| entry.route_name = Some(planned.route_name()));
         let mut plan = match planned {
-            Planned::Redirect { response, .. } => return Ok(Outcome::Redirect(response)),
+            Planned::Reply { response, guard, .. } => {
+                let refusal = self.ask(guard.as_ref(), &head).await?.err();
+                return Ok(Outcome::Reply(refusal.unwrap_or(response)));
+            }
             Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
             Planned::Forward(plan) => plan,
         };
+        let granted = match self.ask(plan.guard.as_ref(), &head).await? {
+            Ok(granted) => granted,
+            Err(refusal) => return Ok(Outcome::Reply(refusal)),
+        };
         plan.cluster = self.view.settled(plan.cluster, dialled).await;
         let path_and_query = head.path_and_query();
-        let body = RequestBody::new(body, Rc::clone(&self.progress));
-        let outgoing = Outgoing { parts, body, authority, path_and_query };
+        granted.change(&mut parts.headers);
+        let (body, tape) = self.body(body, &plan);
+        let outgoing = Outgoing { parts, body, authority, path_and_query, tape };
         let answered = self.forward(outgoing, &plan, &lease).await?;
         Ok(Outcome::Answer(Box::new(Answer { answered, lease })))
     }
@@ -124,6 +142,51 @@ impl Exchange {
         }
     }
 
+    /// Asks whoever must be asked whether the request may pass: how it is changed, or what the
+    /// client is told.
+    async fn ask(
+        &mut self,
+        guard: Option<&Guard<'_>>,
+        head: &HeadRef<'_>,
+    ) -> Result<Result<Granted, Response<ResponseBody>>, Fault> {
+        let Some(guard) = guard else { return Ok(Ok(Granted::default())) };
+        let (worker, dialled) = (&self.connection.worker, self.connection.local);
+        let asking = Asking { worker, peer: &self.peer, dialled, head };
+        // In a box, as few requests need it.
+        match Box::pin(guard.ask(&asking)).await? {
+            auth::Verdict::Pass(granted) => Ok(Ok(granted)),
+            // Who calls by gRPC does not look at another answer.
+            auth::Verdict::Refuse(_) if self.record.is_grpc => Err(Fault::Forbidden),
+            auth::Verdict::Refuse(response) => {
+                self.record.flag = AUTH_FLAG;
+                Ok(Err(response))
+            }
+        }
+    }
+
+    /// The body of the request; where it is needed more than once, by way of what is kept.
+    fn body(&self, body: ClientBody, plan: &Plan<'_>) -> (RequestBody, Option<Rc<Tape>>) {
+        let tried_again = plan.conduct.retry.as_ref().is_some_and(|retry| retry.attempts > 0);
+        let keeps = tried_again || (plan.conduct.retry.is_none() && self.record.is_grpc);
+        let progress = Rc::clone(&self.progress);
+        if body.is_end_stream() || !(keeps || !plan.mirrors.is_empty()) {
+            return (RequestBody::new(body, progress), None);
+        }
+        let tape = Tape::new(body, progress, keeps);
+        let first = tape.play().map_or_else(RequestBody::empty, RequestBody::of);
+        (first, Some(tape))
+    }
+
+    /// When the response must have come to its end.
+    fn until(&self, plan: &Plan<'_>, headers: &HeaderMap) -> Option<Until> {
+        let by_route = plan.conduct.timeouts.request;
+        let by_client = if self.record.is_grpc { grpc_timeout(headers) } else { None };
+        Until::first(
+            Until::after(self.began, by_route, Late::Request),
+            Until::after(self.began, by_client, Late::Call),
+        )
+    }
+
     /// Sends the request on and waits for the head of the response.
     async fn forward(
         &mut self,
@@ -135,21 +198,26 @@ impl Exchange {
         let upgrade = outgoing.upgrade();
         let version = outgoing.version_for(plan.cluster.protocol);
         let method = outgoing.parts.method.clone();
-        let (identity, by) = (self.peer.identity.as_ref(), worker.settings.identity.as_deref());
-        let forwarded = &self.connection.forwarded;
-        let learn = |headers: &mut _| {
-            forwarded.add_to(headers, identity, by);
-            fields::identify(headers, || worker.random());
+        let until = self.until(plan, &outgoing.parts.headers);
+        let course = Course {
+            worker: &worker,
+            cluster: &plan.cluster,
+            pinned: plan.pinned(),
+            version,
+            conduct: plan.conduct,
+            body: outgoing.kept(),
+            is_grpc: self.record.is_grpc,
+            upgrades: upgrade.is_some(),
         };
-        let request = outgoing.build(version, &plan.edits, learn);
-        self.describe_sent(&request, plan);
+        let request = self.build(outgoing, version, plan);
         let began = Instant::now();
-        let sent = send(&worker, &plan.cluster, version, request, &mut self.record);
+        let trail = Trail { peer: &self.peer, record: Some(&mut self.record) };
         let answered = tokio::select! {
-            answered = sent => answered,
+            answered = within(until, send(&course, request, trail)) => answered,
             fault = lease.revoked() => return Err(fault),
         };
         let mut answered = answered.map_err(|fault| self.progress.blame(fault))?;
+        answered.until = Until::first(until, answered.until);
         let service_time = began.elapsed();
         self.record.note(|entry| entry.upstream_service_time = Some(service_time));
         let status = answered.response.status();
@@ -158,12 +226,40 @@ impl Exchange {
         }
         let keeps_length = method == http::Method::HEAD || status == StatusCode::NOT_MODIFIED;
         edit_response(&mut answered.response, &plan.edits, keeps_length, service_time);
+        if let Some(sessions) = &plan.sessions {
+            sessions.tell(answered.response.headers_mut(), answered.endpoint, session::now());
+        }
         Ok(answered)
+    }
+
+    /// Makes the request that leaves, and copies of it for mirrors.
+    fn build(
+        &mut self,
+        outgoing: Outgoing,
+        version: Version,
+        plan: &Plan<'_>,
+    ) -> Request<RequestBody> {
+        let worker = &self.connection.worker;
+        let (identity, by) = (self.peer.identity.as_ref(), worker.settings.identity.as_deref());
+        let forwarded = &self.connection.forwarded;
+        // Copies are known by the same name.
+        let random = worker.random();
+        let learn = |headers: &mut HeaderMap| {
+            forwarded.add_to(headers, identity, by);
+            fields::identify(headers, || random);
+        };
+        if outgoing.upgrade().is_none() {
+            let asks = (worker, &self.peer);
+            mirror::send_copies(asks, &plan.mirrors, &outgoing, &plan.edits, &learn);
+        }
+        let request = outgoing.build(version, &plan.edits, learn);
+        self.describe_sent(&request, plan);
+        request
     }
 
     /// Makes the response of an endpoint's answer.
     fn respond(mut self, answer: Answer) -> Response<ResponseBody> {
-        let Answer { answered: Answered { response, carrier }, lease } = answer;
+        let Answer { answered: Answered { response, carrier, until, .. }, lease } = answer;
         self.record.status = response.status().as_u16();
         self.record.note(|entry| entry.response_code_details = Some("via_upstream".to_owned()));
         self.record.head_bytes.1 = field_bytes(response.headers());
@@ -176,7 +272,9 @@ impl Exchange {
         }
         let Self { connection, progress, record, .. } = self;
         let open = Some((record, carrier));
-        response.map(|body| Stream { body, connection, progress, lease, open }.into_body())
+        let deadline = until.map(|until| Deadline::new(Until { late: Late::Rest, ..until }));
+        response
+            .map(|body| Stream { body, connection, progress, lease, deadline, open }.into_body())
     }
 
     /// Notes what the client sent.
@@ -224,7 +322,7 @@ fn edit_response(
     let upgrade = headers.get(http::header::UPGRADE).cloned().filter(|_| upgraded);
     let length = headers.get(http::header::CONTENT_LENGTH).cloned().filter(|_| keeps_length);
     fields::remove_hop_by_hop(headers);
-    fields::edit(headers, &edits.response);
+    fields::edit(headers, edits.response.iter().map(AsRef::as_ref));
     fields::remove_framing(headers);
     if let Some(length) = length {
         headers.insert(http::header::CONTENT_LENGTH, length);
@@ -246,6 +344,9 @@ fn protocol(version: http::Version) -> &'static str {
 
 /// How long the endpoint took, in milliseconds.
 static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+
+/// The response flag of what an external authority refused.
+const AUTH_FLAG: &str = "UAEX";
 
 /// How the content types of gRPC begin.
 const GRPC: &[u8] = b"application/grpc";

@@ -1,26 +1,29 @@
-//! Sends a request to an endpoint and waits for the head of the response.
+//! Sends a request to one endpoint and waits for the head of the response.
 //!
-//! A request is sent a second time only when nothing of it can have been processed: another
-//! endpoint when connecting failed, another connection when a kept one had died.
+//! Where a kept connection had died, the request is sent again over another, if nothing of it can
+//! have been processed. Every other try is `tries`'s.
 //!
-//! **Invariant:** a request whose body was begun is never sent again.
+//! **Invariant:** a request whose body was begun is not sent again here.
 
-use std::rc::Rc;
+use std::{error::Error as _, net::SocketAddr, rc::Rc};
 
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::proxy::{
-    record::Record,
-    respond::Fault,
-    stream,
-    upstream::{Http1, Stream, Unanswered},
-    view::{Cluster, InFlight},
-    way::Way,
-    worker::Worker,
+use crate::{
+    mesh::request::Peer,
+    proxy::{
+        record::Record,
+        respond::Fault,
+        stream,
+        upstream::{Http1, Stream, Unanswered},
+        view::{Endpoint, InFlight},
+        way::Way,
+        worker::Worker,
+    },
 };
 
-use super::{RequestBody, body::AnswerBody};
+use super::{RequestBody, body::AnswerBody, deadline::Until};
 
 /// What an endpoint is spoken to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +38,10 @@ pub(super) enum Version {
 pub(super) struct Answered {
     pub(super) response: Response<AnswerBody>,
     pub(super) carrier: Carrier,
+    /// The endpoint that answered.
+    pub(super) endpoint: SocketAddr,
+    /// When the rest of it must have come, if ever.
+    pub(super) until: Option<Until>,
 }
 
 /// A connection to an endpoint that is in use; dropping it closes it, or its stream.
@@ -66,52 +73,55 @@ impl Carrier {
     }
 }
 
-/// Sends a request to an endpoint of a cluster.
-pub(super) async fn send(
-    worker: &Rc<Worker>,
-    cluster: &Cluster,
-    version: Version,
-    mut request: Request<RequestBody>,
-    record: &mut Record,
-) -> Result<Answered, Fault> {
-    let mut tried = Vec::new();
-    let mut dice = |bound| worker.dice(bound);
-    let mut endpoint = cluster.choose(&tried, &mut dice).ok_or(Fault::NoEndpoint)?;
-    loop {
-        record.workload.clone_from(&endpoint.workload);
-        record.note(|entry| entry.upstream_host = Some(endpoint.address));
-        let in_flight = endpoint.begin();
-        let way = worker.way(endpoint, record.peer());
-        let (fault, unsent) = match send_to(worker, &way, version, request, record).await {
-            Ok((response, by)) => {
-                let carrier = Carrier { by, _in_flight: in_flight };
-                return Ok(Answered { response, carrier });
-            }
-            Err(failed) => *failed,
-        };
-        tried.push(endpoint.address);
-        let again = unsent.filter(|_| fault.row().may_retry && tried.len() < TRIES_MAX);
-        match (again, cluster.choose(&tried, &mut dice)) {
-            (Some(again), Some(other)) => (request, endpoint) = (again, other),
-            _ => return Err(fault),
-        }
-    }
-}
-
 /// A fault, and the request if nothing of it was sent.
-type Failed = Box<(Fault, Option<Request<RequestBody>>)>;
+pub(super) type Failed = Box<(Fault, Option<Request<RequestBody>>)>;
 
 /// Sends a request to an endpoint.
-async fn send_to(
+pub(super) async fn send_to(
     worker: &Rc<Worker>,
-    way: &Way,
+    endpoint: &Endpoint,
     version: Version,
     request: Request<RequestBody>,
-    record: &mut Record,
-) -> Result<(Response<AnswerBody>, By), Failed> {
-    match version {
-        Version::Http1 => send_http1(worker, way, request, record).await,
-        Version::Http2 => send_http2(worker, way, request, record).await,
+    trail: &mut Trail<'_>,
+) -> Result<Answered, Failed> {
+    trail.follow(endpoint);
+    let in_flight = endpoint.begin();
+    let way = worker.way(endpoint, trail.peer);
+    let (response, by) = match version {
+        Version::Http1 => send_http1(worker, &way, request, trail).await?,
+        Version::Http2 => send_http2(worker, &way, request, trail).await?,
+    };
+    let carrier = Carrier { by, _in_flight: in_flight };
+    Ok(Answered { response, carrier, endpoint: endpoint.address, until: None })
+}
+
+/// For whom a request is sent, and where it is told how far it came.
+pub(super) struct Trail<'a> {
+    /// Who asks.
+    pub(super) peer: &'a Peer,
+    /// What is told of the request, if anything is.
+    pub(super) record: Option<&'a mut Record>,
+}
+
+impl Trail<'_> {
+    fn follow(&mut self, endpoint: &Endpoint) {
+        if let Some(record) = &mut self.record {
+            record.workload.clone_from(&endpoint.workload);
+            record.note(|entry| entry.upstream_host = Some(endpoint.address));
+        }
+    }
+
+    /// Notes that the response is one that was to be tried again, had there been tries left.
+    pub(super) fn exhausted(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.flag = RETRIES_EXHAUSTED;
+        }
+    }
+
+    fn came_by(&mut self, local: Option<SocketAddr>) {
+        if let Some(record) = &mut self.record {
+            record.note(|entry| entry.upstream_local_address = local);
+        }
     }
 }
 
@@ -120,11 +130,11 @@ async fn send_http1(
     worker: &Rc<Worker>,
     way: &Way,
     request: Request<RequestBody>,
-    record: &mut Record,
+    trail: &mut Trail<'_>,
 ) -> Result<(Response<AnswerBody>, By), Failed> {
     let (head, mut body) = request.into_parts();
     if let Some(mut connection) = worker.pool.idle(way) {
-        record.note(|entry| entry.upstream_local_address = connection.local);
+        trail.came_by(connection.local);
         match connection.send(&head, body).await {
             Ok(response) => return Ok((response.map(AnswerBody::Http1), By::Http1(connection))),
             Err(Unanswered { fault, unsent }) => {
@@ -136,7 +146,7 @@ async fn send_http1(
         Ok(connection) => connection,
         Err(fault) => return Err(Box::new((fault, Some(Request::from_parts(head, body))))),
     };
-    record.note(|entry| entry.upstream_local_address = connection.local);
+    trail.came_by(connection.local);
     match connection.send(&head, body).await {
         Ok(response) => Ok((response.map(AnswerBody::Http1), By::Http1(connection))),
         Err(unanswered) => Err(Box::new((unanswered.fault, None))),
@@ -149,10 +159,10 @@ async fn send_http2(
     worker: &Rc<Worker>,
     way: &Way,
     mut request: Request<RequestBody>,
-    record: &mut Record,
+    trail: &mut Trail<'_>,
 ) -> Result<(Response<AnswerBody>, By), Failed> {
     if let Some(stream) = worker.pool.stream(way) {
-        record.note(|entry| entry.upstream_local_address = stream.connection().local);
+        trail.came_by(stream.connection().local);
         let mut sender = stream.connection().sender.clone();
         match sender.try_send_request(request).await {
             Ok(response) => {
@@ -168,7 +178,7 @@ async fn send_http2(
         Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };
-    record.note(|entry| entry.upstream_local_address = stream.connection().local);
+    trail.came_by(stream.connection().local);
     let mut sender = stream.connection().sender.clone();
     match sender.try_send_request(request).await {
         Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream })),
@@ -179,8 +189,15 @@ async fn send_http2(
 /// What the codec's error means.
 fn fault_of(error: &hyper::Error) -> Fault {
     tracing::debug!(cause = %error, "an endpoint did not answer");
-    if error.is_parse() { Fault::UpstreamProtocol } else { Fault::UpstreamClosed }
+    let reason = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    if reason.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM) {
+        Fault::UpstreamRefused
+    } else if error.is_parse() {
+        Fault::UpstreamProtocol
+    } else {
+        Fault::UpstreamClosed
+    }
 }
 
-/// Endpoints that are tried for one request when connecting fails.
-const TRIES_MAX: usize = 3;
+/// The response flag of a response that was to be tried again.
+const RETRIES_EXHAUSTED: &str = "URX";

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** its target is the path that policies and routes saw, unless a rule rewrote it.
 
+use std::rc::Rc;
+
 use http::{
     HeaderMap, HeaderValue, Request, Uri, Version,
     header::{CONNECTION, HOST, TE},
@@ -11,7 +13,7 @@ use http::{
 
 use crate::{mesh::service::AppProtocol, route::Edits};
 
-use super::{RequestBody, fields, forward};
+use super::{RequestBody, fields, forward, tape::Tape, tries::Kept};
 
 /// A request that passed, and its body.
 pub(super) struct Outgoing {
@@ -23,9 +25,32 @@ pub(super) struct Outgoing {
     pub(super) authority: String,
     /// The path in normal form, and the query; `None` where they are as the client sent them.
     pub(super) path_and_query: Option<String>,
+    /// What the body is read through, where it is needed more than once.
+    pub(super) tape: Option<Rc<Tape>>,
 }
 
 impl Outgoing {
+    /// The same request for somebody else.
+    pub(super) fn copy(&self) -> Self {
+        let copy = self.tape.as_ref().map(|tape| RequestBody::copy(tape.copy()));
+        Self {
+            parts: self.parts.clone(),
+            body: copy.unwrap_or_else(RequestBody::empty),
+            authority: self.authority.clone(),
+            path_and_query: self.path_and_query.clone(),
+            tape: None,
+        }
+    }
+
+    /// What of the body there is for another try.
+    pub(super) fn kept(&self) -> Kept {
+        match &self.tape {
+            _ if self.body.is_empty() => Kept::Empty,
+            Some(tape) => Kept::Tape(Rc::clone(tape)),
+            None => Kept::Nothing,
+        }
+    }
+
     /// The protocol that the request asks to change to.
     pub(super) fn upgrade(&self) -> Option<HeaderValue> {
         fields::upgrade_of(self.parts.version, &self.parts.headers)
@@ -54,12 +79,12 @@ impl Outgoing {
         learn: impl FnOnce(&mut HeaderMap),
     ) -> Request<RequestBody> {
         let upgrade = self.upgrade();
-        let Self { parts, body, authority, path_and_query } = self;
+        let Self { parts, body, authority, path_and_query, .. } = self;
         let mut headers = parts.headers;
         fields::remove_hop_by_hop(&mut headers);
         learn(&mut headers);
         set_host(&mut headers, &authority);
-        fields::edit(&mut headers, &edits.request);
+        fields::edit(&mut headers, edits.request.iter().copied());
         fields::remove_framing(&mut headers);
         if let Some(authority) = edits.authority {
             set_host(&mut headers, authority);

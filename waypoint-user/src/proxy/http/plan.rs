@@ -1,28 +1,40 @@
 //! Where a request goes: what its routes choose, or the Service itself.
 
-use std::{net::SocketAddr, rc::Rc};
+use std::{borrow::Cow, net::SocketAddr, rc::Rc};
 
 use http::{HeaderValue, Response, StatusCode, header::LOCATION};
 
 use crate::{
+    mesh::{
+        object::ObjectName,
+        request::{Peer, RequestHead},
+        route::Conduct,
+    },
     proxy::{
         head::HeadRef,
         respond::Fault,
-        view::{Cluster, Target, View},
+        view::{Cluster, Endpoint, Target, View},
     },
     route::{Choice, Edits, RuleId},
 };
 
-use super::{body::ResponseBody, fields};
+use super::{
+    auth::Guard,
+    body::ResponseBody,
+    fields,
+    session::{self, Session, Sessions},
+};
 
 /// What becomes of a request.
 pub(super) enum Planned<'t> {
-    /// It is answered with a redirect.
-    Redirect {
+    /// Its rule answers it.
+    Reply {
         /// The rule that says so.
         rule: &'t RuleId,
         /// The answer.
         response: Response<ResponseBody>,
+        /// Who is asked first.
+        guard: Option<Guard<'t>>,
     },
     /// Its rule has no place to send it.
     Nowhere {
@@ -43,13 +55,44 @@ pub(super) struct Plan<'t> {
     pub(super) cluster: Rc<Cluster>,
     /// What is done to the request and the response.
     pub(super) edits: Edits<'t>,
+    /// How it is brought there.
+    pub(super) conduct: &'t Conduct,
+    /// Who is asked first whether it may pass.
+    pub(super) guard: Option<Guard<'t>>,
+    /// The endpoints that get a copy.
+    pub(super) mirrors: Vec<Rc<Cluster>>,
+    /// The session that the request belongs to, or begins.
+    pub(super) sessions: Option<Sessions<'t>>,
+}
+
+impl<'t> Plan<'t> {
+    /// A plan for a target without routes.
+    fn by_default(cluster: Rc<Cluster>) -> Self {
+        Self {
+            rule: None,
+            cluster,
+            edits: Edits::default(),
+            conduct: &BY_DEFAULT,
+            guard: None,
+            mirrors: Vec::new(),
+            sessions: None,
+        }
+    }
+
+    /// The endpoint of the session that the request belongs to.
+    pub(super) fn pinned(&self) -> Option<&Endpoint> {
+        let sessions = self.sessions.as_ref()?;
+        let (service, port) = sessions.backend;
+        let session = sessions.current.filter(|session| session.is_of(service, port))?;
+        self.cluster.find(|address| session.is_at(address))
+    }
 }
 
 impl Planned<'_> {
     /// How the access log names the rule.
     pub(super) fn route_name(&self) -> String {
         let rule = match self {
-            Self::Redirect { rule, .. } | Self::Nowhere { rule, .. } => Some(*rule),
+            Self::Reply { rule, .. } | Self::Nowhere { rule, .. } => Some(*rule),
             Self::Forward(plan) => plan.rule,
         };
         rule.map_or_else(|| DEFAULT_ROUTE.to_owned(), ToString::to_string)
@@ -60,42 +103,75 @@ impl Planned<'_> {
 pub(super) fn plan<'t>(
     head: &HeadRef<'_>,
     target: &'t Target,
-    (view, dialled): (&View, SocketAddr),
+    (view, peer, dialled): (&View, &Peer, SocketAddr),
     dice: &mut dyn FnMut(u32) -> u32,
 ) -> Result<Planned<'t>, Fault> {
-    let Some(table) = &target.table else {
+    let rules = target.table.as_ref().and_then(|table| table.rules(peer.namespace()));
+    let Some(rules) = rules else {
         let cluster = view.default_cluster(target, dialled);
-        return Ok(Planned::Forward(Plan { rule: None, cluster, edits: Edits::default() }));
+        return Ok(Planned::Forward(Plan::by_default(cluster)));
     };
-    match table.choose(head, dice) {
+    let decided = rules.find(head).ok_or(Fault::NoRoute)?;
+    let conduct = decided.conduct();
+    let session = conduct.persistence.as_ref();
+    let session = session.and_then(|by| Session::of(head, by, session::now()));
+    let prefers =
+        |service: &ObjectName, port| session.is_some_and(|session| session.is_of(service, port));
+    let guard = || {
+        let auth = decided.auth()?;
+        Some(Guard { auth, cluster: view.cluster(&auth.service, auth.port, dialled) })
+    };
+    match decided.choose(head, &prefers, dice) {
         Choice::NoMatch => Err(Fault::NoRoute),
         Choice::Unroutable { rule, reason } => Ok(Planned::Nowhere { rule, reason }),
         Choice::Redirect { rule, status, location, edits } => {
             let response = redirect(status, &location, &edits);
-            Ok(Planned::Redirect { rule, response })
+            Ok(Planned::Reply { rule, response, guard: guard() })
         }
-        Choice::Forward { rule, service, port, edits } => {
+        Choice::Preflight { rule, edits } => {
+            let response = answer(StatusCode::NO_CONTENT, &edits);
+            Ok(Planned::Reply { rule, response, guard: None })
+        }
+        Choice::Forward { rule, service, port, edits, mirrors } => {
             let Some(cluster) = view.cluster(service, port, dialled) else {
                 let reason = format!("there is no Service {service} with port {port}");
                 return Ok(Planned::Nowhere { rule, reason });
             };
-            Ok(Planned::Forward(Plan { rule: Some(rule), cluster, edits }))
+            let mirrors = mirrors.into_iter();
+            let mirrors = mirrors.filter_map(|to| view.cluster(&to.service, to.port, dialled));
+            let sessions = conduct.persistence.as_ref().map(|by| {
+                let path = session::cookie_path(head.path(), decided.prefix_len());
+                Sessions { by, current: session, backend: (service, port), path }
+            });
+            let mirrors = mirrors.collect();
+            let (rule, guard) = (Some(rule), guard());
+            Ok(Planned::Forward(Plan { rule, cluster, edits, conduct, guard, mirrors, sessions }))
         }
     }
 }
 
 /// A redirect.
 fn redirect(status: u16, location: &str, edits: &Edits<'_>) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::Empty);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
-    let headers = response.headers_mut();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
+    let mut response = answer(status, edits);
     if let Ok(location) = HeaderValue::from_str(location) {
-        headers.insert(LOCATION, location);
+        response.headers_mut().entry(LOCATION).or_insert(location);
     }
-    fields::edit(headers, &edits.response);
+    response
+}
+
+/// An answer without a body.
+fn answer(status: StatusCode, edits: &Edits<'_>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Empty);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    fields::edit(headers, edits.response.iter().map(Cow::as_ref));
     fields::remove_framing(headers);
     response
 }
 
 /// How the access log names the route of a target without routes.
 const DEFAULT_ROUTE: &str = "default";
+
+/// How requests to a target without routes are brought there.
+static BY_DEFAULT: Conduct = Conduct::DEFAULT;

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::proxy::{
     record::{Record, field_bytes},
-    respond::Fault,
+    respond::{AUTH_DENIED, Fault},
 };
 
 use super::body::ResponseBody;
@@ -38,13 +38,14 @@ pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody>
     response
 }
 
-/// Answers with a redirect, and tells of it.
-pub(super) fn redirect(
+/// Answers as a rule says, and tells of it.
+pub(super) fn direct(
     mut record: Record,
     mut response: Response<ResponseBody>,
 ) -> Response<ResponseBody> {
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("waypoint"));
-    record.note(|entry| entry.response_code_details = Some("direct_response".to_owned()));
+    let details = if record.flag.is_empty() { "direct_response" } else { AUTH_DENIED };
+    record.note(|entry| entry.response_code_details = Some(details.to_owned()));
     tell(record, &response);
     response
 }

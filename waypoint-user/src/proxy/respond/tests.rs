@@ -10,10 +10,17 @@ fn all() -> Vec<Fault> {
         Fault::UnknownDestination,
         Fault::NoRoute,
         Fault::NoBackend("weights are zero".to_owned()),
+        Fault::Forbidden,
+        Fault::Unasked,
         Fault::NoEndpoint,
         Fault::ConnectFailed("Connection refused".to_owned()),
         Fault::ConnectTimeout,
+        Fault::TooLate(Late::Request),
+        Fault::TooLate(Late::Try),
+        Fault::TooLate(Late::Call),
+        Fault::TooLate(Late::Rest),
         Fault::UpstreamClosed,
+        Fault::UpstreamRefused,
         Fault::UpstreamCut,
         Fault::UpstreamProtocol,
         Fault::ClientGone,
@@ -25,8 +32,11 @@ fn all() -> Vec<Fault> {
 #[test]
 fn only_what_reached_no_endpoint_may_be_tried_again() {
     for fault in all() {
-        let connecting = matches!(fault, Fault::ConnectFailed(_) | Fault::ConnectTimeout);
-        assert_eq!(fault.row().may_retry, connecting, "{fault:?}");
+        let unseen = matches!(
+            fault,
+            Fault::ConnectFailed(_) | Fault::ConnectTimeout | Fault::UpstreamRefused
+        );
+        assert_eq!(fault.row().may_retry, unseen, "{fault:?}");
     }
 }
 
@@ -50,7 +60,9 @@ fn grpc_statuses_follow_the_http_ones() {
     assert_eq!(status(Fault::Denied(None)), 7);
     assert_eq!(status(Fault::NoRoute), 12);
     assert_eq!(status(Fault::NoEndpoint), 14);
-    assert_eq!(status(Fault::NoBackend(String::new())), 2);
+    assert_eq!(status(Fault::NoBackend(String::new())), 14);
+    assert_eq!(status(Fault::TooLate(Late::Request)), 14);
+    assert_eq!(status(Fault::TooLate(Late::Call)), 4);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn path(prefix: &str) -> HttpMatch {
 /// A rule of the name, with a prefix, filters and backends.
 fn rule(prefix: &str, filters: Vec<HttpFilter>, backends: Vec<HttpBackend>) -> HttpRule {
     let name = Some(format!("rule {prefix}"));
-    HttpRule { name, matches: vec![path(prefix)], filters, backends }
+    HttpRule { name, matches: vec![path(prefix)], filters, backends, ..HttpRule::default() }
 }
 
 /// An engine whose Service has the rules, before `v1` and `v2`.
@@ -36,7 +36,7 @@ async fn lab(rules: Vec<HttpRule>) -> Lab {
     let addresses = [first.address(), second.address()];
     first.echo("v1");
     second.echo("v2");
-    let parent = ServiceParent { service: ObjectName::new("default", "shop"), port: None };
+    let parent = ServiceParent::new(ObjectName::new("default", "shop"), None);
     let name = ObjectName::new("default", "shop");
     let route = HttpRoute {
         kind: crate::mesh::route::RouteKind::Http,

@@ -246,6 +246,11 @@ impl Cluster {
         }
     }
 
+    /// The first endpoint whose address is the one that is looked for.
+    pub(in crate::proxy) fn find(&self, is_it: impl Fn(SocketAddr) -> bool) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| is_it(endpoint.address))
+    }
+
     /// The endpoint that takes the next request, other than those that were tried; `None` when none
     /// is ready.
     pub(in crate::proxy) fn choose(

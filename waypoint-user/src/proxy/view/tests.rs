@@ -6,8 +6,9 @@ use crate::mesh::{
     object::Version,
     route::{HttpRoute, ServiceParent},
     service::{Distribution, Endpoint as MeshEndpoint, ServicePort},
-    snapshot::Contents,
+    snapshot::{Contents, Snapshot},
 };
+use crate::proxy::Duty;
 
 mod external;
 
@@ -40,7 +41,7 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
         name: ObjectName::new("default", "all"),
         version: Version::default(),
         created: None,
-        parents: vec![ServiceParent { service: name(), port: None }],
+        parents: vec![ServiceParent::new(name(), None)],
         rules: Vec::new(),
     };
     Contents {
@@ -51,7 +52,8 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
 }
 
 fn view(contents: &Contents, loads: &Rc<Loads>, before: Option<&View>) -> View {
-    View::new(Arc::new(Snapshot::new(contents.clone())), loads, before)
+    let snapshot = Arc::new(Snapshot::new(contents.clone()));
+    View::new(Arc::new(Tables::compile(snapshot, &Duty::Everything, None)), loads, before)
 }
 
 fn bound() -> Binding {
@@ -77,20 +79,6 @@ fn what_asks_for_a_waypoint_that_cannot_be_used_is_not_served() {
     };
     assert!(refused(Binding::Refused(refusal)).target(vip(PORT)).is_none());
     assert!(refused(Binding::Direct).target(vip(PORT)).is_some());
-}
-
-#[test]
-fn a_new_view_takes_over_tables_whose_routes_are_the_same() {
-    let loads = Rc::default();
-    let mut contents = contents(bound(), &[true]);
-    let first = view(&contents, &loads, None);
-    let table = first.target(vip(PORT)).unwrap().table.clone().unwrap();
-    let second = view(&contents, &loads, Some(&first));
-    assert!(Rc::ptr_eq(&table, second.target(vip(PORT)).unwrap().table.as_ref().unwrap()));
-    let route = contents.routes.values_mut().next().unwrap();
-    Arc::make_mut(route).rules.push(crate::mesh::route::HttpRule::default());
-    let third = view(&contents, &loads, Some(&second));
-    assert!(!Rc::ptr_eq(&table, third.target(vip(PORT)).unwrap().table.as_ref().unwrap()));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What redirects, rewrites and header modifiers do.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::mesh::route::{PathEdit, Redirect, Rewrite};
 
@@ -170,7 +172,7 @@ fn header_edits_of_the_rule_come_before_those_of_the_backend() {
     match choose(&table, &url("/")) {
         Choice::Forward { edits, .. } => {
             assert_eq!(edits.request, [&setting("rule"), &setting("backend")]);
-            assert_eq!(edits.response, [&setting("response")]);
+            assert_eq!(edits.response, [Cow::Owned(setting("response"))]);
         }
         other => panic!("{other:?}"),
     }
@@ -188,7 +190,7 @@ fn a_redirect_comes_with_the_edits_of_its_response() {
     match choose(&table, &url("/")) {
         Choice::Redirect { rule, status, edits, .. } => {
             assert_eq!((rule.to_string().as_str(), status), ("default.r.0", 308));
-            assert_eq!(edits.response, [&setting("response")]);
+            assert_eq!(edits.response, [Cow::Owned(setting("response"))]);
         }
         other => panic!("{other:?}"),
     }

@@ -9,14 +9,14 @@ fn matches(one: HttpMatch, request: &Request) -> bool {
 #[test]
 fn without_a_route_for_the_port_there_is_no_table() {
     let of_port = |port| HttpRoute {
-        parents: vec![ServiceParent { service: service(), port: Some(port) }],
+        parents: vec![ServiceParent::new(service(), Some(port))],
         ..route("r", vec![rule(vec![], "b")])
     };
     assert!(compile([], 80).is_none());
     assert!(compile([of_port(81)], 80).is_none());
     assert!(compile([of_port(80)], 80).is_some());
     let of_other = HttpRoute {
-        parents: vec![ServiceParent { service: ObjectName::new("other", "s"), port: None }],
+        parents: vec![ServiceParent::new(ObjectName::new("other", "s"), None)],
         ..route("r", vec![])
     };
     assert!(compile([of_other], 80).is_none());

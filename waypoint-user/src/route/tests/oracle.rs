@@ -7,9 +7,17 @@ use proptest::{prelude::*, sample::select};
 use super::*;
 
 /// The rule that decides, found by looking at every match of every route.
-fn expected(routes: &[HttpRoute], port: u16, request: &Request) -> Option<(ObjectName, usize)> {
+fn expected(
+    routes: &[HttpRoute],
+    port: u16,
+    client: &str,
+    request: &Request,
+) -> Option<(ObjectName, usize)> {
     let mut decided = None;
-    for route in routes.iter().filter(|route| route_applies(route, port)) {
+    let for_client = Some(client.to_owned());
+    let consumes = routes.iter().any(|route| route_applies(route, port, for_client.as_ref()));
+    let clients = for_client.filter(|_| consumes);
+    for route in routes.iter().filter(|route| route_applies(route, port, clients.as_ref())) {
         for (index, rule) in route.rules.iter().enumerate() {
             let everything = [HttpMatch::default()];
             let matches = if rule.matches.is_empty() { &everything } else { &rule.matches[..] };
@@ -26,12 +34,11 @@ fn expected(routes: &[HttpRoute], port: u16, request: &Request) -> Option<(Objec
     decided.map(|(_, id)| id)
 }
 
-fn route_applies(route: &HttpRoute, port: u16) -> bool {
-    let parents = [
-        ServiceParent { service: service(), port: None },
-        ServiceParent { service: service(), port: Some(port) },
-    ];
-    parents.iter().any(|parent| route.parents.contains(parent))
+fn route_applies(route: &HttpRoute, port: u16, clients: Option<&String>) -> bool {
+    [None, Some(port)].into_iter().any(|port| {
+        let clients = clients.cloned();
+        route.parents.contains(&ServiceParent { clients, ..ServiceParent::new(service(), port) })
+    })
 }
 
 fn path_rank(path: &PathMatch) -> (u8, Reverse<usize>) {
@@ -110,8 +117,11 @@ fn any_match() -> impl Strategy<Value = HttpMatch> {
         .prop_map(|(path, headers, query, method)| HttpMatch { path, headers, query, method })
 }
 
-fn any_routes() -> impl Strategy<Value = Vec<HttpRoute>> {
-    let rule = prop::collection::vec(any_match(), 0..4).prop_map(|matches| rule(matches, "b"));
+fn any_routes(
+    matches: impl Strategy<Value = HttpMatch>,
+    most: usize,
+) -> impl Strategy<Value = Vec<HttpRoute>> {
+    let rule = prop::collection::vec(matches, 0..most).prop_map(|matches| rule(matches, "b"));
     let rules = prop::collection::vec(rule, 0..4);
     let parents = prop::collection::vec(select(vec![None, Some(80), Some(81)]), 1..3);
     let created = prop::option::of(0..3_i64);
@@ -126,7 +136,11 @@ fn any_routes() -> impl Strategy<Value = Vec<HttpRoute>> {
             created,
             parents: ports
                 .into_iter()
-                .map(|port| ServiceParent { service: service(), port })
+                .map(|port| ServiceParent {
+                    // Routes of this namespace are for its own clients.
+                    clients: (namespace == "b").then(|| namespace.to_owned()),
+                    ..ServiceParent::new(service(), port)
+                })
                 .collect(),
             rules,
         });
@@ -149,18 +163,50 @@ fn any_request() -> impl Strategy<Value = Request> {
     })
 }
 
+/// Matches of few paths and many values.
+fn crowded_match() -> impl Strategy<Value = HttpMatch> {
+    let path = prop_oneof![
+        Just(PathMatch::Exact("/a".into())),
+        Just(PathMatch::Prefix("/".into())),
+        Just(PathMatch::Regex(Regex::new("/.*").unwrap())),
+        Just(PathMatch::Regex(Regex::new("/a.").unwrap())),
+    ];
+    let method = prop::option::weighted(0.3, select(vec!["GET".to_owned(), "PUT".to_owned()]));
+    (path, any_conditions(), any_conditions(), method)
+        .prop_map(|(path, headers, query, method)| HttpMatch { path, headers, query, method })
+}
+
+fn decided(
+    routes: &[HttpRoute],
+    port: u16,
+    client: &str,
+    request: &Request,
+) -> Option<(ObjectName, usize)> {
+    let table = compile(routes.to_vec(), port)?;
+    match table.rules(Some(client))?.choose(request, &mut |_| 0) {
+        Choice::Forward { rule, .. } => Some((rule.route.clone(), rule.index)),
+        _ => None,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
     fn the_rule_that_decides_is_that_of_the_specification(
-        routes in any_routes(), request in any_request(), port in 80..82_u16,
+        routes in any_routes(any_match(), 4), request in any_request(), port in 80..82_u16,
+        client in select(vec!["b", "c"]),
     ) {
-        let table = compile(routes.clone(), port);
-        let decided = match table.as_ref().map(|table| choose(table, &request)) {
-            Some(Choice::Forward { rule, .. }) => Some((rule.route.clone(), rule.index)),
-            _ => None,
-        };
-        prop_assert_eq!(decided, expected(&routes, port, &request));
+        let expected = expected(&routes, port, client, &request);
+        prop_assert_eq!(decided(&routes, port, client, &request), expected);
+    }
+
+    #[test]
+    fn so_it_is_where_many_rules_differ_by_a_value(
+        routes in any_routes(crowded_match(), 12), request in any_request(), port in 80..82_u16,
+        client in select(vec!["b", "c"]),
+    ) {
+        let expected = expected(&routes, port, client, &request);
+        prop_assert_eq!(decided(&routes, port, client, &request), expected);
     }
 }

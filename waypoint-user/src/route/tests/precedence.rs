@@ -99,7 +99,7 @@ fn then_the_first_rule_decides() {
 #[test]
 fn a_route_of_the_port_and_one_of_the_whole_service_compete_as_equals() {
     let of_port = |rules| HttpRoute {
-        parents: vec![ServiceParent { service: service(), port: Some(80) }],
+        parents: vec![ServiceParent::new(service(), Some(80))],
         ..route("port", rules)
     };
     let wide = || vec![rule(vec![prefix("/")], "wide")];
@@ -116,7 +116,7 @@ fn a_route_of_the_port_and_one_of_the_whole_service_compete_as_equals() {
 #[test]
 fn a_route_attached_twice_counts_once() {
     let mut twice = route("r", vec![rule(vec![], "b")]);
-    twice.parents.push(ServiceParent { service: service(), port: Some(80) });
+    twice.parents.push(ServiceParent::new(service(), Some(80)));
     assert_eq!(destination(&table([twice]), &url("/")), Some("b"));
 }
 
@@ -124,13 +124,13 @@ fn a_route_attached_twice_counts_once() {
 fn on_a_port_that_has_a_route_of_grpc_those_of_http_do_not_count() {
     let grpc = HttpRoute {
         kind: crate::mesh::route::RouteKind::Grpc,
-        parents: vec![ServiceParent { service: service(), port: Some(80) }],
+        parents: vec![ServiceParent::new(service(), Some(80))],
         ..route("calls", vec![rule(vec![prefix("/shop.Cart")], "grpc")])
     };
     let http = || route("all", vec![rule(vec![exact("/shop.Cart/Add")], "http")]);
     let table = table([http(), grpc.clone()]);
     assert_eq!(destination(&table, &url("/shop.Cart/Add")), Some("grpc"));
     assert_eq!(destination(&table, &url("/other")), None);
-    let elsewhere = applying(&[Arc::new(http()), Arc::new(grpc)], &service(), 81);
+    let elsewhere = applying(&[Arc::new(http()), Arc::new(grpc)], (&service(), 81), None);
     assert_eq!(elsewhere.len(), 1, "the other port keeps its own");
 }

@@ -50,7 +50,7 @@ fn an_invalid_backend_keeps_its_share() {
     let table = table_of(HttpRule { backends: vec![invalid, backend("b", 1)], ..rule(vec![], "") });
     assert_eq!(unroutable_reason(&table), "no Service default/gone");
     let request = url("/");
-    let second = table.choose(&request, &mut |bound| bound - 1);
+    let second = table.rules(None).unwrap().choose(&request, &mut |bound| bound - 1);
     assert!(matches!(second, Choice::Forward { service, .. } if service.name == "b"));
 }
 
@@ -67,7 +67,7 @@ fn a_choice_names_its_rule() {
     let named = HttpRule { name: Some("canary".into()), ..rule(vec![prefix("/a")], "b") };
     let table = table([route("r", vec![rule(vec![exact("/")], "b"), named])]);
     match choose(&table, &url("/a")) {
-        Choice::Forward { rule, service, port, edits } => {
+        Choice::Forward { rule, service, port, edits, .. } => {
             assert_eq!((rule.to_string(), rule.index), ("canary".to_owned(), 1));
             assert_eq!((service.to_string(), port), ("default/b".to_owned(), 8080));
             assert_eq!(edits, Edits::default());

@@ -3,8 +3,10 @@
 //! It applies nothing; that is `route`'s.
 
 use gateway_api::experimental::httproutes::{
-    HttpRouteRulesBackendRefsFilters as BackendFilter, HttpRouteRulesFilters as Declared,
+    HttpRouteRulesBackendRefs as BackendRef, HttpRouteRulesBackendRefsFilters as BackendFilter,
+    HttpRouteRulesFilters as Declared,
     HttpRouteRulesFiltersRequestHeaderModifier as RequestHeaders,
+    HttpRouteRulesFiltersRequestMirror as DeclaredMirror,
     HttpRouteRulesFiltersRequestRedirect as DeclaredRedirect,
     HttpRouteRulesFiltersRequestRedirectPath as RedirectPath,
     HttpRouteRulesFiltersRequestRedirectScheme as Scheme,
@@ -13,17 +15,40 @@ use gateway_api::experimental::httproutes::{
     HttpRouteRulesFiltersUrlRewritePath as RewritePath,
 };
 
-use crate::mesh::route::{HeaderEdit, HttpFilter, PathEdit, Redirect, Rewrite};
+use crate::mesh::route::{AuthProtocol, HeaderEdit, HttpFilter, PathEdit, Redirect, Rewrite};
 
-use super::{invalid::Invalid, meta, route_matches::header_name};
+use super::{invalid::Invalid, meta, route_auth, route_cors, route_matches::header_name};
 
 /// Filters, or the type of one that is not supported: its rule or backend then answers 500.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filtered {
     /// All are supported.
-    Filters(Vec<HttpFilter>),
+    Filters(Vec<Filter>),
     /// This one is not.
     Unsupported(String),
+}
+
+/// A filter that is understood by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Filter {
+    /// One that needs nothing else.
+    Whole(HttpFilter),
+    /// A mirror whose backend is not looked up yet.
+    Mirror {
+        /// The backend.
+        to: Box<BackendRef>,
+        /// How many requests are copied, and of how many.
+        share: (u32, u32),
+    },
+    /// Somebody who is asked, and is not looked up yet.
+    Auth {
+        /// The backend.
+        to: Box<BackendRef>,
+        /// The fields that are told.
+        told: Vec<String>,
+        /// How it is asked.
+        by: AuthProtocol,
+    },
 }
 
 /// The filters of a rule.
@@ -55,13 +80,20 @@ pub(super) fn of_backend(declared: &[BackendFilter]) -> Result<Filtered, Invalid
             .and_then(serde_json::from_value)
             .map_err(|cause| Invalid::field("backendRefs.filters", cause))
     });
-    of_rule(&same.collect::<Result<Vec<_>, _>>()?)
+    let same = same.collect::<Result<Vec<Declared>, _>>()?;
+    // What changes where a request goes is decided before there is a backend.
+    let early =
+        same.iter().find(|one| matches!(one.r#type, Type::RequestRedirect | Type::UrlRewrite));
+    match early {
+        Some(filter) => Ok(Filtered::Unsupported(name(&filter.r#type).to_owned())),
+        None => of_rule(&same),
+    }
 }
 
 /// A filter, if it is supported.
-fn filter(declared: &Declared) -> Result<Option<HttpFilter>, Invalid> {
+fn filter(declared: &Declared) -> Result<Option<Filter>, Invalid> {
     let absent = || Invalid::new(format!("filter {} has no settings", name(&declared.r#type)));
-    Ok(Some(match declared.r#type {
+    Ok(Some(Filter::Whole(match declared.r#type {
         Type::RequestHeaderModifier => {
             let edit = declared.request_header_modifier.as_ref().ok_or_else(absent)?;
             HttpFilter::RequestHeaders(request_headers(edit)?)
@@ -78,10 +110,45 @@ fn filter(declared: &Declared) -> Result<Option<HttpFilter>, Invalid> {
             let to = declared.url_rewrite.as_ref().ok_or_else(absent)?;
             HttpFilter::Rewrite(rewrite(to)?)
         }
-        Type::RequestMirror | Type::ExtensionRef | Type::Cors | Type::ExternalAuth => {
-            return Ok(None);
+        Type::Cors => {
+            let allowed = declared.cors.as_ref().ok_or_else(absent)?;
+            HttpFilter::Cors(route_cors::cors(allowed)?)
         }
-    }))
+        Type::RequestMirror => {
+            let mirror = declared.request_mirror.as_ref().ok_or_else(absent)?;
+            return self::mirror(mirror).map(Some);
+        }
+        Type::ExternalAuth => {
+            return route_auth::auth(declared.external_auth.as_ref().ok_or_else(absent)?);
+        }
+        Type::ExtensionRef => return Ok(None),
+    })))
+}
+
+fn mirror(declared: &DeclaredMirror) -> Result<Filter, Invalid> {
+    let share = match (declared.percent, &declared.fraction) {
+        (None, None) => (100, 100),
+        (Some(percent), None) => (percent, 100),
+        (None, Some(fraction)) => (fraction.numerator, fraction.denominator.unwrap_or(100)),
+        (Some(_), Some(_)) => {
+            return Err(Invalid::field("requestMirror", "percent and fraction exclude each other"));
+        }
+    };
+    let positive = |number: i32| u32::try_from(number).ok();
+    let share =
+        positive(share.0).zip(positive(share.1)).filter(|(some, all)| *all > 0 && some <= all);
+    let share =
+        share.ok_or_else(|| Invalid::field("requestMirror", "the share is not in 0 to 1"))?;
+    let to = &declared.backend_ref;
+    let to = Box::new(BackendRef {
+        group: to.group.clone(),
+        kind: to.kind.clone(),
+        name: to.name.clone(),
+        namespace: to.namespace.clone(),
+        port: to.port,
+        ..BackendRef::default()
+    });
+    Ok(Filter::Mirror { to, share })
 }
 
 fn request_headers(edit: &RequestHeaders) -> Result<HeaderEdit, Invalid> {

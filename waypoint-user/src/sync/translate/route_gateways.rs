@@ -203,7 +203,9 @@ impl Own {
         let references = route.spec.parent_refs.iter().flatten();
         let found = references.filter(|reference| !is_gateway(reference));
         let found = found.filter_map(|one| route_parents::parents(object, one, services).ok());
-        for ServiceParent { service, port, .. } in found.flat_map(|(parents, _)| parents) {
+        // A consumer's routes leave everybody else to those of the waypoint.
+        let of_all = found.flat_map(|(parents, _)| parents).filter(|one| one.clients.is_none());
+        for ServiceParent { service, port, .. } in of_all {
             let ports = self.0.entry(service).or_insert_with(|| Ports::Some(BTreeSet::new()));
             match (port, &mut *ports) {
                 (None, _) => *ports = Ports::All,
@@ -215,7 +217,7 @@ impl Own {
 
     /// What of a Service is left to routes of its waypoint.
     fn left(&self, service: &Service) -> Vec<ServiceParent> {
-        let at = |port| ServiceParent { service: service.name.clone(), port };
+        let at = |port| ServiceParent::new(service.name.clone(), port);
         match self.0.get(&service.name) {
             None => vec![at(None)],
             Some(Ports::All) => Vec::new(),

@@ -176,17 +176,22 @@ pub(super) fn parents<'s>(
         let message = format!("parent service entry: \"{}\" not found", reference.name);
         return Err(("NoMatchingParent", message));
     };
-    let (home, name) = (&object.name.namespace, &first.name);
-    let consumes = first.binding.waypoint().is_some_and(|by| by.namespace == *home);
-    if name.namespace != *home && !consumes {
-        let message = format!(
-            "parent service {name} is in another namespace, and its waypoint is not in {home}"
-        );
-        return Err(("NotAllowedByListeners", message));
-    }
     let port = port(reference, first)?;
-    let parents = found.iter().map(|one| ServiceParent { port, service: one.name.clone() });
+    let parents = found.iter().map(|one| ServiceParent {
+        port,
+        service: one.name.clone(),
+        clients: consumers(&object.name.namespace, one),
+    });
     Ok((parents.collect(), first))
+}
+
+/// The namespace whose clients alone go by a route of that namespace (GEP-1294): its own, where the
+/// Service is somebody else's. Whoever keeps the Service's waypoint speaks for all of its clients,
+/// as in Istio.
+fn consumers(home: &str, service: &Service) -> Option<String> {
+    let keeps_waypoint = service.binding.waypoint().is_some_and(|by| by.namespace == home);
+    let is_own = service.name.namespace == home || keeps_waypoint;
+    (!is_own).then(|| home.to_owned())
 }
 
 /// The Services that a reference names.

@@ -13,7 +13,8 @@ use crate::{
         object::{ObjectName, ObjectRef},
         report::Report,
         route::{
-            BackendTarget, HttpBackend, HttpFilter, HttpRoute, HttpRule, RouteKind, ServiceParent,
+            BackendTarget, ExternalAuth, HttpBackend, HttpFilter, HttpRoute, HttpRule, Mirror,
+            RouteKind, ServiceParent,
         },
         service::Service,
     },
@@ -23,7 +24,7 @@ use crate::{
 use super::{
     grpc_rules, meta, route_backends,
     route_conditions::{self, Faults, INVALID_FILTER},
-    route_filters::Filtered,
+    route_filters::{Filter, Filtered},
     route_gateways::Place,
     route_parents::{self, Attachment, Refused},
     rules::{self, Backend, Rule},
@@ -201,54 +202,90 @@ impl Scope<'_> {
     }
 
     fn rule(&self, index: usize, rule: Rule<'_>, told: &mut Told<'_>) -> HttpRule {
-        for field in rule.ignored {
-            let message =
-                format!("spec.rules[{index}].{field} is not supported yet; it is ignored");
-            told.report.add(self.object.clone(), warning("UnsupportedValue", message));
-        }
+        let place = format!("spec.rules[{index}]");
         let (filters, backends) = match rule.filters {
             Filtered::Filters(filters) => {
+                let asks = filters.iter().any(|one| matches!(one, Filter::Auth { .. }));
+                let filters = self.filters(&place, filters, told);
+                if asks && !filters.iter().any(|one| matches!(one, HttpFilter::Auth(_))) {
+                    // Nothing may pass that somebody should have been asked about.
+                    return HttpRule {
+                        name: rule.name,
+                        matches: rule.matches,
+                        backends: vec![nowhere("nobody can be asked".to_owned())],
+                        ..HttpRule::default()
+                    };
+                }
                 let backends = rule.backends.into_iter().enumerate().map(|(at, backend)| {
-                    self.backend(&format!("spec.rules[{index}].backendRefs[{at}]"), backend, told)
+                    self.backend(&format!("{place}.backendRefs[{at}]"), backend, told)
                 });
                 (filters, backends.collect())
             }
             Filtered::Unsupported(filter) => {
                 let message = format!("unsupported filter type \"{filter}\"");
-                let text = format!("spec.rules[{index}]: {message}; the rule answers 500");
+                let text = format!("{place}: {message}; the rule answers 500");
                 told.fault(self.object, &(INVALID_FILTER, message.clone()), text);
                 (Vec::new(), vec![nowhere(message)])
             }
         };
-        HttpRule { name: rule.name, matches: rule.matches, filters, backends }
+        let Rule { name, matches, conduct, .. } = rule;
+        HttpRule { name, matches, filters, backends, conduct }
+    }
+
+    /// Filters with what they lead to. A mirror that leads nowhere is left out, and the rest holds.
+    fn filters(&self, place: &str, read: Vec<Filter>, told: &mut Told<'_>) -> Vec<HttpFilter> {
+        let mut filters = Vec::with_capacity(read.len());
+        for filter in read {
+            match filter {
+                Filter::Whole(filter) => filters.push(filter),
+                Filter::Mirror { to, share: (share, of) } => match self.service(&to) {
+                    Ok((service, port)) => {
+                        filters.push(HttpFilter::Mirror(Mirror { service, port, share, of }));
+                    }
+                    Err(fault) => {
+                        let text = format!("{place}: {}; nothing is mirrored", fault.1);
+                        told.fault(self.object, &fault, text);
+                    }
+                },
+                Filter::Auth { to, told: shown, by } => match self.service(&to) {
+                    Ok((service, port)) => {
+                        let auth = ExternalAuth { service, port, told: shown, by };
+                        filters.push(HttpFilter::Auth(auth));
+                    }
+                    Err(fault) => {
+                        let text = format!("{place}: {}; the rule answers 500", fault.1);
+                        told.fault(self.object, &fault, text);
+                    }
+                },
+            }
+        }
+        filters
     }
 
     fn backend(&self, place: &str, declared: Backend<'_>, told: &mut Told<'_>) -> HttpBackend {
         let weight = declared.weight;
-        let (target, filters) =
-            self.target(declared.reference, declared.filters).unwrap_or_else(|fault| {
-                let text = format!("{place}: {}; its share answers 500", fault.1);
-                told.fault(self.object, &fault, text);
-                (BackendTarget::Invalid(fault.1), Vec::new())
-            });
-        HttpBackend { weight, target, filters }
-    }
-
-    /// Where a backend's share goes and what is done to it, or why it goes nowhere.
-    fn target(
-        &self,
-        reference: &BackendRef,
-        filters: Filtered,
-    ) -> Result<(BackendTarget, Vec<HttpFilter>), Refused> {
-        let filters = match filters {
-            Filtered::Filters(filters) => filters,
+        let read = match declared.filters {
+            Filtered::Filters(filters) => self.service(declared.reference).map(|to| (to, filters)),
             Filtered::Unsupported(filter) => {
-                return Err((INVALID_FILTER, format!("unsupported filter type \"{filter}\"")));
+                Err((INVALID_FILTER, format!("unsupported filter type \"{filter}\"")))
             }
         };
-        let (service, port) =
-            route_backends::resolve(self.scene, self.services, self.object, reference)?;
-        Ok((BackendTarget::Service(service, port), filters))
+        match read {
+            Ok(((service, port), filters)) => {
+                let filters = self.filters(place, filters, told);
+                HttpBackend { weight, target: BackendTarget::Service(service, port), filters }
+            }
+            Err(fault) => {
+                let text = format!("{place}: {}; its share answers 500", fault.1);
+                told.fault(self.object, &fault, text);
+                HttpBackend { weight, target: BackendTarget::Invalid(fault.1), filters: Vec::new() }
+            }
+        }
+    }
+
+    /// The Service that a reference leads to, and its port.
+    fn service(&self, reference: &BackendRef) -> Result<(ObjectName, u16), Refused> {
+        route_backends::resolve(self.scene, self.services, self.object, reference)
     }
 }
 

@@ -6,11 +6,12 @@ use gateway_api::experimental::httproutes::{
     HttpRouteRules as Declared, HttpRouteRulesBackendRefs as BackendRef,
 };
 
-use crate::mesh::route::{HttpFilter, HttpMatch, PathEdit, PathMatch};
+use crate::mesh::route::{Conduct, HttpFilter, HttpMatch, PathEdit, PathMatch};
 
 use super::{
+    conduct,
     invalid::Invalid,
-    route_filters::{self, Filtered},
+    route_filters::{self, Filter, Filtered},
     route_matches::http_match,
 };
 
@@ -20,8 +21,7 @@ pub(super) struct Rule<'a> {
     pub(super) matches: Vec<HttpMatch>,
     pub(super) filters: Filtered,
     pub(super) backends: Vec<Backend<'a>>,
-    /// Fields that are there and do nothing yet.
-    pub(super) ignored: Vec<&'static str>,
+    pub(super) conduct: Conduct,
 }
 
 /// A backend that is not looked up yet.
@@ -44,17 +44,12 @@ fn read(declared: &Declared) -> Result<Rule<'_>, Invalid> {
         return Err(Invalid::new("replacePrefixMatch needs exactly one match, of type PathPrefix"));
     }
     let backends = declared.backend_refs.iter().flatten().map(backend);
-    let present = [
-        ("timeouts", declared.timeouts.is_some()),
-        ("retry", declared.retry.is_some()),
-        ("sessionPersistence", declared.session_persistence.is_some()),
-    ];
     Ok(Rule {
         name: declared.name.clone(),
         matches,
         filters,
         backends: backends.collect::<Result<_, _>>()?,
-        ignored: present.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect(),
+        conduct: conduct::of_rule(declared)?,
     })
 }
 
@@ -72,9 +67,9 @@ fn replaces_prefix(filters: &Filtered) -> bool {
     let Filtered::Filters(filters) = filters else { return false };
     filters.iter().any(|filter| {
         let path = match filter {
-            HttpFilter::Redirect(redirect) => redirect.path.as_ref(),
-            HttpFilter::Rewrite(rewrite) => rewrite.path.as_ref(),
-            HttpFilter::RequestHeaders(_) | HttpFilter::ResponseHeaders(_) => None,
+            Filter::Whole(HttpFilter::Redirect(redirect)) => redirect.path.as_ref(),
+            Filter::Whole(HttpFilter::Rewrite(rewrite)) => rewrite.path.as_ref(),
+            _ => None,
         };
         matches!(path, Some(PathEdit::Prefix(_)))
     })

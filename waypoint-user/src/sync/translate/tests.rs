@@ -164,7 +164,7 @@ fn a_policy_of_the_gateway_closes_everything_behind_it() {
 }
 
 #[test]
-fn a_route_of_the_waypoints_namespace_is_honoured_for_another_namespaces_service() {
+fn a_route_of_another_namespace_is_for_its_own_clients_unless_the_waypoint_is_there() {
     let uses = ", labels: {istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: a}";
     let route = |name: &str| {
         let spec = "spec: {parentRefs: [{group: '', kind: Service, name: s, namespace: b}]}";
@@ -178,8 +178,13 @@ fn a_route_of_the_waypoints_namespace_is_honoured_for_another_namespaces_service
         &route("c/stranger"),
     ]);
     let routes: Vec<_> = snapshot.routes().keys().map(|name| name.name.as_str()).collect();
-    assert_eq!(routes, ["consumer", "producer"]);
-    assert_eq!(reasons(&report, "stranger"), ["NotAllowedByListeners"]);
+    assert_eq!(routes, ["consumer", "producer", "stranger"]);
+    let clients = |name: &str| {
+        let (_, route) = snapshot.routes().iter().find(|(known, _)| known.name == name).unwrap();
+        route.parents[0].clients.as_deref()
+    };
+    assert_eq!(["consumer", "producer", "stranger"].map(clients), [None, None, Some("c")]);
+    assert_eq!(reasons(&report, "stranger"), [""; 0]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn state_of(kind: RouteKind, address: IpAddr, ready: bool) -> State {
         name: ObjectName::new("a", "r"),
         version: Version::default(),
         created: None,
-        parents: vec![ServiceParent { service: service.clone(), port: None }],
+        parents: vec![ServiceParent::new(service.clone(), None)],
         rules: Vec::new(),
     };
     let binding = Binding::Bound(waypoint.clone());

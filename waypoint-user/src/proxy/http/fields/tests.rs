@@ -57,7 +57,7 @@ fn edits_are_applied_in_order_and_nonsense_is_left_out() {
         add: vec![pair("x-b", "2"), pair("x-d", "line\nbreak")],
         remove: vec!["x-c".to_owned(), "x-absent".to_owned()],
     };
-    edit(&mut fields, &[&edits]);
+    edit(&mut fields, [&edits].into_iter());
     assert_eq!(fields, headers(&[("x-a", "3"), ("x-b", "1"), ("x-b", "2")]));
 }
 

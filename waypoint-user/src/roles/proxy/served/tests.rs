@@ -20,7 +20,7 @@ fn service(of: &str, waypoint: &str, second: Option<&str>) -> Service {
 }
 
 fn route(of: &str, parents: &[&str]) -> HttpRoute {
-    let parent = |service: &&str| ServiceParent { service: name(service), port: None };
+    let parent = |service: &&str| ServiceParent::new(name(service), None);
     HttpRoute {
         kind: RouteKind::Http,
         name: name(of),

@@ -1,0 +1,57 @@
+//! By HTTP: 200 lets a request pass, with fields of the answer; anything else is the client's
+//! answer.
+
+use http::{
+    HeaderName, Request, Response, StatusCode, Uri,
+    header::{AUTHORIZATION, HOST},
+    uri::PathAndQuery,
+};
+
+use crate::{
+    mesh::{request::RequestHead, route::ExternalAuth},
+    proxy::head::HeadRef,
+};
+
+use super::{
+    super::{RequestBody, body::ResponseBody, fields},
+    Answer, Granted, Outgoing, Verdict, outgoing,
+};
+
+/// The head of the request below another path, without its body.
+pub(super) fn question(auth: &ExternalAuth, below: &str, head: &HeadRef<'_>) -> Outgoing {
+    let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = format!("{}{}{query}", below.trim_end_matches('/'), head.path());
+    let mut request = Request::new(());
+    if let Ok(method) = head.method().parse() {
+        *request.method_mut() = method;
+    }
+    *request.uri_mut() = path.parse::<PathAndQuery>().map_or_else(|_| Uri::default(), Uri::from);
+    let headers = request.headers_mut();
+    let told = auth.told.iter().filter_map(|name| name.parse::<HeaderName>().ok());
+    for name in told.chain([AUTHORIZATION]) {
+        for value in head.fields().get_all(&name) {
+            headers.append(&name, value.clone());
+        }
+    }
+    outgoing(request.into_parts().0, RequestBody::empty(), head.authority())
+}
+
+/// What the answer means; the request gets the fields of these names, or all where none is named.
+pub(super) fn verdict(answer: Answer, gets: &[String]) -> Verdict {
+    let Answer { head, body, .. } = answer;
+    let mut headers = head.headers;
+    fields::remove_hop_by_hop(&mut headers);
+    fields::remove_framing(&mut headers);
+    if head.status != StatusCode::OK {
+        let mut response = Response::new(ResponseBody::Text(body));
+        (*response.status_mut(), *response.headers_mut()) = (head.status, headers);
+        return Verdict::Refuse(response);
+    }
+    headers.remove(HOST);
+    let named = |name: &HeaderName| gets.is_empty() || gets.iter().any(|one| one == name.as_str());
+    let others: Vec<_> = headers.keys().filter(|name| !named(name)).cloned().collect();
+    for name in others {
+        headers.remove(name);
+    }
+    Verdict::Pass(Granted { set: headers, removed: Vec::new() })
+}

@@ -1,0 +1,56 @@
+//! The filter `ExternalAuth` of HTTPRoutes.
+//!
+//! Who is to be shown the body is not supported: the rule answers 500, since nothing may pass that
+//! somebody should have been asked about.
+
+use gateway_api::experimental::httproutes::{
+    HttpRouteRulesBackendRefs as BackendRef, HttpRouteRulesFiltersExternalAuth as Declared,
+    HttpRouteRulesFiltersExternalAuthHttp as Http,
+    HttpRouteRulesFiltersExternalAuthProtocol as Protocol,
+};
+
+use crate::mesh::route::AuthProtocol;
+
+use super::{invalid::Invalid, route_filters::Filter, route_matches::header_name};
+
+/// Reads the filter, if it is supported.
+pub(super) fn auth(declared: &Declared) -> Result<Option<Filter>, Invalid> {
+    let shows_body =
+        declared.forward_body.as_ref().and_then(|body| body.max_size).is_some_and(|size| size > 0);
+    if shows_body {
+        return Ok(None);
+    }
+    let (told, by) = match declared.protocol {
+        Protocol::Http => http(declared.http.as_ref())?,
+        Protocol::Grpc => {
+            let grpc = declared.grpc.as_ref();
+            let told = names(grpc.and_then(|grpc| grpc.allowed_headers.as_deref()))?;
+            (told, AuthProtocol::Grpc)
+        }
+    };
+    let to = &declared.backend_ref;
+    let to = Box::new(BackendRef {
+        group: to.group.clone(),
+        kind: to.kind.clone(),
+        name: to.name.clone(),
+        namespace: to.namespace.clone(),
+        port: to.port,
+        ..BackendRef::default()
+    });
+    Ok(Some(Filter::Auth { to, told, by }))
+}
+
+fn http(declared: Option<&Http>) -> Result<(Vec<String>, AuthProtocol), Invalid> {
+    let path = declared.and_then(|http| http.path.clone()).unwrap_or_default();
+    let rooted = path.is_empty() || path.starts_with('/');
+    if !rooted || !path.chars().all(|char| char.is_ascii_graphic()) {
+        return Err(Invalid::field("externalAuth.http.path", format!("{path:?} is no path")));
+    }
+    let told = names(declared.and_then(|http| http.allowed_headers.as_deref()))?;
+    let gets = names(declared.and_then(|http| http.allowed_response_headers.as_deref()))?;
+    Ok((told, AuthProtocol::Http { path, gets }))
+}
+
+fn names(declared: Option<&[String]>) -> Result<Vec<String>, Invalid> {
+    declared.unwrap_or_default().iter().map(|name| header_name(name)).collect()
+}
