@@ -1,6 +1,6 @@
 //! What an HTTP/2 server must do, as `h2spec` tries it, of a waypoint that is spoken to in clear.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, ensure};
 use waypoint_tests::{go, story, story::shop_behind_waypoint};
 
 /// Cases that do not pass, and why.
