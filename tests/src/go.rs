@@ -32,4 +32,4 @@ pub fn h2spec() -> Result<PathBuf> {
     Ok(program)
 }
 
-const H2SPEC_VERSION: &str = "v2.2.1";
+const H2SPEC_VERSION: &str = "v2.2.1+incompatible";
