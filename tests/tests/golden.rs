@@ -155,15 +155,17 @@ fn proxies_are_measured_with_the_configurations_that_are_expected() -> Result<()
     let mut golden = expectations();
     let case = |name| cases().join("l7").join(name);
     for (name, scene) in scenes() {
-        let ours = ours::files(&scene, [10, 77, 2, 1].into());
-        let all = [envoy::files(&scene), haproxy::files(&scene), nginx::files(&scene), ours];
-        for (file, text) in all.iter().flatten() {
+        let peers = [envoy::files(&scene), haproxy::files(&scene), nginx::files(&scene)];
+        for (file, text) in peers.iter().flatten() {
             golden.compare(&case(name), file, text)?;
+        }
+        for (file, text) in ours::files(&scene, [10, 77, 2, 1].into()) {
+            golden.compare(&case(name).join("ours"), file, &text)?;
         }
     }
     golden.holds()?;
     for (name, _) in scenes() {
-        let manifests = case(name).join("bench.yaml");
+        let manifests = case(name).join("ours");
         let said = waypointctl(&["analyze", "--manifests", path(&manifests)?])?;
         ensure!(said.code == 0, "{name}: {}", said.whole());
     }
