@@ -21,6 +21,7 @@ use crate::{
 };
 use cluster::{Cluster, cluster};
 
+mod again;
 mod cluster;
 mod outside;
 
