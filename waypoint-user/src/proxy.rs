@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Each worker is a pinned thread with a runtime, listeners, upstream connections and counters of
-//! its own; workers share only the Snapshot.
+//! its own; workers share the Snapshot, and what TrafficPolicies limit for all of them together
+//! (`regime`).
 //!
 //! **Invariant:** a request sees one Snapshot from start to end.
 //! **Invariant:** a change of the mesh never cuts an established stream, unless its policies now
@@ -33,6 +34,7 @@ pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,
     in_force::InForce,
+    overload::Pressure,
     regime::Regimes,
     seats::Seats,
     worker::{Equipment, Worker, pin},
@@ -53,6 +55,7 @@ mod lease;
 pub mod limits;
 pub mod listen;
 mod network;
+mod overload;
 mod peer;
 mod proof;
 mod record;
@@ -96,6 +99,11 @@ pub struct Settings {
     pub connections_max: usize,
     /// Connections of HBONE from peers that one worker keeps at a time; more are reset.
     pub tunnels_max: usize,
+    /// Requests that one worker has under way at a time; more are answered with 503.
+    pub requests_max: usize,
+    /// Bytes of memory; while the process has more, requests are answered with 503. `None` means
+    /// nine tenths of what its control group may have, if that is limited.
+    pub memory_max: Option<u64>,
     /// Name servers that are asked for endpoints outside the cluster; none means the system's.
     pub name_servers: Vec<SocketAddr>,
 }
@@ -112,6 +120,8 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(5),
             connections_max: 16 * 1024,
             tunnels_max: 4096,
+            requests_max: 16 * 1024,
+            memory_max: None,
             name_servers: Vec::new(),
         }
     }
@@ -208,9 +218,9 @@ impl Engine {
         let drain_all = drain.clone();
         let hbone = hbone::Settings::new(&telemetry.registry);
         let in_force = InForce::new(settings.workers);
+        let regimes = Arc::new(Regimes::new(&telemetry.registry));
         let tables =
             tables::follow(snapshots, settings.duty.clone()).map_err(Error::RoutesThread)?;
-        let regimes = Arc::new(Regimes::new(&telemetry.registry));
         let equipment = Equipment {
             settings,
             tables,
@@ -223,6 +233,7 @@ impl Engine {
             telemetry,
             in_force: in_force.clone(),
             regimes,
+            pressure: Pressure::default(),
             drain,
         };
         let mut workers = Vec::with_capacity(doors.len());

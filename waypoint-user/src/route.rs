@@ -23,7 +23,7 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 use crate::mesh::{
     object::ObjectName,
     request::RequestHead,
-    route::{Conduct, ExternalAuth, HeaderEdit, HttpRoute, Mirror},
+    route::{Conduct, ExternalAuth, HeaderEdit, HttpRoute, Mirror, RouteKind},
 };
 
 use self::{
@@ -206,6 +206,8 @@ pub struct Edits<'t> {
 /// Which rule of which route.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RuleId {
+    /// As what the route was written.
+    pub kind: RouteKind,
     /// The route.
     pub route: ObjectName,
     /// The rule's position in the route.

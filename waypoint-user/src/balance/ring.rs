@@ -12,13 +12,12 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// A ring of endpoints by their names; each has the same number of places.
-    pub fn new<N: AsRef<[u8]>>(names: impl ExactSizeIterator<Item = N>) -> Self {
-        let each = (PLACES_MIN / names.len().max(1)).clamp(PLACES_EACH_MIN, PLACES_EACH_MAX);
-        let each = u32::try_from(each).unwrap_or_default();
+    /// A ring of endpoints by their names; each has the same number of places, however many there
+    /// are, as the places of those that stay must not change.
+    pub fn new<N: AsRef<[u8]>>(names: impl Iterator<Item = N>) -> Self {
         let places = (0_u32..).zip(names).flat_map(|(index, name)| {
             let place = move |seed| (hash::seeded(name.as_ref(), seed), index);
-            (0..each).map(place)
+            (0..PLACES_EACH).map(place)
         });
         let mut places: Vec<_> = places.collect();
         places.sort_unstable();
@@ -35,9 +34,5 @@ impl Ring {
     }
 }
 
-/// How many places a ring has at least, if there are not too few endpoints.
-const PLACES_MIN: usize = 4096;
-/// Fewest places of an endpoint.
-const PLACES_EACH_MIN: usize = 40;
-/// Most places of an endpoint.
-const PLACES_EACH_MAX: usize = 512;
+/// Places of an endpoint: with these, shares differ by a sixteenth in the mean.
+const PLACES_EACH: u32 = 256;

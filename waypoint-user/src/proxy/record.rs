@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     connection::Connection,
+    overload::Admitted,
     respond::Fault,
     view::{Destination, Target},
 };
@@ -44,6 +45,8 @@ pub(super) struct Record {
     pub(super) is_http2: bool,
     /// The response flag of what went as it should, but not as it was hoped; empty for none.
     pub(super) flag: &'static str,
+    /// Counts it as under way.
+    pub(super) admitted: Option<Admitted>,
     /// What is logged of it, unless nothing is.
     entry: Option<Box<Entry>>,
     connection: Rc<Connection>,
@@ -72,6 +75,7 @@ impl Record {
             is_grpc: false,
             is_http2: false,
             flag: "",
+            admitted: None,
             entry,
             connection: Rc::clone(connection),
             peer,
@@ -102,6 +106,15 @@ impl Record {
         }
     }
 
+    /// What went wrong, in a word.
+    fn flag(&self) -> &'static str {
+        match &self.fault {
+            Some(Fault::Injected(_)) if self.flag == DELAYED => DELAYED_AND_ABORTED,
+            Some(fault) => fault.row().flag,
+            None => self.flag,
+        }
+    }
+
     /// Tells that the request ended.
     pub(super) fn finish(mut self) {
         self.tell();
@@ -112,7 +125,7 @@ impl Record {
             return;
         }
         let (duration, received) = (self.began.elapsed(), self.received.get());
-        let flag = self.fault.as_ref().map_or(self.flag, |fault| fault.row().flag);
+        let flag = self.flag();
         let flag = if flag.is_empty() { NO_FLAG } else { flag };
         let protocol = if self.is_grpc { Protocol::Grpc } else { Protocol::Http };
         let meters = &self.connection.meters;
@@ -173,6 +186,11 @@ pub(super) fn field_bytes(fields: &HeaderMap) -> u64 {
 
 /// The colon, the space and the end of the line of a field.
 const FIELD_OVERHEAD_BYTES: usize = 4;
+
+/// The response flag of requests that a policy had wait.
+pub(super) const DELAYED: &str = "DI";
+/// That of those that it then aborted.
+const DELAYED_AND_ABORTED: &str = "DI,FI";
 
 /// The largest gRPC status code.
 const GRPC_CODE_MAX: u16 = 16;

@@ -5,6 +5,12 @@
 
 use std::{borrow::Cow, fmt};
 
+use http::{HeaderName, HeaderValue};
+
+use crate::mesh::traffic_policy::AbortStatus;
+
+use super::regime::Refusal;
+
 /// Something that went wrong, or was not allowed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Fault {
@@ -43,6 +49,16 @@ pub(super) enum Fault {
     UpstreamCut,
     /// The endpoint's response is malformed.
     UpstreamProtocol,
+    /// The circuit breaker lets nothing more through.
+    Overflow,
+    /// Too many requests came; the limit that says so.
+    RateLimited(Refusal),
+    /// A policy wants it to go wrong.
+    Injected(AbortStatus),
+    /// Nothing moved for too long.
+    Idle,
+    /// This process has too much to do.
+    Overloaded,
     /// The client went away.
     ClientGone,
     /// The policies deny now what they once allowed.
@@ -60,6 +76,8 @@ pub(super) enum Late {
     Try,
     /// The response, as the client's own `grpc-timeout` has it.
     Call,
+    /// The end of a response, whatever had moved.
+    Stream,
     /// The end of a response that had begun.
     Rest,
 }
@@ -117,11 +135,18 @@ impl Fault {
             | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
             Self::NoIdentity         => (Blame::Waypoint, 503, "UF",  false),
             Self::TooLate(Late::Rest) => (Blame::Backend, 0,   "UT",  false),
+            Self::TooLate(Late::Stream) => (Blame::Backend, 504, "UMSDR", false),
             Self::TooLate(_)         => (Blame::Backend,  504, "UT",  false),
             Self::UpstreamClosed     => (Blame::Backend,  503, "UC",  false),
             Self::UpstreamRefused    => (Blame::Backend,  503, "UR",  true),
             Self::UpstreamCut        => (Blame::Backend,  0,   "UC",  false),
             Self::UpstreamProtocol   => (Blame::Backend,  502, "UPE", false),
+            Self::Overflow           => (Blame::Backend,  503, "UO",  false),
+            Self::RateLimited(_)     => (Blame::Client,   429, "RL",  false),
+            Self::Injected(AbortStatus::Http(status)) => (Blame::Waypoint, *status, "FI", false),
+            Self::Injected(AbortStatus::Grpc(_))      => (Blame::Waypoint, 200, "FI", false),
+            Self::Idle               => (Blame::Backend,  504, "SI",  false),
+            Self::Overloaded         => (Blame::Waypoint, 503, "OM",  false),
             Self::ClientGone         => (Blame::Client,   0,   "DC",  false),
             Self::Revoked(_)         => (Blame::Client,   0,   "",    false),
             Self::Drained            => (Blame::Waypoint, 0,   "DR",  false),
@@ -145,8 +170,46 @@ impl Fault {
             Self::UpstreamClosed => Cow::Owned(format!("{RESET}connection termination")),
             Self::UpstreamRefused => Cow::Owned(format!("{RESET}remote refused stream reset")),
             Self::UpstreamProtocol => Cow::Owned(format!("{RESET}protocol error")),
+            Self::Overflow => Cow::Owned(format!("{RESET}overflow")),
+            Self::RateLimited(_) => Cow::Borrowed("local_rate_limited"),
+            Self::Injected(_) => Cow::Borrowed("fault filter abort"),
+            Self::Idle => Cow::Borrowed("stream timeout"),
+            Self::Overloaded => Cow::Borrowed("waypoint overloaded"),
             Self::BadRequest(what) => Cow::Borrowed(what),
             _ => Cow::Borrowed(""),
+        }
+    }
+
+    /// Whether it says something of the endpoint that was asked.
+    pub(super) const fn is_of_endpoint(&self) -> bool {
+        matches!(
+            self,
+            Self::ConnectFailed(_)
+                | Self::ConnectTimeout
+                | Self::UpstreamClosed
+                | Self::UpstreamRefused
+                | Self::UpstreamProtocol
+                | Self::TooLate(Late::Try)
+        )
+    }
+
+    /// Fields that only this fault has.
+    pub(super) fn fields(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let field = |name, value| (HeaderName::from_static(name), value);
+        let yes = || HeaderValue::from_static("true");
+        match self {
+            Self::Overflow => vec![field("x-envoy-overloaded", yes())],
+            Self::Overloaded => vec![field("x-waypoint-overloaded", yes())],
+            Self::RateLimited(refusal) => {
+                // A second that has begun is not over.
+                let wait = refusal.wait.as_secs() + u64::from(refusal.wait.subsec_nanos() > 0);
+                vec![
+                    field("x-ratelimit-limit", refusal.burst.into()),
+                    field("x-ratelimit-remaining", HeaderValue::from_static("0")),
+                    field("x-ratelimit-reset", wait.into()),
+                ]
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -165,6 +228,7 @@ impl Fault {
             Self::TooLate(Late::Call) => return GRPC_DEADLINE_EXCEEDED,
             // Gateway API GRPCBackendRef: its share of the calls is unavailable.
             Self::NoBackend(_) => return GRPC_UNAVAILABLE,
+            Self::Injected(AbortStatus::Grpc(status)) => return *status,
             _ => {}
         }
         match self.row().status {
@@ -221,6 +285,12 @@ impl fmt::Display for Fault {
             Self::UpstreamProtocol => {
                 f.write_str("upstream_reset_before_response_started{protocol_error}")
             }
+            Self::TooLate(Late::Stream) => f.write_str("max_duration_timeout"),
+            Self::Overflow => f.write_str("upstream_reset_before_response_started{overflow}"),
+            Self::RateLimited(_) => f.write_str("local_rate_limited"),
+            Self::Injected(_) => f.write_str("fault_filter_abort"),
+            Self::Idle => f.write_str("stream_idle_timeout"),
+            Self::Overloaded => f.write_str("overload"),
             Self::ClientGone => f.write_str("downstream_remote_disconnect"),
             Self::Drained => f.write_str("drain_deadline"),
         }

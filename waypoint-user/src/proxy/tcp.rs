@@ -5,6 +5,7 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::{
     mesh::{request::Peer, workload::Workload},
@@ -20,9 +21,12 @@ use super::{
     connection::Connection,
     lease::Lease,
     record::describe,
+    regime::Outcome,
     respond::Fault,
     stream::Stream,
-    view::{Endpoint, InFlight, View},
+    view::{Endpoint, Held, InFlight, View},
+    way::Way,
+    worker::Worker,
 };
 
 pub(super) mod copy;
@@ -57,6 +61,7 @@ pub(super) struct Session {
 pub(super) struct Upstream {
     pub(super) stream: Stream,
     _in_flight: InFlight,
+    _held: Option<Held>,
 }
 
 impl Session {
@@ -85,10 +90,16 @@ impl Session {
         let endpoint = self.choose(&connection, &connection.worker.view()).await?;
         let in_flight = endpoint.begin();
         let way = connection.worker.way(&endpoint, &self.peer);
-        let stream = way.dial(&connection.worker).await?;
+        let began = Instant::now();
+        let dialled = dial(&endpoint, &way, &connection.worker).await;
+        let outcome = if dialled.is_ok() { Outcome::Good } else { Outcome::FailedAsGateway };
+        if !matches!(dialled, Err(Fault::Overflow)) {
+            endpoint.answered(outcome, began);
+        }
+        let (stream, held) = dialled?;
         self.entry.upstream_local_address = stream.local_addr();
         self.reached = true;
-        Ok(Upstream { stream, _in_flight: in_flight })
+        Ok(Upstream { stream, _in_flight: in_flight, _held: held })
     }
 
     /// Copies both ways until both have ended, and tells of it.
@@ -183,6 +194,17 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.tell(Some(&Fault::Drained));
     }
+}
+
+/// Dials an endpoint, as far as one more connection may be.
+async fn dial(
+    endpoint: &Endpoint,
+    way: &Way,
+    worker: &Worker,
+) -> Result<(Stream, Option<Held>), Fault> {
+    let Some(bounds) = endpoint.bounds() else { return Ok((way.dial(worker).await?, None)) };
+    let held = bounds.connection().ok_or(Fault::Overflow)?;
+    Ok((bounds.connect(way.dial(worker)).await?, Some(held)))
 }
 
 /// Counts the bytes of a session as they are copied.

@@ -24,6 +24,7 @@ use super::{
     http::RequestBody,
     limits::{HTTP2_UPSTREAM_STREAMS_MAX, IDLE_MAX, IDLE_PER_ENDPOINT_MAX, Limits},
     respond::Fault,
+    view::Held,
     way::Way,
     worker::Worker,
 };
@@ -54,6 +55,8 @@ pub(super) struct Http2 {
     /// How many streams the endpoint allows.
     allowed: Rc<Cell<usize>>,
     idle_since: Cell<Instant>,
+    /// Counts it, where connections are counted.
+    held: Option<Held>,
     _task: AbortOnDrop,
 }
 
@@ -88,6 +91,9 @@ impl Pool {
             return;
         }
         connection.rest();
+        if let Some(held) = &connection.held {
+            held.idle();
+        }
         connections.push(connection);
         self.idle_count.set(self.idle_count.get() + 1);
     }
@@ -106,9 +112,15 @@ impl Pool {
 
     /// A stream of a new HTTP/2 connection. Requests that come while it is dialled share it, as far
     /// as it has room, and share its failure.
-    pub(super) async fn new_stream(&self, way: &Way, worker: &Rc<Worker>) -> Result<Stream, Fault> {
+    /// `held` counts the connection, if this is who dials it.
+    pub(super) async fn new_stream(
+        &self,
+        way: &Way,
+        worker: &Rc<Worker>,
+        mut held: Option<Held>,
+    ) -> Result<Stream, Fault> {
         loop {
-            let connection = self.dial_together(way, worker).await?;
+            let connection = self.dial_together(way, worker, held.take()).await?;
             // Where that one is full already, others may have dialled another meanwhile.
             if let Some(stream) = connection.stream().or_else(|| self.stream(way)) {
                 return Ok(stream);
@@ -117,14 +129,20 @@ impl Pool {
     }
 
     /// Dials an address, or waits for whoever dials it already.
-    async fn dial_together(&self, way: &Way, worker: &Rc<Worker>) -> Result<Rc<Http2>, Fault> {
+    async fn dial_together(
+        &self,
+        way: &Way,
+        worker: &Rc<Worker>,
+        held: Option<Held>,
+    ) -> Result<Rc<Http2>, Fault> {
         let dialling = {
             let mut all = self.dialling.borrow_mut();
             // What nobody waits for any more was given up, and would never end.
             all.retain(|_, dialling| dialling.strong_count().is_some_and(|count| count > 1));
             let dial = || {
                 let (way, worker) = (way.clone(), Rc::clone(worker));
-                async move { dial_http2(way, &worker).await.map(Rc::new) }
+                let counted = |connection: Http2| Rc::new(Http2 { held, ..connection });
+                async move { dial_http2(way, &worker).await.map(counted) }
             };
             all.entry(way.clone()).or_insert_with(|| dial().boxed_local().shared()).clone()
         };
@@ -196,6 +214,9 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.0.streams.set(self.0.streams.get().saturating_sub(1));
         self.0.idle_since.set(Instant::now());
+        if let Some(held) = &self.0.held {
+            held.idle();
+        }
     }
 }
 

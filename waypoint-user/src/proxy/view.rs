@@ -21,25 +21,28 @@ use crate::{
         binding::Binding,
         external::Resolution,
         object::ObjectName,
+        route::Conduct,
         service::{AppProtocol, Service},
         snapshot::Snapshot,
         traffic_policy::Addressed,
         workload::Workload,
     },
     policy::Policies,
-    route::Table,
+    route::{RuleId, Table},
     telemetry::metrics::traffic::ServiceLabels,
 };
 
-use self::cluster::Around;
+use self::{cluster::Around, governed::Governors};
 pub(super) use self::{
-    cluster::{Ask, Cluster, Endpoint, Family, InFlight, Loads},
+    cluster::{Ask, Bounds, Cluster, Endpoint, Family, Held, InFlight, Loads, Turn},
+    governed::Governed,
     home::Home,
 };
 
 use super::{regime::Regimes, resolve::Names, tables::Tables};
 
 mod cluster;
+mod governed;
 mod home;
 
 /// A Snapshot with what was compiled of it.
@@ -70,6 +73,7 @@ pub(super) struct Target {
     pub(super) protocol: AppProtocol,
     /// How metrics name it.
     pub(super) labels: Rc<ServiceLabels>,
+    governors: Governors,
 }
 
 /// A Service's port, or a pod.
@@ -149,6 +153,27 @@ impl View {
         let target = Rc::new(target);
         self.targets.borrow_mut().insert(key, Rc::clone(&target));
         Some(target)
+    }
+
+    /// The TrafficPolicy that holds for requests to a target that such a rule took, if any did;
+    /// `base` is how they are brought there without it.
+    pub(super) fn governed(
+        &self,
+        target: &Target,
+        rule: Option<&RuleId>,
+        base: &Conduct,
+    ) -> Option<Rc<Governed>> {
+        let Destination::Service(service, port) = &target.destination else { return None };
+        if self.snapshot().traffic_policies().is_empty() {
+            return None;
+        }
+        target.governors.get(rule, || {
+            let (name, waypoint) = (&service.name, service.binding.waypoint());
+            let at = Addressed { service: name, port: *port, waypoint };
+            let rule = rule.map(|rule| (rule.kind, &rule.route, rule.name.as_deref()));
+            let policy = self.snapshot().policy_of_requests(&at, rule)?;
+            Some(Rc::new(Governed::new(policy, name, &self.regimes, base)))
+        })
     }
 
     /// The policies that hold at a pod itself, whoever is before it.
@@ -263,6 +288,7 @@ impl View {
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
             labels: Rc::new(ServiceLabels::of(service, domain)),
             destination: Destination::Service(Arc::clone(service), port),
+            governors: Governors::default(),
         })
     }
 
@@ -274,6 +300,7 @@ impl View {
             protocol: AppProtocol::Detect,
             labels: Rc::default(),
             destination: Destination::Workload(Arc::clone(workload)),
+            governors: Governors::default(),
         })
     }
 }

@@ -38,6 +38,7 @@ use super::{
     late::Waiting,
     lease::Leases,
     limits::{DRAIN_FIRST_BYTES_TIMEOUT, IDLE_TIMEOUT, Limits, TUNNEL_IDLE_TIMEOUT},
+    overload::{Overload, Pressure, watch_memory},
     regime::Regimes,
     resolve::{self, Dns, Names},
     seats::Seats,
@@ -63,6 +64,7 @@ pub(super) struct Equipment {
     pub(super) telemetry: Telemetry,
     pub(super) in_force: InForce,
     pub(super) regimes: Arc<Regimes>,
+    pub(super) pressure: Pressure,
     pub(super) drain: CancellationToken,
 }
 
@@ -85,6 +87,7 @@ pub(super) struct Worker {
     pub(super) waiting: Waiting,
     pub(super) mirrors: Mirrors,
     pub(super) drain: CancellationToken,
+    pub(super) overload: Overload,
     tables: RefCell<watch::Receiver<Arc<Tables>>>,
     view: RefCell<Rc<View>>,
     loads: Rc<Loads>,
@@ -107,6 +110,7 @@ impl Worker {
         let options = LocalOptions::default();
         let runtime = Builder::new_current_thread().enable_all().build_local(options)?;
         let in_force = equipment.in_force.clone();
+        let memory = (equipment.pressure.clone(), equipment.settings.memory_max);
         runtime.block_on(async {
             let worker = Rc::new(Self::new(equipment, (gauges, seats)));
             let mut accepting = Vec::new();
@@ -121,6 +125,9 @@ impl Worker {
             }
             accepting.extend(terminate::open(&worker, doors.hbone, doors.local)?);
             task::spawn_local("follow the mesh", follow(Rc::clone(&worker), number, in_force));
+            if number == 0 {
+                task::spawn_local("watch memory", watch_memory(memory.0, memory.1));
+            }
             task::spawn_local("cut revoked peers", cut_revoked(Rc::clone(&worker)));
             task::spawn_local("close idle connections", close_idle(Rc::clone(&worker)));
             worker.drain.cancelled().await;
@@ -135,6 +142,8 @@ impl Worker {
     fn new(equipment: Equipment, (gauges, seats): (Arc<Gauges>, Seats)) -> Self {
         let Equipment { settings, mut tables, origins, network, identities, .. } = equipment;
         let Equipment { hbone, lookups, mirrored, telemetry, drain, regimes, .. } = equipment;
+        let pressure = equipment.pressure;
+        let overload = Overload::new(settings.requests_max, pressure, &telemetry.registry);
         let limits = Limits::new(&telemetry.registry);
         let dns = Box::new(Dns::new(&settings.name_servers));
         let names = Rc::new(Names::new(dns, lookups, limits.names.clone()));
@@ -162,6 +171,7 @@ impl Worker {
             waiting: Waiting::default(),
             mirrors: Mirrors::new(mirrored),
             drain,
+            overload,
             tables: RefCell::new(tables),
             view: RefCell::new(Rc::new(view)),
             loads,

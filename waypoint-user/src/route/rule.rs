@@ -41,7 +41,12 @@ impl Rule {
     pub(super) fn new(route: &HttpRoute, index: usize, rule: &HttpRule) -> Self {
         let weights: Vec<u32> = rule.backends.iter().map(|backend| backend.weight).collect();
         Self {
-            id: RuleId { route: route.name.clone(), index, name: rule.name.clone() },
+            id: RuleId {
+                kind: route.kind,
+                route: route.name.clone(),
+                index,
+                name: rule.name.clone(),
+            },
             filters: rule.filters.clone(),
             backends: rule.backends.clone(),
             split: Split::new(&weights),

@@ -24,7 +24,7 @@ mod splitting;
 /// A route `default/<name>` of every port of the Service `default/s`.
 fn route(name: &str, rules: Vec<HttpRule>) -> HttpRoute {
     HttpRoute {
-        kind: crate::mesh::route::RouteKind::Http,
+        kind: RouteKind::Http,
         name: ObjectName::new("default", name),
         version: Version::default(),
         created: None,

@@ -12,6 +12,7 @@ pub mod resilience;
 use kube::{CustomResource, CustomResourceExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::{
     balancing::{CircuitBreaker, LoadBalancing, OutlierDetection},
@@ -29,7 +30,8 @@ use self::{
     namespaced,
     status = "TrafficPolicyStatus",
     category = "gateway-api",
-    printcolumn = r#"{"name":"Accepted","type":"string","jsonPath":".status.ancestors[0].conditions[?(@.type==\"Accepted\")].status"}"#,
+    printcolumn = r#"{"name": "Accepted", "type": "string",
+        "jsonPath": ".status.ancestors[0].conditions[?(@.type==\"Accepted\")].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -152,8 +154,25 @@ pub struct AncestorCondition {
 }
 
 /// The CustomResourceDefinition, as the API server takes it.
-pub fn definition() -> serde_json::Value {
-    serde_json::to_value(TrafficPolicy::crd()).unwrap_or_default()
+pub fn definition() -> Value {
+    let mut definition = serde_json::to_value(TrafficPolicy::crd()).unwrap_or_default();
+    forget_formats(&mut definition);
+    definition
+}
+
+/// Takes away formats that API servers do not know and would warn of; ranges say the same.
+fn forget_formats(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|key, value| {
+                let unknown = value.as_str().is_some_and(|format| format.starts_with("uint"));
+                key != "format" || !unknown
+            });
+            fields.values_mut().for_each(forget_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_formats),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ fn route(name: &str, parents: &[(&str, Option<u16>)]) -> HttpRoute {
         ServiceParent::new(ObjectName::new("default", *service), *port)
     };
     HttpRoute {
-        kind: crate::mesh::route::RouteKind::Http,
+        kind: RouteKind::Http,
         name: ObjectName::new("default", name),
         version: Version::default(),
         created: None,

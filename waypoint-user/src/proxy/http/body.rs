@@ -22,6 +22,7 @@ use super::{
     deadline::Deadline,
     fields,
     forward::Carrier,
+    idle::Idle,
     tape::{Copy, Play},
     upgrade::Tunnel,
 };
@@ -41,6 +42,11 @@ impl Progress {
     /// Notes how the client broke the body off.
     pub(super) fn broke(&self, cause: &RequestBroken) {
         self.broken.set(Some(cause.breach()));
+    }
+
+    /// Whether the client broke the body off.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.get().is_some()
     }
 
     /// What really went wrong when a fault was seen.
@@ -249,6 +255,8 @@ pub(in crate::proxy) struct Stream {
     pub(super) lease: Rc<Lease>,
     /// When it must have ended, if ever.
     pub(super) deadline: Option<Deadline>,
+    /// What ends it when nothing moves, if anything does.
+    pub(super) idle: Option<Idle>,
     /// `None` once the response ended.
     pub(super) open: Option<(Record, Carrier)>,
 }
@@ -291,6 +299,11 @@ impl Stream {
         {
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
+        if let Some(idle) = &mut self.idle
+            && let Poll::Ready(fault) = idle.poll(cx)
+        {
+            return Poll::Ready(Some(Err(self.fail(fault))));
+        }
         let frame = match ready!(self.body.poll_frame(cx)) {
             Some(Ok(frame)) => frame,
             Some(Err(cause)) => {
@@ -303,6 +316,9 @@ impl Stream {
                 return Poll::Ready(None);
             }
         };
+        if let Some(idle) = &mut self.idle {
+            idle.heard();
+        }
         if let Some((record, _)) = &mut self.open {
             record.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
             if let Some(trailers) = frame.trailers_ref() {

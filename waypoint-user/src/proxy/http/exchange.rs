@@ -34,10 +34,14 @@ use super::{
     fields,
     forward::{Answered, Trail, Version},
     forwarded::FORWARDED_FOR,
+    hashed::hash_of,
+    idle::Idle,
     mirror,
     outgoing::Outgoing,
     plan::{Plan, Planned, plan},
-    reply, session,
+    reply,
+    restraint::hold_back,
+    session,
     tape::Tape,
     tries::{Course, send},
     upgrade::Tunnel,
@@ -101,6 +105,7 @@ impl Exchange {
         self.describe(&parts, authority.as_deref().ok());
         let authority = authority?;
         check::request(&parts)?;
+        self.record.admitted = Some(self.connection.worker.overload.admit()?);
         let target = target.ok_or(Fault::UnknownDestination)?;
         let head = HeadRef::of(&parts, &authority);
         self.judge(&head, &target)?;
@@ -123,7 +128,14 @@ impl Exchange {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Outcome::Reply(refusal)),
         };
+        plan.governed = self.view.governed(&target, plan.rule, plan.conduct());
+        if let Some(governed) = &plan.governed {
+            // Boxed, because most requests need no room for it.
+            let asks = (&head, &self.peer);
+            Box::pin(hold_back(governed, asks, &worker, &mut self.record)).await?;
+        }
         plan.cluster = self.view.settled(plan.cluster, dialled).await;
+        plan.hash = hash_of(plan.cluster.hash_keys(), &head, &self.peer);
         let path_and_query = head.path_and_query();
         granted.change(&mut parts.headers);
         let (body, tape) = self.body(body, &plan);
@@ -166,8 +178,9 @@ impl Exchange {
 
     /// The body of the request; where it is needed more than once, by way of what is kept.
     fn body(&self, body: ClientBody, plan: &Plan<'_>) -> (RequestBody, Option<Rc<Tape>>) {
-        let tried_again = plan.conduct.retry.as_ref().is_some_and(|retry| retry.attempts > 0);
-        let keeps = tried_again || (plan.conduct.retry.is_none() && self.record.is_grpc);
+        let retry = plan.conduct().retry.as_ref();
+        let tried_again = retry.is_some_and(|retry| retry.attempts > 0);
+        let keeps = tried_again || (retry.is_none() && self.record.is_grpc);
         let progress = Rc::clone(&self.progress);
         if body.is_end_stream() || !(keeps || !plan.mirrors.is_empty()) {
             return (RequestBody::new(body, progress), None);
@@ -179,12 +192,21 @@ impl Exchange {
 
     /// When the response must have come to its end.
     fn until(&self, plan: &Plan<'_>, headers: &HeaderMap) -> Option<Until> {
-        let by_route = plan.conduct.timeouts.request;
+        let by_route = plan.conduct().timeouts.request;
+        let by_policy = plan.governed.as_ref();
+        let by_policy = by_policy.and_then(|by| by.rules().timeouts.max_stream_duration);
         let by_client = if self.record.is_grpc { grpc_timeout(headers) } else { None };
-        Until::first(
+        let first = Until::first(
             Until::after(self.began, by_route, Late::Request),
             Until::after(self.began, by_client, Late::Call),
-        )
+        );
+        Until::first(first, Until::after(self.began, by_policy, Late::Stream))
+    }
+
+    /// What ends the request when nothing moves.
+    fn idle(&self, plan: &Plan<'_>) -> Option<Idle> {
+        let time = plan.governed.as_ref()?.rules().timeouts.stream_idle?;
+        Some(Idle::new(time, &self.progress))
     }
 
     /// Sends the request on and waits for the head of the response.
@@ -199,25 +221,32 @@ impl Exchange {
         let version = outgoing.version_for(plan.cluster.protocol);
         let method = outgoing.parts.method.clone();
         let until = self.until(plan, &outgoing.parts.headers);
+        let progress = Rc::clone(&self.progress);
         let course = Course {
             worker: &worker,
             cluster: &plan.cluster,
             pinned: plan.pinned(),
             version,
-            conduct: plan.conduct,
+            conduct: plan.conduct(),
+            governed: plan.governed.as_deref(),
+            hash: plan.hash,
+            progress: Some(&progress),
             body: outgoing.kept(),
             is_grpc: self.record.is_grpc,
             upgrades: upgrade.is_some(),
         };
         let request = self.build(outgoing, version, plan);
         let began = Instant::now();
+        let mut idle = self.idle(plan);
         let trail = Trail { peer: &self.peer, record: Some(&mut self.record) };
         let answered = tokio::select! {
             answered = within(until, send(&course, request, trail)) => answered,
             fault = lease.revoked() => return Err(fault),
+            fault = Idle::over(&mut idle) => return Err(fault),
         };
         let mut answered = answered.map_err(|fault| self.progress.blame(fault))?;
         answered.until = Until::first(until, answered.until);
+        answered.idle = idle;
         let service_time = began.elapsed();
         self.record.note(|entry| entry.upstream_service_time = Some(service_time));
         let status = answered.response.status();
@@ -259,7 +288,8 @@ impl Exchange {
 
     /// Makes the response of an endpoint's answer.
     fn respond(mut self, answer: Answer) -> Response<ResponseBody> {
-        let Answer { answered: Answered { response, carrier, until, .. }, lease } = answer;
+        let Answer { answered, lease } = answer;
+        let Answered { response, carrier, until, idle, .. } = answered;
         self.record.status = response.status().as_u16();
         self.record.note(|entry| entry.response_code_details = Some("via_upstream".to_owned()));
         self.record.head_bytes.1 = field_bytes(response.headers());
@@ -272,9 +302,11 @@ impl Exchange {
         }
         let Self { connection, progress, record, .. } = self;
         let open = Some((record, carrier));
-        let deadline = until.map(|until| Deadline::new(Until { late: Late::Rest, ..until }));
-        response
-            .map(|body| Stream { body, connection, progress, lease, deadline, open }.into_body())
+        let rest = |late| if late == Late::Stream { late } else { Late::Rest };
+        let deadline = until.map(|until| Deadline::new(Until { late: rest(until.late), ..until }));
+        response.map(|body| {
+            Stream { body, connection, progress, lease, deadline, idle, open }.into_body()
+        })
     }
 
     /// Notes what the client sent.

@@ -14,16 +14,17 @@ use crate::{
     mesh::request::Peer,
     proxy::{
         record::Record,
+        regime::Permit,
         respond::Fault,
         stream,
         upstream::{Http1, Stream, Unanswered},
-        view::{Endpoint, InFlight},
+        view::{Bounds, Endpoint, InFlight, Turn},
         way::Way,
         worker::Worker,
     },
 };
 
-use super::{RequestBody, body::AnswerBody, deadline::Until};
+use super::{RequestBody, body::AnswerBody, deadline::Until, idle::Idle};
 
 /// What an endpoint is spoken to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,12 +43,15 @@ pub(super) struct Answered {
     pub(super) endpoint: SocketAddr,
     /// When the rest of it must have come, if ever.
     pub(super) until: Option<Until>,
+    /// What ends it when nothing moves, if anything does.
+    pub(super) idle: Option<Idle>,
 }
 
 /// A connection to an endpoint that is in use; dropping it closes it, or its stream.
 pub(super) struct Carrier {
     by: By,
     _in_flight: InFlight,
+    _permit: Option<Permit>,
 }
 
 /// The connection, or the stream that counts as long as it is held.
@@ -85,14 +89,18 @@ pub(super) async fn send_to(
     trail: &mut Trail<'_>,
 ) -> Result<Answered, Failed> {
     trail.follow(endpoint);
+    let permit = match endpoint.bounds().map(Bounds::request).transpose() {
+        Ok(permit) => permit,
+        Err(fault) => return Err(Box::new((fault, Some(request)))),
+    };
     let in_flight = endpoint.begin();
     let way = worker.way(endpoint, trail.peer);
     let (response, by) = match version {
-        Version::Http1 => send_http1(worker, &way, request, trail).await?,
-        Version::Http2 => send_http2(worker, &way, request, trail).await?,
+        Version::Http1 => send_http1(worker, (endpoint, &way), request, trail).await?,
+        Version::Http2 => send_http2(worker, (endpoint, &way), request, trail).await?,
     };
-    let carrier = Carrier { by, _in_flight: in_flight };
-    Ok(Answered { response, carrier, endpoint: endpoint.address, until: None })
+    let carrier = Carrier { by, _in_flight: in_flight, _permit: permit };
+    Ok(Answered { response, carrier, endpoint: endpoint.address, until: None, idle: None })
 }
 
 /// For whom a request is sent, and where it is told how far it came.
@@ -104,7 +112,7 @@ pub(super) struct Trail<'a> {
 }
 
 impl Trail<'_> {
-    fn follow(&mut self, endpoint: &Endpoint) {
+    pub(super) fn follow(&mut self, endpoint: &Endpoint) {
         if let Some(record) = &mut self.record {
             record.workload.clone_from(&endpoint.workload);
             record.note(|entry| entry.upstream_host = Some(endpoint.address));
@@ -128,7 +136,7 @@ impl Trail<'_> {
 /// Sends a request by HTTP/1, over a kept connection if there is one, else or again over a new one.
 async fn send_http1(
     worker: &Rc<Worker>,
-    way: &Way,
+    (endpoint, way): (&Endpoint, &Way),
     request: Request<RequestBody>,
     trail: &mut Trail<'_>,
 ) -> Result<(Response<AnswerBody>, By), Failed> {
@@ -142,7 +150,7 @@ async fn send_http1(
             }
         }
     }
-    let mut connection = match Http1::dial(way.clone(), worker).await {
+    let mut connection = match http1(worker, endpoint, way).await {
         Ok(connection) => connection,
         Err(fault) => return Err(Box::new((fault, Some(Request::from_parts(head, body))))),
     };
@@ -157,7 +165,7 @@ async fn send_http1(
 /// one.
 async fn send_http2(
     worker: &Rc<Worker>,
-    way: &Way,
+    (endpoint, way): (&Endpoint, &Way),
     mut request: Request<RequestBody>,
     trail: &mut Trail<'_>,
 ) -> Result<(Response<AnswerBody>, By), Failed> {
@@ -174,7 +182,7 @@ async fn send_http2(
             }
         }
     }
-    let stream = match Box::pin(worker.pool.new_stream(way, worker)).await {
+    let stream = match Box::pin(http2(worker, endpoint, way)).await {
         Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };
@@ -183,6 +191,32 @@ async fn send_http2(
     match sender.try_send_request(request).await {
         Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream })),
         Err(error) => Err(Box::new((fault_of(error.error()), None))),
+    }
+}
+
+/// A connection of HTTP/1, as far as one more may be.
+async fn http1(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<Http1, Fault> {
+    let Some(bounds) = endpoint.bounds() else {
+        return Http1::dial(way.clone(), worker, None).await;
+    };
+    match bounds.turn(|| worker.pool.idle(way)).await? {
+        Turn::Kept(connection) => Ok(connection),
+        Turn::New(held, _waiting) => {
+            bounds.connect(Http1::dial(way.clone(), worker, Some(held))).await
+        }
+    }
+}
+
+/// A stream of HTTP/2, over a new connection as far as one more may be.
+async fn http2(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<Stream, Fault> {
+    let Some(bounds) = endpoint.bounds() else {
+        return worker.pool.new_stream(way, worker, None).await;
+    };
+    match bounds.turn(|| worker.pool.stream(way)).await? {
+        Turn::Kept(stream) => Ok(stream),
+        Turn::New(held, _waiting) => {
+            bounds.connect(worker.pool.new_stream(way, worker, Some(held))).await
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     proxy::{
         head::HeadRef,
         respond::Fault,
-        view::{Cluster, Endpoint, Target, View},
+        view::{Cluster, Endpoint, Governed, Target, View},
     },
     route::{Choice, Edits, RuleId},
 };
@@ -56,7 +56,11 @@ pub(super) struct Plan<'t> {
     /// What is done to the request and the response.
     pub(super) edits: Edits<'t>,
     /// How it is brought there.
-    pub(super) conduct: &'t Conduct,
+    conduct: &'t Conduct,
+    /// The policy that holds for it, if one does; what it says of conduct comes first.
+    pub(super) governed: Option<Rc<Governed>>,
+    /// What of the request is hashed, where anything is.
+    pub(super) hash: Option<u64>,
     /// Who is asked first whether it may pass.
     pub(super) guard: Option<Guard<'t>>,
     /// The endpoints that get a copy.
@@ -73,10 +77,17 @@ impl<'t> Plan<'t> {
             cluster,
             edits: Edits::default(),
             conduct: &BY_DEFAULT,
+            governed: None,
+            hash: None,
             guard: None,
             mirrors: Vec::new(),
             sessions: None,
         }
+    }
+
+    /// How it is brought there.
+    pub(super) fn conduct(&self) -> &Conduct {
+        self.governed.as_ref().map_or(self.conduct, |governed| governed.conduct())
     }
 
     /// The endpoint of the session that the request belongs to.
@@ -145,7 +156,8 @@ pub(super) fn plan<'t>(
             });
             let mirrors = mirrors.collect();
             let (rule, guard) = (Some(rule), guard());
-            Ok(Planned::Forward(Plan { rule, cluster, edits, conduct, guard, mirrors, sessions }))
+            let plan = Plan::by_default(cluster);
+            Ok(Planned::Forward(Plan { rule, edits, conduct, guard, mirrors, sessions, ..plan }))
         }
     }
 }

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::proxy::{
-    record::{Record, field_bytes},
-    respond::{AUTH_DENIED, Fault},
+use crate::{
+    mesh::traffic_policy::AbortStatus,
+    proxy::{
+        record::{Record, field_bytes},
+        respond::{AUTH_DENIED, Fault},
+    },
 };
 
 use super::body::ResponseBody;
@@ -21,18 +24,20 @@ pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody>
         fault => fault,
     };
     let body = fault.body();
-    let mut response = if record.is_grpc {
+    let as_grpc = record.is_grpc || matches!(fault, Fault::Injected(AbortStatus::Grpc(_)));
+    let mut response = if as_grpc {
         grpc_status(fault.grpc_status(), &body)
     } else {
         plain(fault.row().status, body.into_owned())
     };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("waypoint"));
+    headers.extend(fault.fields());
     if matches!(fault, Fault::BadRequest(_)) && !record.is_http2 {
         // What comes after a malformed request cannot be told from it.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    record.grpc_status = record.is_grpc.then(|| fault.grpc_status());
+    record.grpc_status = as_grpc.then(|| fault.grpc_status());
     record.fail(fault);
     tell(record, &response);
     response

@@ -12,26 +12,35 @@
 
 use std::{net::SocketAddr, rc::Rc, time::Duration};
 
-use http::{Request, Response, request::Parts};
+use http::{Method, Request, Response, request::Parts};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    mesh::route::{Conduct, Retry},
+    mesh::{
+        route::{Conduct, Retry},
+        traffic_policy::Hedging,
+    },
     proxy::{
         limits::{RETRY_BACKOFF, RETRY_BACKOFF_GROWTH_MAX},
+        regime::{Outcome, Permit},
         respond::{Fault, Late},
-        view::{Cluster, Endpoint},
+        view::{Ask, Cluster, Endpoint, Governed},
         worker::Worker,
     },
 };
 
 use super::{
     RequestBody,
-    body::AnswerBody,
+    body::{AnswerBody, Progress},
     deadline::{Until, within},
-    forward::{Answered, Trail, Version, send_to},
+    forward::{Answered, Failed, Trail, Version, send_to},
+    hedge,
     tape::Tape,
 };
+
+mod wishes;
+
+use self::wishes::Wishes;
 
 /// What is tried.
 pub(super) struct Course<'a> {
@@ -43,12 +52,67 @@ pub(super) struct Course<'a> {
     pub(super) version: Version,
     /// What the route says.
     pub(super) conduct: &'a Conduct,
+    /// The policy that says it, if one does.
+    pub(super) governed: Option<&'a Governed>,
+    /// What of the request is hashed, where anything is.
+    pub(super) hash: Option<u64>,
+    /// How far the client's body has come.
+    pub(super) progress: Option<&'a Progress>,
     /// What of the body is kept.
     pub(super) body: Kept,
     /// Whether it is a call of gRPC.
     pub(super) is_grpc: bool,
     /// Whether the request asks to change the protocol.
     pub(super) upgrades: bool,
+}
+
+impl<'a> Course<'a> {
+    /// The endpoint that takes the next try, other than these.
+    pub(super) fn choose(&self, tried: &[SocketAddr]) -> Option<&'a Endpoint> {
+        let ask = Ask { tried, hash: self.hash };
+        self.cluster.choose_for(&ask, &mut |bound| self.worker.dice(bound))
+    }
+
+    /// When another try is wished for, as a policy says it.
+    fn wishes(&self) -> Option<Wishes<'a>> {
+        self.governed.and_then(|governed| governed.rules().retry.as_ref()).map(Wishes)
+    }
+
+    /// How the request is sent to several endpoints, if it is.
+    fn hedging(&self, request: &Request<RequestBody>) -> Option<Hedging> {
+        let hedging = self.governed?.rules().hedging?;
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let is_alone = !self.upgrades && self.pinned.is_none();
+        (is_safe && is_alone && matches!(self.body, Kept::Empty)).then_some(hedging)
+    }
+
+    /// Whether an answer is one that another try may better.
+    pub(super) fn is_bad(&self, response: &Response<AnswerBody>) -> bool {
+        if let Some(wishes) = self.wishes() {
+            return wishes.are_met_by(response);
+        }
+        let retry = self.conduct.retry.as_ref();
+        let listed = retry.is_some_and(|retry| retry.codes.contains(&response.status().as_u16()));
+        listed || (self.is_grpc && is_unavailable(response))
+    }
+
+    /// Tells the endpoint's health how it answered. What a client broke off says nothing of it.
+    pub(super) fn learn(
+        &self,
+        endpoint: &Endpoint,
+        sent: &Result<Result<Answered, Failed>, Fault>,
+        began: Instant,
+    ) {
+        let outcome = match sent {
+            Ok(Ok(answered)) => Outcome::of_status(answered.response.status().as_u16()),
+            Ok(Err(failed)) if failed.0.is_of_endpoint() => Outcome::FailedAsGateway,
+            Err(fault) if fault.is_of_endpoint() => Outcome::FailedAsGateway,
+            Ok(Err(_)) | Err(_) => return,
+        };
+        if !self.progress.is_some_and(Progress::is_broken) {
+            endpoint.answered(outcome, began);
+        }
+    }
 }
 
 /// What of a body there is for another try.
@@ -86,21 +150,27 @@ pub(super) async fn send(
     mut request: Request<RequestBody>,
     mut trail: Trail<'_>,
 ) -> Result<Answered, Fault> {
-    let mut tries = Tries { course, tried: Vec::new() };
-    let mut dice = |bound| course.worker.dice(bound);
-    let first = course.pinned.or_else(|| course.cluster.choose(&[], &mut dice));
+    let mut tries = Tries { course, tried: Vec::new(), retrying: None };
+    let first = course.pinned.or_else(|| course.choose(&[]));
+    if let Some(hedging) = course.hedging(&request) {
+        let asked = (request, first.ok_or(Fault::NoEndpoint)?);
+        // Boxed, because most requests need no room for it.
+        return Box::pin(hedge::send(course, hedging, asked, trail)).await;
+    }
     let mut endpoint = first.ok_or(Fault::NoEndpoint)?;
     loop {
         let spare = tries.spare(&request);
-        let until =
-            Until::after(Instant::now(), course.conduct.timeouts.backend_request, Late::Try);
+        let began = Instant::now();
+        let until = Until::after(began, course.conduct.timeouts.backend_request, Late::Try);
         let sending = async {
             let sent = send_to(course.worker, endpoint, course.version, request, &mut trail).await;
             Ok(sent)
         };
-        let (failure, unsent) = match within(until, sending).await {
+        let sent = within(until, sending).await;
+        course.learn(endpoint, &sent, began);
+        let (failure, unsent) = match sent {
             Ok(Ok(answered)) if !tries.is_worth_another(&answered.response) => {
-                if !tries.tried.is_empty() && tries.is_listed(&answered.response) {
+                if !tries.tried.is_empty() && course.is_bad(&answered.response) {
                     trail.exhausted();
                 }
                 return Ok(Answered { until, ..answered });
@@ -118,7 +188,7 @@ pub(super) async fn send(
 }
 
 /// Why another try is thought of.
-enum Failure {
+pub(super) enum Failure {
     /// An answer that is not good enough.
     Answer(Answered),
     /// No answer.
@@ -153,6 +223,8 @@ impl Failure {
 struct Tries<'a> {
     course: &'a Course<'a>,
     tried: Vec<SocketAddr>,
+    /// Counts it as sent again, where that is counted.
+    retrying: Option<Permit>,
 }
 
 impl<'a> Tries<'a> {
@@ -177,14 +249,7 @@ impl<'a> Tries<'a> {
 
     /// Whether an answer is not to be passed on, as there are tries left.
     fn is_worth_another(&self, response: &Response<AnswerBody>) -> bool {
-        self.is_possible() && self.is_listed(response)
-    }
-
-    /// Whether an answer is one after which a request is tried again.
-    fn is_listed(&self, response: &Response<AnswerBody>) -> bool {
-        let retry = self.course.conduct.retry.as_ref();
-        let by_route = retry.is_some_and(|one| one.codes.contains(&response.status().as_u16()));
-        by_route || (self.course.is_grpc && is_unavailable(response))
+        self.is_possible() && self.course.is_bad(response)
     }
 
     /// Whether another try could be made at all of a request that was sent.
@@ -195,25 +260,27 @@ impl<'a> Tries<'a> {
     /// The request and the endpoint of another try, when its time has come; the failure, when this
     /// was the last.
     async fn again(
-        &self,
+        &mut self,
         failure: Failure,
         unsent: Option<Request<RequestBody>>,
         spare: Option<Parts>,
     ) -> Result<(Request<RequestBody>, &'a Endpoint), Failure> {
         let retry = self.course.conduct.retry.as_ref();
         let had_answer = matches!(failure, Failure::Answer(_));
-        let counts = failure.may_be_tried_again(retry.is_some());
+        let counts = match self.course.wishes() {
+            Some(wishes) => wishes.wants(&failure),
+            None => failure.may_be_tried_again(retry.is_some()),
+        };
         let there = unsent.is_some() || (spare.is_some() && self.course.body.is_there());
         let same = retry.is_some() || had_answer;
-        let Some(next) = self.next(same).filter(|_| counts && there && self.are_left_after_this())
-        else {
+        let next = self.next(same).filter(|_| counts && there && self.are_left_after_this());
+        let Some(next) = next.filter(|next| self.is_permitted(next)) else {
             return Err(failure);
         };
         // What still sends the last try must read no more of the body.
         drop(failure);
         if same {
-            let number = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
-            sleep(backoff(retry, number, &mut |bound| self.course.worker.dice(bound))).await;
+            sleep(self.pause(retry)).await;
         }
         let again = spare.zip(self.course.body.body());
         let again = unsent.or_else(|| again.map(|(head, body)| Request::from_parts(head, body)));
@@ -223,10 +290,29 @@ impl<'a> Tries<'a> {
     /// The endpoint of another try. Where there is no other, the same one may do better later, if
     /// `same`.
     fn next(&self, same: bool) -> Option<&'a Endpoint> {
-        let cluster = self.course.cluster;
+        let other = self.course.choose(&self.tried);
+        other.or_else(|| self.course.choose(&[]).filter(|_| same))
+    }
+
+    /// Whether circuit breaker and budget have room for another try; if so, it is taken.
+    fn is_permitted(&mut self, next: &Endpoint) -> bool {
+        // The last one is over.
+        self.retrying = None;
+        if let Some(bounds) = next.bounds() {
+            let Some(permit) = bounds.retry() else { return false };
+            self.retrying = Some(permit);
+        }
+        self.course.governed.is_none_or(Governed::may_retry)
+    }
+
+    /// The time before the next try.
+    fn pause(&self, retry: Option<&Retry>) -> Duration {
+        let number = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
         let mut dice = |bound| self.course.worker.dice(bound);
-        let other = cluster.choose(&self.tried, &mut dice);
-        other.or_else(|| cluster.choose(&[], &mut dice).filter(|_| same))
+        match self.course.wishes() {
+            Some(wishes) => wishes.pause(number, &mut dice),
+            None => backoff(retry, number, &mut dice),
+        }
     }
 
     /// Whether there may be another try, after the last one that was made.

@@ -57,6 +57,7 @@ pub(super) async fn dial_http2(way: Way, worker: &Worker) -> Result<Http2, Fault
         streams: Cell::new(0),
         allowed,
         idle_since: Cell::new(Instant::now()),
+        held: None,
         _task: AbortOnDrop(task.abort_handle()),
     })
 }

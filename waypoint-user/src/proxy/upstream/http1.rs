@@ -20,7 +20,9 @@ use tokio::time::Instant;
 
 use crate::{
     http1::{self, Decoder},
-    proxy::{http::RequestBody, respond::Fault, stream::Stream, way::Way, worker::Worker},
+    proxy::{
+        http::RequestBody, respond::Fault, stream::Stream, view::Held, way::Way, worker::Worker,
+    },
     telemetry::task,
 };
 
@@ -44,16 +46,22 @@ pub(in crate::proxy) struct Http1 {
     reused: bool,
     /// Sends what is left of a request.
     upload: Option<AbortOnDrop>,
+    /// Counts it, where connections are counted.
+    pub(super) held: Option<Held>,
 }
 
 impl Http1 {
     /// A new connection.
-    pub(in crate::proxy) async fn dial(way: Way, worker: &Worker) -> Result<Self, Fault> {
+    pub(in crate::proxy) async fn dial(
+        way: Way,
+        worker: &Worker,
+        held: Option<Held>,
+    ) -> Result<Self, Fault> {
         // Boxed, because most requests find a connection.
         let stream = Box::pin(way.dial(worker)).await?;
         let (local, idle_since) = (stream.local_addr(), Instant::now());
         let wire = Rc::new(RefCell::new(Wire::new(stream)));
-        Ok(Self { local, way, idle_since, wire, reused: false, upload: None })
+        Ok(Self { local, way, idle_since, wire, reused: false, upload: None, held })
     }
 
     /// Sends a request and waits for the head of its response.

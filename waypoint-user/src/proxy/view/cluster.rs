@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use crate::{
     balance::least_request,
     mesh::{
@@ -18,7 +20,7 @@ use crate::{
         workload::Workload,
     },
     proxy::{
-        regime::{Breaker, ClusterHealth, Outcome, Regimes},
+        regime::{ClusterHealth, Outcome, Regimes},
         resolve::Names,
     },
     select::{Place, nearest},
@@ -26,11 +28,13 @@ use crate::{
 };
 
 mod balancer;
+mod bounds;
 mod load;
 
 use self::balancer::{Candidates, Order};
 pub(in crate::proxy) use self::{
     balancer::Ask,
+    bounds::{Bounds, Held, Turn},
     load::{InFlight, Loads},
 };
 use load::{Load, Watch};
@@ -51,10 +55,6 @@ pub(in crate::proxy) struct Cluster {
     pub(super) version: u64,
     /// Names of endpoints of which nothing is known yet.
     pub(super) unknown: Option<Unknown>,
-    /// What is open to them, and how much may be; nothing where no policy says.
-    pub(in crate::proxy) breaker: Option<Arc<Breaker>>,
-    /// How long connecting to them may take, where a policy says.
-    pub(in crate::proxy) connect_timeout: Option<Duration>,
     endpoints: Vec<Endpoint>,
     balancing: LoadBalancing,
     order: Rc<Order>,
@@ -111,6 +111,7 @@ pub(in crate::proxy) struct Endpoint {
     pub(in crate::proxy) workload: Option<Arc<Workload>>,
     load: Rc<Load>,
     watch: Option<Watch>,
+    bounds: Option<Rc<Bounds>>,
 }
 
 impl Cluster {
@@ -167,8 +168,6 @@ impl Cluster {
             labels: Rc::new(ServiceLabels::of(service, domain)),
             version: 0,
             unknown: None,
-            breaker: None,
-            connect_timeout: None,
             endpoints: Vec::new(),
             balancing: LoadBalancing::default(),
             order: Rc::new(Order::None),
@@ -190,15 +189,17 @@ impl Cluster {
             let addresses = endpoints.iter().map(|endpoint| endpoint.address);
             around.regimes.health(&place, rules, addresses)
         });
+        let breaker = around.regimes.breaker(&place, rules.circuit_breaker);
+        let own = around.loads.connections(&place);
+        let bounds = Rc::new(Bounds::new(breaker, rules.connect_timeout, own));
         for (index, endpoint) in endpoints.iter_mut().enumerate() {
             let health = health.as_ref();
             let health = health
                 .and_then(|(all, hosts)| Some((Arc::clone(all), Arc::clone(hosts.get(index)?))));
             endpoint.watch = Watch::new(learns, health, around.regimes);
+            endpoint.bounds = Some(Rc::clone(&bounds));
         }
         Self {
-            breaker: Some(around.regimes.breaker(&place, rules.circuit_breaker)),
-            connect_timeout: rules.connect_timeout,
             balancing: rules.load_balancing.clone(),
             order,
             is_plain: rules.load_balancing == LoadBalancing::default() && health.is_none(),
@@ -235,8 +236,6 @@ impl Cluster {
             labels,
             version: 0,
             unknown: None,
-            breaker: None,
-            connect_timeout: None,
             endpoints: vec![endpoint],
             balancing: LoadBalancing::default(),
             order: Rc::new(Order::None),
@@ -292,7 +291,7 @@ impl Cluster {
 impl Endpoint {
     /// An endpoint at an address, with what is outstanding there.
     pub(super) fn new(address: SocketAddr, workload: Option<Arc<Workload>>, loads: &Loads) -> Self {
-        Self { address, workload, load: loads.of(address), watch: None }
+        Self { address, workload, load: loads.of(address), watch: None, bounds: None }
     }
 
     /// How many requests and connections are outstanding.
@@ -305,11 +304,16 @@ impl Endpoint {
         InFlight::new(&self.load)
     }
 
-    /// Learns from how a request was answered, and how soon.
-    pub(in crate::proxy) fn answered(&self, outcome: Outcome, took: Duration) {
+    /// Learns from how a request was answered that was sent then.
+    pub(in crate::proxy) fn answered(&self, outcome: Outcome, sent: Instant) {
         if let Some(watch) = &self.watch {
-            watch.answered(&self.load, outcome, took);
+            watch.answered(&self.load, outcome, sent.elapsed());
         }
+    }
+
+    /// What may be open to it and to others of its cluster; anything where no policy says.
+    pub(in crate::proxy) fn bounds(&self) -> Option<&Bounds> {
+        self.bounds.as_deref()
     }
 
     /// Since when it is known.

@@ -39,10 +39,8 @@ fn without_a_producers_route_other_clients_go_to_the_service_itself() {
 
 #[test]
 fn routes_of_grpc_overrule_those_of_http_for_the_same_clients_only() {
-    let producer = HttpRoute {
-        kind: crate::mesh::route::RouteKind::Grpc,
-        ..route("calls", vec![rule(vec![], "grpc")])
-    };
+    let producer =
+        HttpRoute { kind: RouteKind::Grpc, ..route("calls", vec![rule(vec![], "grpc")]) };
     let table = table([producer, of_clients("shop", vec![rule(vec![], "http")])]);
     assert_eq!(to(&table, Some("shop"), "/").as_deref(), Some("http"));
     assert_eq!(to(&table, None, "/").as_deref(), Some("grpc"));

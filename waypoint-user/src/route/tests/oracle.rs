@@ -129,7 +129,7 @@ fn any_routes(
     prop::collection::vec(one, 0..5).prop_map(|all| {
         let named = all.into_iter().enumerate();
         let routes = named.map(|(index, (rules, ports, created, namespace))| HttpRoute {
-            kind: crate::mesh::route::RouteKind::Http,
+            kind: RouteKind::Http,
             // Falling names, so that the order of creation is not that of names.
             name: ObjectName::new(namespace, format!("r{}", 9 - index)),
             version: Version::default(),

@@ -123,7 +123,7 @@ fn a_route_attached_twice_counts_once() {
 #[test]
 fn on_a_port_that_has_a_route_of_grpc_those_of_http_do_not_count() {
     let grpc = HttpRoute {
-        kind: crate::mesh::route::RouteKind::Grpc,
+        kind: RouteKind::Grpc,
         parents: vec![ServiceParent::new(service(), Some(80))],
         ..route("calls", vec![rule(vec![prefix("/shop.Cart")], "grpc")])
     };

@@ -12,8 +12,9 @@ use crate::sync::span::Span;
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Retry {
     /// What must have happened; Istio's default conditions where there are none.
+    // Not `on`, which YAML takes for a truth value.
     #[schemars(length(max = 16))]
-    pub on: Vec<RetryOn>,
+    pub retry_on: Vec<RetryOn>,
     /// Statuses that are sent again, whatever the conditions say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(range(min = 400, max = 599)))]
@@ -34,7 +35,7 @@ pub struct Retry {
 impl Default for Retry {
     fn default() -> Self {
         Self {
-            on: Vec::new(),
+            retry_on: Vec::new(),
             codes: Vec::new(),
             attempts: 2,
             per_try_timeout: None,

@@ -1,7 +1,7 @@
 use super::*;
 
 /// The schema of the spec.
-fn spec() -> serde_json::Value {
+fn spec() -> Value {
     let definition = definition();
     let schema = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec");
     schema.unwrap().clone()
@@ -23,7 +23,7 @@ fn the_schema_says_what_values_may_be() {
     assert_eq!(at("/required"), serde_json::json!(["targetRefs"]));
     let request = at("/properties/timeouts/properties/request/pattern");
     assert_eq!(request, "^([0-9]{1,5}(h|m|s|ms)){1,4}$");
-    let words = at("/properties/retry/properties/on/items/enum");
+    let words = at("/properties/retry/properties/retryOn/items/enum");
     assert!(words.as_array().unwrap().contains(&"5xx".into()), "{words}");
     assert_eq!(at("/properties/fault/properties/abort/properties/percentage/maximum"), 100.0);
 }

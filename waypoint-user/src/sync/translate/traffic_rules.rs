@@ -166,7 +166,7 @@ fn retry(declared: &resilience::Retry) -> Result<Retry, Invalid> {
         })
     };
     Ok(Retry {
-        on: declared.on.iter().filter_map(|word| retry_on(*word)).collect(),
+        on: declared.retry_on.iter().filter_map(|word| retry_on(*word)).collect(),
         codes: declared.codes.clone(),
         attempts: declared.attempts,
         per_try_timeout: limited(declared.per_try_timeout),

@@ -212,3 +212,21 @@ fn a_workload_entry_says_which_waypoint_it_is_bound_to() {
     assert_eq!(entry.entries[0].kind, "istio.io/WaypointBound");
     assert_eq!(entry.entries[0].generation, Some(5));
 }
+
+#[test]
+fn a_traffic_policy_is_told_of_each_of_its_targets() {
+    let policy = "---\napiVersion: waypoint.dev/v1alpha1\nkind: TrafficPolicy\n\
+                  metadata: {name: p, namespace: shop, uid: policy, generation: 2}\n\
+                  spec: {targetRefs: [{kind: Service, name: s}, {kind: Service, name: t}]}\n\
+                  status: {ancestors: [{ancestorRef: {group: '', kind: Service, name: s}, \
+                  controllerName: istio.io/mesh-controller, conditions: []}]}\n";
+    let state = state(&[MESH, policy].concat());
+    let wanted = of(&state, &Applied::default(), "TrafficPolicy");
+    let said: Vec<_> = wanted
+        .entries
+        .iter()
+        .map(|entry| (entry.about.clone().unwrap().name, entry.status.as_str(), entry.generation))
+        .collect();
+    assert_eq!(said, [("s".to_owned(), "True", Some(2)), ("t".to_owned(), "False", Some(2))]);
+    assert!(wanted.differs());
+}

@@ -62,6 +62,7 @@ pub(in crate::proxy) struct Loads {
     regimes: Arc<Regimes>,
     addresses: RefCell<HashMap<SocketAddr, Rc<Load>>>,
     orders: RefCell<HashMap<(Place, Family), (Vec<SocketAddr>, Rc<Order>)>>,
+    connections: RefCell<HashMap<Place, Rc<Cell<u32>>>>,
 }
 
 impl Loads {
@@ -83,6 +84,12 @@ impl Loads {
             Rc::new(Load { outstanding, since: self.regimes.now(), expected })
         };
         Rc::clone(addresses.entry(address).or_insert_with(new))
+    }
+
+    /// How many connections this worker has to the endpoints of a Service's port, as far as they
+    /// are counted.
+    pub(super) fn connections(&self, place: &Place) -> Rc<Cell<u32>> {
+        Rc::clone(self.connections.borrow_mut().entry(place.clone()).or_default())
     }
 
     /// The order of endpoints, as it was where they are the same.
@@ -111,6 +118,7 @@ impl Loads {
     pub(in crate::proxy) fn prune(&self) {
         self.addresses.borrow_mut().retain(|_, load| Rc::strong_count(load) > 1);
         self.orders.borrow_mut().retain(|_, (_, order)| Rc::strong_count(order) > 1);
+        self.connections.borrow_mut().retain(|_, count| Rc::strong_count(count) > 1);
     }
 }
 

@@ -124,7 +124,7 @@ fn what_is_not_there_and_what_has_no_endpoints_is_told() {
 fn what_a_policy_says_is_in_the_snapshot() {
     let rest = ", loadBalancing: {algorithm: RingHash, hashOn: [{type: Header, name: X-User}]}, \
                 timeouts: {request: 1m30s, streamIdle: 0s, connect: 250ms}, \
-                retry: {on: [5xx, unavailable], attempts: 3, backoff: {base: 10ms}}";
+                retry: {retryOn: [5xx, unavailable], attempts: 3, backoff: {base: 10ms}}";
     let (snapshot, _) = around(&[policy("p", 1, TO_S, rest)]);
     let policy = &snapshot.traffic_policies()[&ObjectName::new("a", "p")];
     let keys = vec![HashKey::Header("x-user".to_owned())];
@@ -154,5 +154,20 @@ fn a_policy_that_is_not_understood_is_refused_and_no_other() {
         let worst = report.of(&object).map(|finding| finding.severity).max();
         assert_eq!(worst, Some(Severity::Error), "{rest}");
         assert_eq!(counting(&snapshot).0.as_deref(), Some("q"), "{rest}");
+    }
+}
+
+#[test]
+fn every_example_of_the_document_is_understood() {
+    let text = include_str!("../../../../../docs/traffic-policy.md");
+    let examples: Vec<&str> = text.split("```yaml\n").skip(1).collect();
+    let examples = examples.iter().map(|rest| rest.split("```").next().unwrap());
+    // The first is a whole policy, the others are fields of one.
+    for example in examples.skip(1) {
+        let lines = example.lines().map(|line| format!("  {line}\n"));
+        let spec = format!("spec:\n  targetRefs: [{TO_S}]\n{}", lines.collect::<String>());
+        let policy = object("TrafficPolicy", "a/p", "", &spec);
+        let (_, report) = around(&[policy]);
+        assert_eq!(conditions(&report, "p"), ["Service/s True Accepted"], "{example}");
     }
 }

@@ -1,0 +1,68 @@
+//! What holds a request back before it is sent: rate limits, then what goes wrong on purpose.
+//!
+//! Policies of authorisation come before; what happens after is `forward`'s.
+
+use std::borrow::Cow;
+
+use tokio::time::sleep;
+
+use crate::{
+    mesh::{
+        request::{Peer, RequestHead},
+        traffic_policy::RateLimitKey,
+    },
+    proxy::{
+        head::HeadRef,
+        record::{DELAYED, Record},
+        respond::Fault,
+        view::Governed,
+        worker::Worker,
+    },
+};
+
+/// Holds a request back, or refuses it.
+pub(super) async fn hold_back(
+    governed: &Governed,
+    (head, peer): (&HeadRef<'_>, &Peer),
+    worker: &Worker,
+    record: &mut Record,
+) -> Result<(), Fault> {
+    governed.asked();
+    limit(governed, head, peer)?;
+    let mut dice = |bound| worker.dice(bound);
+    let faults = &governed.rules().fault;
+    let delay = faults.delay.filter(|delay| delay.share.hits(&mut dice));
+    let abort = faults.abort.filter(|abort| abort.share.hits(&mut dice));
+    if let Some(delay) = delay {
+        record.flag = DELAYED;
+        sleep(delay.fixed).await;
+    }
+    abort.map_or(Ok(()), |abort| Err(Fault::Injected(abort.status)))
+}
+
+/// Whether every limit has room for the request.
+fn limit(governed: &Governed, head: &HeadRef<'_>, peer: &Peer) -> Result<(), Fault> {
+    let limiters = governed.limiters();
+    if limiters.is_empty() {
+        return Ok(());
+    }
+    let now = governed.now();
+    for limiter in limiters {
+        let key = match &limiter.rule().key {
+            RateLimitKey::Service => None,
+            RateLimitKey::Principal => Some(Cow::Owned(principal(peer))),
+            RateLimitKey::Header(name) => match head.header(name) {
+                Some(value) => Some(value),
+                None => continue,
+            },
+        };
+        limiter.take(key.as_deref(), now).map_err(Fault::RateLimited)?;
+    }
+    Ok(())
+}
+
+/// Who asks, as limits tell clients apart.
+fn principal(peer: &Peer) -> String {
+    let address = || peer.address.ip().to_canonical().to_string();
+    peer.identity.as_ref().map_or_else(address, ToString::to_string)
+}
