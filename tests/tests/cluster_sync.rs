@@ -6,6 +6,9 @@
 #[path = "cluster_sync/changes.rs"]
 mod changes;
 #[cfg(test)]
+#[path = "cluster_sync/credentials.rs"]
+mod credentials;
+#[cfg(test)]
 #[path = "cluster_sync/equality.rs"]
 mod equality;
 #[cfg(test)]

@@ -85,6 +85,13 @@ impl Manifests {
         self.tenancy.as_mut().map_or(Ok(()), Tenancy::await_gateways)
     }
 
+    /// Does not expect objects of a kind to be read that were written so far.
+    pub(super) fn forget(&mut self, kind: &str) {
+        if let Some(tenancy) = &mut self.tenancy {
+            tenancy.forget(kind);
+        }
+    }
+
     /// What shows that every edit is in force, where that can be told exactly.
     pub(super) fn expectation(&self) -> Option<Expectation> {
         self.tenancy.as_ref().map(Tenancy::expectation)

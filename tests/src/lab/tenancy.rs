@@ -120,6 +120,11 @@ impl Tenancy {
         Ok(())
     }
 
+    /// Does not expect objects of a kind to be read that were written so far.
+    pub(super) fn forget(&mut self, kind: &str) {
+        self.expectation.versions.remove(kind);
+    }
+
     /// What shows that all of this is in force.
     pub(super) fn expectation(&self) -> Expectation {
         self.expectation.clone()

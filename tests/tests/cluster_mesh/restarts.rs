@@ -1,7 +1,7 @@
-use anyhow::ensure;
+use anyhow::{Result, ensure};
 use waypoint_tests::{
     lab::{
-        Gateway, LabBuilder, WaypointPod,
+        Gateway, Lab, LabBuilder, WaypointPod,
         wait::{SOON, until_true},
     },
     story,
@@ -35,13 +35,30 @@ story!(an_api_server_that_restarts_fails_no_request_and_is_followed_again, |lab:
         ensure!(go_through(&lab, &["waypoint"])?, "requests took another way");
     }
     plane.start_api_server()?;
-    // Clients pace themselves before they try again.
-    let unlabel = ["label", "namespace", "shop", "istio.io/use-waypoint-"];
-    plane.kubectl(&unlabel)?;
-    until_true("the change after the restart", SOON * 2, || go_through(&lab, &[]))?;
+    everybody_follows(&lab)?;
+    moved(&lab, "label namespace shop istio.io/use-waypoint-", &[])?;
     moved(&lab, "label namespace shop istio.io/use-waypoint=other", &["other"])?;
     traffic.unharmed()
 });
 
+/// Waits until all agents and waypoints have read what is written now: they pace themselves before
+/// they try a server again that was away.
+fn everybody_follows(lab: &Lab) -> Result<()> {
+    let plane = lab.control_plane()?;
+    plane.kubectl(&["annotate", "namespace", "infra", "example.org/seen=yes"])?;
+    let version = "--output=jsonpath={.metadata.resourceVersion}";
+    let version: f64 = plane.kubectl(&["get", "namespace", "infra", version])?.trim().parse()?;
+    let agents = ["n1", "n2"].into_iter().map(|node| lab.agent_on(node).map(|agent| &**agent));
+    let waypoints = ["waypoint", "other", "shared"].into_iter().map(|pod| lab.waypoint(pod));
+    for daemon in agents.chain(waypoints) {
+        let daemon = daemon?;
+        until_true(&format!("namespaces as they are, in {}", daemon.name()), SOON * 3, || {
+            Ok(daemon.metrics()?.sum(READ, &[("kind", "Namespace")]) >= version)
+        })?;
+    }
+    Ok(())
+}
+
+const READ: &str = "waypoint_sync_resource_version";
 const PROGRAMMED: &[&str] =
     &["wait", "--for=condition=Programmed", "gateway/late", "--namespace=shop", "--timeout=30s"];

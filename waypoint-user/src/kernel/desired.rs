@@ -88,11 +88,13 @@ impl Desired {
         Self { destinations, networks, pods, admissions, sought: wanted }
     }
 
-    /// Takes over where pods are that nobody says it of.
+    /// Takes over where pods are that nobody says it of, and leaves out those of which that may
+    /// still be found out.
     pub(super) fn settle(&mut self, whereabouts: &Whereabouts) {
         for pod in self.pods.values_mut().filter(|pod| pod.netns.is_none()) {
             pod.netns = whereabouts.of(&pod.uid);
         }
+        self.pods.retain(|_, pod| pod.netns.is_some() || !whereabouts.is_open(&pod.uid));
     }
 }
 

@@ -10,6 +10,7 @@
 //! **Invariant:** what is known was true when it was asked for last: a process that ended, or whose
 //! number went to another, is forgotten.
 //! **Invariant:** nothing is held open, so that a deleted pod goes entirely.
+//! **Invariant:** nothing waits for a look, however many processes and missing pods there are.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,7 +20,9 @@ use std::{
     time::Instant,
 };
 
-use super::{blocking, netns::Netns, pods};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::{netns::Netns, pods};
 use crate::{mesh::workload::NetnsRef, telemetry::metrics::Limit};
 use pace::Pace;
 use scan::Spot;
@@ -42,45 +45,82 @@ pub(super) struct Sought {
 pub(super) struct Whereabouts {
     known: HashMap<Arc<str>, Spot>,
     missing: HashSet<Arc<str>>,
+    /// Missing pods that the look that is under way, or was the last, looks for.
+    asked: HashSet<Arc<str>>,
+    /// Missing pods that were looked for in vain, or that are known no more.
+    unfound: HashSet<Arc<str>>,
+    looking: Option<JoinHandle<Found>>,
     pace: Pace,
     /// Counts looks that did not get to the end.
     cut: Limit,
 }
 
+/// The pods that a look has found, and whether it did not get to the end.
+type Found = (Vec<(Arc<str>, Spot)>, bool);
+
 impl Whereabouts {
     /// Nothing yet.
     pub(super) fn new(cut: Limit) -> Self {
-        Self { known: HashMap::new(), missing: HashSet::new(), pace: Pace::default(), cut }
+        Self {
+            known: HashMap::new(),
+            missing: HashSet::new(),
+            asked: HashSet::new(),
+            unfound: HashSet::new(),
+            looking: None,
+            pace: Pace::default(),
+            cut,
+        }
     }
 
     /// Follows a change of the pods that are looked for or, with `links_changed`, of the host's
-    /// links, and looks for those that are not known if it is time.
-    pub(super) async fn follow(&mut self, sought: Vec<Sought>, links_changed: bool) {
+    /// links, and begins to look for those that are not known if it is time.
+    pub(super) fn follow(&mut self, sought: Vec<Sought>, links_changed: bool) {
         let wanted: HashSet<Arc<str>> = sought.iter().map(|pod| Arc::clone(&pod.uid)).collect();
-        self.known.retain(|uid, spot| wanted.contains(uid) && is_there(spot));
+        self.known.retain(|uid, spot| {
+            let stays = is_there(spot);
+            if !stays {
+                self.unfound.insert(Arc::clone(uid));
+            }
+            stays && wanted.contains(uid)
+        });
+        self.unfound.retain(|uid| wanted.contains(uid));
         let known = |uid: &&Arc<str>| self.known.contains_key(*uid);
-        let missing: HashSet<Arc<str>> = wanted.iter().filter(|u| !known(u)).cloned().collect();
-        if links_changed || !missing.is_subset(&self.missing) {
+        self.missing = wanted.iter().filter(|uid| !known(uid)).cloned().collect();
+        if links_changed || !self.missing.is_subset(&self.asked) {
             self.pace.hurry();
         }
-        self.missing = missing;
-        let now = Instant::now();
-        if self.missing.is_empty() || !self.pace.is_due(now) {
+        let is_due = self.looking.is_none() && self.pace.is_due(Instant::now());
+        if self.missing.is_empty() || !is_due {
             return;
         }
+        self.asked.clone_from(&self.missing);
         let missing = self.missing.clone();
-        let look = move || search(&missing, &sought);
-        // At shutdown there is no answer, and nobody who asks.
-        let Some((found, cut)) = blocking::run(look).await else { return };
-        self.pace.looked(now);
+        self.looking = Some(spawn_blocking(move || search(&missing, &sought)));
+    }
+
+    /// Waits for the look that is under way, if there is one.
+    pub(super) async fn looked(&mut self) {
+        let Some(looking) = &mut self.looking else { return };
+        // At shutdown there is no answer.
+        let (found, cut) = looking.await.unwrap_or_default();
+        self.looking = None;
+        self.pace.looked(Instant::now());
         if cut {
             self.cut.hit();
         }
         for (uid, spot) in found {
             tracing::debug!(%uid, pid = spot.pid, "a pod's network namespace was found");
             self.missing.remove(&uid);
+            self.asked.remove(&uid);
+            self.unfound.remove(&uid);
             self.known.insert(uid, spot);
         }
+        self.unfound.extend(self.asked.iter().cloned());
+    }
+
+    /// Whether it is not known yet whether a pod can be found.
+    pub(super) fn is_open(&self, uid: &str) -> bool {
+        self.missing.contains(uid) && !self.unfound.contains(uid)
     }
 
     /// Whether a pod of this uid can be found at all: a manifest that nobody stored has none.
@@ -104,8 +144,11 @@ impl Whereabouts {
         !self.known.values().all(is_there)
     }
 
-    /// Ends when it is time to look again; never while every pod is known.
-    pub(super) async fn due(&self) {
+    /// Ends when a look has ended or it is time for one; never while every pod is known.
+    pub(super) async fn due(&mut self) {
+        if self.looking.is_some() {
+            return self.looked().await;
+        }
         if self.missing.is_empty() {
             std::future::pending::<()>().await;
         }
@@ -118,8 +161,8 @@ fn is_there(spot: &Spot) -> bool {
     scan::inode(&scan::netns_of(Path::new(PROC), spot.pid)) == Some(spot.netns)
 }
 
-/// Looks for pods, and says whether it did not get to the end.
-fn search(missing: &HashSet<Arc<str>>, sought: &[Sought]) -> (Vec<(Arc<str>, Spot)>, bool) {
+/// Looks for pods.
+fn search(missing: &HashSet<Arc<str>>, sought: &[Sought]) -> Found {
     let mut sighting = scan::look(Path::new(PROC), missing);
     let found = sought.iter().filter_map(|pod| {
         let spots = sighting.spots.remove(&pod.uid)?;
@@ -142,3 +185,6 @@ fn choose(spots: &[Spot], addresses: &[IpAddr]) -> Option<Spot> {
 }
 
 const PROC: &str = "/proc";
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,23 @@ impl Report {
         }
     }
 
+    /// Adds all of another report.
+    pub fn absorb(&mut self, other: &Self) {
+        for (object, finding) in other.iter() {
+            self.add(object.clone(), finding.clone());
+        }
+        for (object, all) in other.conditions() {
+            for condition in all {
+                self.set(object.clone(), condition.clone());
+            }
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.conditions.is_empty()
+    }
+
     /// The conditions of an object; none where there is nothing to decide about it.
     pub fn conditions_of(&self, object: &ObjectRef) -> &[Condition] {
         self.conditions.get(object).map_or(&[], Vec::as_slice)

@@ -49,8 +49,8 @@ impl Place {
 pub fn read(place: &Place, settings: &Settings) -> Result<(Snapshot, Report), Error> {
     let mut scan = Scan::new(&place.path);
     scan.read_all().map_err(|cause| absent(place, cause))?;
-    let Reading { snapshot, report, .. } = reading(&scan, settings);
-    Ok((snapshot, report))
+    let (objects, report) = scan.merge();
+    Ok(translate(&objects, &settings.mesh, settings.waypoints, report))
 }
 
 /// Reads the directory and follows it until shutdown; needs a tokio runtime.
@@ -76,7 +76,7 @@ pub(super) fn watch(
 fn reading(scan: &Scan, settings: &Settings) -> Reading {
     let (objects, report) = scan.merge();
     let (snapshot, report) = translate(&objects, &settings.mesh, settings.waypoints, report);
-    Reading { objects: Arc::new(objects), snapshot, report }
+    Reading { objects: Arc::new(objects), snapshot: Arc::new(snapshot), report }
 }
 
 /// The directory cannot be read at all.

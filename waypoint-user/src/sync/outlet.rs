@@ -16,7 +16,7 @@ use super::{Feed, State, cluster::Counts, journal, objects::Objects};
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) objects: Arc<Objects>,
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<Snapshot>,
     pub(super) report: Report,
 }
 
@@ -54,7 +54,7 @@ impl Outlet {
         journal::log(&Report::default(), &first.report);
         let state = State {
             objects: first.objects,
-            snapshot: Arc::new(first.snapshot),
+            snapshot: first.snapshot,
             report: Arc::new(first.report),
         };
         let (snapshot_sender, snapshots) = watch::channel(Arc::clone(&state.snapshot));
@@ -85,9 +85,9 @@ impl Outlet {
             differs
         });
         self.snapshots.send_if_modified(|current| {
-            let differs = **current != snapshot;
+            let differs = *current != snapshot;
             if differs {
-                *current = Arc::new(snapshot);
+                *current = snapshot;
             }
             differs
         });

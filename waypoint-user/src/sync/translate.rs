@@ -3,6 +3,7 @@
 //! It does no I/O; what a single object must fulfil was checked when it was admitted.
 
 mod admissions;
+pub(super) mod before;
 mod bindings;
 pub(super) mod check;
 mod closed;
@@ -55,6 +56,7 @@ use crate::mesh::{
 };
 
 use super::{Served, objects::Objects};
+use before::{Before, Said};
 use endpoints::Sources;
 use scene::Scene;
 
@@ -63,11 +65,38 @@ pub fn translate(
     objects: &Objects,
     settings: &Settings,
     served: Served,
-    mut report: Report,
+    report: Report,
 ) -> (Snapshot, Report) {
+    let (snapshot, report, _) = anew(objects, (settings, served), None, report);
+    (snapshot, report)
+}
+
+/// Translates objects in the same way, and gives the same; what did not change since the last
+/// translation is taken from there. That is replaced by this one.
+pub(super) fn translate_after(
+    before: &mut Option<Before>,
+    objects: &Arc<Objects>,
+    given: (&Settings, Served),
+    report: Report,
+) -> (Arc<Snapshot>, Report) {
+    let (snapshot, report, pods) = anew(objects, given, before.as_ref(), report);
+    // One that says the same is the same, so that it is held but once.
+    let same = before.take().map(|before| before.snapshot).filter(|same| **same == snapshot);
+    let snapshot = same.unwrap_or_else(|| Arc::new(snapshot));
+    let objects = Arc::clone(objects);
+    *before = Some(Before { objects, snapshot: Arc::clone(&snapshot), pods });
+    (snapshot, report)
+}
+
+fn anew(
+    objects: &Objects,
+    (settings, served): (&Settings, Served),
+    before: Option<&Before>,
+    mut report: Report,
+) -> (Snapshot, Report, Said) {
     let scene = Scene::new(objects, settings, served, &mut report);
     let nodes = nodes::translate(objects);
-    let mut workloads = pods::translate(&scene, &mut report);
+    let (mut workloads, said) = pods::translate(&scene, before, &mut report);
     workload_entries::translate(&scene, &mut workloads, &mut report);
     let sources = Sources::new(objects, &workloads, &mut report);
     let mut services = services::translate(&scene, &sources, &mut report);
@@ -87,7 +116,7 @@ pub fn translate(
         settings: settings.clone(),
         namespaces: scene.namespaces,
         services: share(services),
-        workloads: share(workloads),
+        workloads,
         nodes: share(nodes),
         waypoints: scene.waypoints,
         routes: share(routes),
@@ -95,7 +124,7 @@ pub fn translate(
         policies: share(policies),
         traffic_policies: share(traffic_policies),
     });
-    (snapshot, report)
+    (snapshot, report, said)
 }
 
 /// Makes values shareable.

@@ -136,6 +136,6 @@ impl fmt::Display for Report {
 }
 
 const HEADING: &str = "\
-| pods | who | since the request, ms: p50 / p99 / max | since the watch told, ms | CPU ms per change \
-| first Snapshot, s | RSS, MiB | bytes per pod |
+| pods | who | since the request, ms: p50 / p99 / max | since the watch told, ms \
+| CPU ms per change | first Snapshot, s | RSS, MiB | bytes per pod |
 |---|---|---|---|---|---|---|---|";

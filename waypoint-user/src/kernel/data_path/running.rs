@@ -129,7 +129,7 @@ impl Running {
     /// Makes the kernel follow a Snapshot, and the host's links as they are now.
     async fn follow(&mut self, snapshot: &Arc<Snapshot>, links_changed: bool) {
         let mut desired = Desired::of(snapshot, self.data_path.settings.node.as_deref());
-        self.whereabouts.follow(std::mem::take(&mut desired.sought), links_changed).await;
+        self.whereabouts.follow(std::mem::take(&mut desired.sought), links_changed);
         self.data_path.sockets.found(self.whereabouts.all());
         desired.settle(&self.whereabouts);
         self.enrolment.reconcile(&desired.pods, links_changed).await;
@@ -148,10 +148,18 @@ impl Running {
         );
     }
 
+    /// Waits until the pods of this node were looked for once.
+    async fn find(&mut self, snapshot: &Arc<Snapshot>) {
+        let desired = Desired::of(snapshot, self.data_path.settings.node.as_deref());
+        self.whereabouts.follow(desired.sought, true);
+        self.whereabouts.looked().await;
+    }
+
     /// Puts this process in the place of an earlier one, dead or resting.
     async fn begin(&mut self, snapshot: &Arc<Snapshot>) -> Result<(), Error> {
         self.exempt().await?;
         self.enrolment.inherit(self.mirrors.left());
+        self.find(snapshot).await;
         self.follow(snapshot, true).await;
         match &mut self.data_path.predecessor {
             // Its captured connections are served until it has drained.
@@ -215,6 +223,7 @@ impl Running {
         self.mirrors = Mirrors::open(&self.data_path.pins)?;
         self.enrolment.inherit(self.mirrors.left());
         self.exempt().await?;
+        self.find(snapshot).await;
         self.follow(snapshot, true).await;
         self.enrolment.detach_strays(Some(self.probe.interface().ifindex))?;
         self.listen(true)?;

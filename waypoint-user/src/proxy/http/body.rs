@@ -190,8 +190,10 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.empty {
+            return SizeHint::with_exact(0);
+        }
         match &self.source {
-            _ if self.empty => SizeHint::with_exact(0),
             Source::Nothing => SizeHint::with_exact(0),
             Source::Client(body, _) => body.size_hint(),
             Source::Tape(play) => play.size_hint(),

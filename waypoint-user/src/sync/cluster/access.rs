@@ -1,6 +1,9 @@
 //! How an API server is reached: by a kubeconfig, or from inside a pod.
 //!
-//! It asks the server for nothing.
+//! It asks the server for nothing. Tokens in files are read again by kube; everything else that
+//! proves who asks is `renewal`'s.
+
+mod renewal;
 
 use std::path::PathBuf;
 
@@ -19,20 +22,31 @@ pub struct Access {
     pub context: Option<String>,
 }
 
-/// A client of the API server.
+/// A client of the API server, which reads its files again when they change.
 pub async fn connect(access: &Access) -> Result<Client, Error> {
-    client(config(access).await?)
+    renewal::client(Way { access: access.clone(), retries: true }).await
 }
 
 /// The same for whoever tries again at a pace of its own.
 pub(super) async fn connect_once(access: &Access) -> Result<Client, Error> {
-    let mut config = config(access).await?;
-    config.default_retry = false;
-    client(config)
+    renewal::client(Way { access: access.clone(), retries: false }).await
 }
 
-fn client(config: Config) -> Result<Client, Error> {
-    Client::try_from(config).map_err(|cause| Error::Access(cause.to_string()))
+/// How connections are made, and what becomes of those that fail.
+#[derive(Debug)]
+struct Way {
+    access: Access,
+    /// Whether what failed is tried again.
+    retries: bool,
+}
+
+impl Way {
+    /// A client that knows what the files say now.
+    async fn client(&self) -> Result<Client, Error> {
+        let mut config = config(&self.access).await?;
+        config.default_retry = self.retries;
+        Client::try_from(config).map_err(|cause| Error::Access(cause.to_string()))
+    }
 }
 
 async fn config(access: &Access) -> Result<Config, Error> {

@@ -27,7 +27,7 @@ use crate::{
         directory::QUIET_WAITS_MAX,
         journal,
         outlet::{Outlet, Reading},
-        translate,
+        translate::{before::Before, translate_after},
     },
     telemetry::task,
 };
@@ -56,6 +56,8 @@ pub(super) struct Follower {
     /// Which kinds are installed, and the task that follows that.
     installed: (watch::Receiver<Installed>, AbortOnDropHandle<()>),
     store: Store,
+    /// What was translated last.
+    before: Option<Before>,
     /// Whether something changed that was not translated yet.
     is_stale: bool,
 }
@@ -80,6 +82,7 @@ impl Follower {
             watches: BTreeMap::new(),
             installed,
             store: Store::default(),
+            before: None,
             is_stale: true,
         };
         follower.adopt(plan::first(&follower.place.scope));
@@ -143,26 +146,28 @@ impl Follower {
             self.counts.holds(kind.name, self.store.count(kind.name));
         }
         let reading = reading.map(|translated| translated.reading);
-        let (translation, is_whole) = (began.elapsed(), reading.is_some());
-        tracing::debug!(pieces, waited = ?(began - oldest), ?translation, is_whole, "took what is new");
+        let (waited, translation) = (began - oldest, began.elapsed());
+        let is_whole = reading.is_some();
+        tracing::debug!(pieces, ?waited, ?translation, is_whole, "took what is new");
         Some(Turn { reading, oldest, translation })
     }
 
     /// Takes what is new, and translates if anything changed and everything is there.
     async fn work(&mut self, news: Vec<News>) -> Option<Option<Translated>> {
         let (mut store, stale) = (std::mem::take(&mut self.store), self.is_stale);
+        let mut before = self.before.take();
         let (settings, scope) = (Arc::clone(&self.settings), self.place.scope.clone());
         // There may be much to translate, and the threads here serve others too.
         let work = tokio::task::spawn_blocking(move || {
             let changes = news
                 .into_iter()
                 .fold(stale, |changes, one| store.take(&one.selection, one.change) || changes);
-            let translated =
-                (changes && store.is_complete()).then(|| translated(&store, &settings, &scope));
-            (store, changes, translated)
+            let translated = (changes && store.is_complete())
+                .then(|| translated(&store, &mut before, &settings, &scope));
+            (store, before, changes, translated)
         });
-        let (store, changes, translated) = work.await.ok()?;
-        (self.store, self.is_stale) = (store, changes);
+        let (store, before, changes, translated) = work.await.ok()?;
+        (self.store, self.before, self.is_stale) = (store, before, changes);
         Some(translated)
     }
 
@@ -256,9 +261,15 @@ struct Translated {
     wanted: BTreeSet<Selection>,
 }
 
-fn translated(store: &Store, settings: &Settings, scope: &Scope) -> Translated {
+fn translated(
+    store: &Store,
+    before: &mut Option<Before>,
+    settings: &Settings,
+    scope: &Scope,
+) -> Translated {
     let (objects, report) = store.merge();
-    let (snapshot, report) = translate(&objects, &settings.mesh, settings.waypoints, report);
+    let given = (&settings.mesh, settings.waypoints);
+    let (snapshot, report) = translate_after(before, &objects, given, report);
     let wanted = plan::wanted(scope, &objects, &snapshot);
     Translated { reading: Reading { objects, snapshot, report }, wanted }
 }

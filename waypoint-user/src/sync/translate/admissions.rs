@@ -10,6 +10,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
+    sync::Arc,
 };
 
 use crate::{
@@ -25,19 +26,22 @@ use crate::{
     sync::finding::{error, warning},
 };
 
-use super::{meta, scene::Scene};
+use super::{meta, pods::Workloads, scene::Scene};
 
 /// Completes workloads; their mutual TLS is known by now.
 pub(super) fn apply(
     scene: &Scene<'_>,
     services: &BTreeMap<ObjectName, Service>,
-    workloads: &mut BTreeMap<ObjectName, Workload>,
+    workloads: &mut Workloads,
     report: &mut Report,
 ) {
     let place = Place::new(scene, services, workloads, report);
     for workload in workloads.values_mut() {
-        workload.admission = place.admission(workload, report);
-        workload.admission.mutual_tls = workload.mutual_tls.is_required_everywhere();
+        let mut admission = place.admission(workload, report);
+        admission.mutual_tls = workload.mutual_tls.is_required_everywhere();
+        if workload.admission != admission {
+            Arc::make_mut(workload).admission = admission;
+        }
     }
 }
 
@@ -107,7 +111,7 @@ impl<'a> Place<'a> {
     fn new(
         scene: &'a Scene<'a>,
         services: &'a BTreeMap<ObjectName, Service>,
-        workloads: &BTreeMap<ObjectName, Workload>,
+        workloads: &Workloads,
         report: &mut Report,
     ) -> Self {
         let objects = scene.objects;
@@ -213,10 +217,7 @@ fn serving(services: &BTreeMap<ObjectName, Service>) -> HashMap<&ObjectName, Vec
 
 /// The addresses of a waypoint's pods, ready or not: one that is ending still sends. Of waypoints
 /// whose pods are not known, their own.
-fn sources(
-    scene: &Scene<'_>,
-    workloads: &BTreeMap<ObjectName, Workload>,
-) -> BTreeMap<ObjectName, Vec<IpAddr>> {
+fn sources(scene: &Scene<'_>, workloads: &Workloads) -> BTreeMap<ObjectName, Vec<IpAddr>> {
     let mut sources: BTreeMap<ObjectName, Vec<IpAddr>> = BTreeMap::new();
     for workload in workloads.values() {
         if let Some(waypoint) = &workload.instance_of {

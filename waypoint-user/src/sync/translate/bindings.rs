@@ -17,13 +17,12 @@ use crate::{
         object::{ObjectName, ObjectRef},
         report::{Finding, Report},
         service::{Endpoint, Service},
-        workload::Workload,
     },
     select::{Asking, CanaryRefusal},
     sync::finding::{notice, warning},
 };
 
-use super::{meta, scene::Scene};
+use super::{meta, pods::Workloads, scene::Scene};
 
 /// Binds a Service that has its endpoints.
 pub(super) fn bind(
@@ -63,9 +62,6 @@ fn headless(service: &Service) -> Finding {
     }
     notice("Headless", message)
 }
-
-/// The pods, by name.
-type Workloads = BTreeMap<ObjectName, Workload>;
 
 /// The waypoint that labels ask for; where there are none, that of the endpoints' account.
 fn binding(scene: &Scene<'_>, service: &Service, workloads: &Workloads) -> Binding {

@@ -2,7 +2,10 @@
 //!
 //! It needs everything else translated first; the rule itself is `select`'s.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     mesh::{
@@ -11,19 +14,18 @@ use crate::{
         policy::{AuthorizationPolicy, PolicyTarget},
         report::Report,
         service::Service,
-        workload::Workload,
     },
     select::FailModes,
 };
 
-use super::{remarks, scene::Scene};
+use super::{pods::Workloads, remarks, scene::Scene};
 
 /// Completes fail modes and tells of bindings.
 pub(super) fn apply(
     scene: &Scene<'_>,
     policies: &BTreeMap<ObjectName, AuthorizationPolicy>,
     services: &mut BTreeMap<ObjectName, Service>,
-    workloads: &mut BTreeMap<ObjectName, Workload>,
+    workloads: &mut Workloads,
     report: &mut Report,
 ) {
     let guarded = Guarded::new(policies);
@@ -42,8 +44,11 @@ pub(super) fn apply(
     for (name, workload) in workloads {
         let modes = scene.modes(FailMode::Unset, &name.namespace, &workload.binding);
         let applies = guarded.any(scene, &name.namespace, &workload.binding, None);
-        workload.fail_mode = modes.effective();
-        workload.fail_closed = modes.closed(&workload.binding, applies);
+        let completed = (modes.effective(), modes.closed(&workload.binding, applies));
+        if (workload.fail_mode, workload.fail_closed) != completed {
+            let workload = Arc::make_mut(workload);
+            (workload.fail_mode, workload.fail_closed) = completed;
+        }
         let object = || ObjectRef::new(workload.kind.as_str(), name.clone());
         tell(object, &workload.binding, modes, report);
     }

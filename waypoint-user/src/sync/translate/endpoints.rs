@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
+    sync::Arc,
 };
 
 use k8s_openapi::{
@@ -26,12 +27,12 @@ use crate::{
     sync::{finding::notice, objects::Objects, workload_entry},
 };
 
-use super::{meta, ports};
+use super::{meta, pods::Workloads, ports};
 
 /// Where endpoints come from, sorted once so that no Service has to look at all of it.
 pub(super) struct Sources<'a> {
     objects: &'a Objects,
-    workloads: &'a BTreeMap<ObjectName, Workload>,
+    workloads: &'a Workloads,
     /// EndpointSlices by the Service they belong to.
     slices: BTreeMap<ObjectName, Vec<&'a EndpointSlice>>,
     /// Every workload, where slices do not tell of every Service which pods are its endpoints.
@@ -45,12 +46,9 @@ type Labelled<'a> = HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>;
 
 impl<'a> Sources<'a> {
     /// Sorts them; a slice that belongs to no Service or holds no addresses is told of.
-    pub(super) fn new(
-        objects: &'a Objects,
-        workloads: &'a BTreeMap<ObjectName, Workload>,
-        report: &mut Report,
-    ) -> Self {
+    pub(super) fn new(objects: &'a Objects, workloads: &'a Workloads, report: &mut Report) -> Self {
         let kept = objects.workload_entries.keys().filter_map(|name| workloads.get(name));
+        let kept = kept.map(Arc::as_ref);
         let entries = labelled(kept.filter(|one| one.kind == WorkloadKind::Entry));
         let slices = slices(objects, report);
         let of_services = objects.services.iter().filter(|(name, _)| !slices.contains_key(name));
@@ -58,7 +56,11 @@ impl<'a> Sources<'a> {
         let mut outside = objects.service_entries.values();
         let is_asked = selectors.any(|selector| !selector.is_empty())
             || outside.any(|entry| entry.spec.workload_selector.is_some());
-        let labelled = if is_asked { labelled(workloads.values()) } else { Labelled::default() };
+        let labelled = if is_asked {
+            labelled(workloads.values().map(Arc::as_ref))
+        } else {
+            Labelled::default()
+        };
         Self { objects, workloads, slices, labelled, entries }
     }
 
@@ -92,11 +94,11 @@ impl<'a> Sources<'a> {
 
     /// Every workload.
     pub(super) fn workloads(&self) -> impl Iterator<Item = &'a Workload> {
-        self.workloads.values()
+        self.workloads.values().map(Arc::as_ref)
     }
 
     /// Every workload, by name.
-    pub(super) fn by_name(&self) -> &'a BTreeMap<ObjectName, Workload> {
+    pub(super) fn by_name(&self) -> &'a Workloads {
         self.workloads
     }
 
@@ -177,7 +179,7 @@ fn slices<'a>(
 fn from_slices(
     slices: &[&EndpointSlice],
     service: &Service,
-    workloads: &BTreeMap<ObjectName, Workload>,
+    workloads: &Workloads,
 ) -> Vec<Endpoint> {
     let mut endpoints: BTreeMap<IpAddr, Endpoint> = BTreeMap::new();
     for slice in slices {
@@ -209,11 +211,7 @@ fn is_ready(listed: &Listed) -> bool {
 }
 
 /// The pod that an endpoint names, if it is one that we know.
-fn workload_of(
-    listed: &Listed,
-    service: &Service,
-    workloads: &BTreeMap<ObjectName, Workload>,
-) -> Option<ObjectName> {
+fn workload_of(listed: &Listed, service: &Service, workloads: &Workloads) -> Option<ObjectName> {
     let target = listed.target_ref.as_ref().filter(|to| to.kind.as_deref() == Some("Pod"))?;
     let namespace = target.namespace.as_deref().unwrap_or(&service.name.namespace);
     let name = ObjectName::new(namespace, target.name.as_deref()?);

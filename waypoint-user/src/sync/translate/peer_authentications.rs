@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** one that cannot be understood, and has no good version, is strict.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     mesh::{
@@ -21,18 +21,17 @@ use crate::{
     },
 };
 
-use super::{invalid::Invalid, meta, pod_policies::selector, scene::Scene};
+use super::{invalid::Invalid, meta, pod_policies::selector, pods::Workloads, scene::Scene};
 
 /// Completes workloads whose connections an agent takes.
-pub(super) fn apply(
-    scene: &Scene<'_>,
-    workloads: &mut BTreeMap<ObjectName, Workload>,
-    report: &mut Report,
-) {
+pub(super) fn apply(scene: &Scene<'_>, workloads: &mut Workloads, report: &mut Report) {
     let levels = Levels::new(scene, report);
     for workload in workloads.values_mut() {
         if workload.enrolment == Enrolment::Enrolled {
-            workload.mutual_tls = levels.of(workload, &scene.settings.root_namespace);
+            let mutual_tls = levels.of(workload, &scene.settings.root_namespace);
+            if workload.mutual_tls != mutual_tls {
+                Arc::make_mut(workload).mutual_tls = mutual_tls;
+            }
         }
     }
 }

@@ -23,27 +23,55 @@ use crate::{
     sync::finding::{error, notice},
 };
 
-use super::{gateways, invalid::Invalid, meta, remarks, scene::Scene};
+use super::{
+    before::{Again, Before, Pods, Said},
+    gateways,
+    invalid::Invalid,
+    meta, remarks,
+    scene::Scene,
+};
 
-/// The workloads: pods that have an address and have not ended.
-pub(super) fn translate(scene: &Scene<'_>, report: &mut Report) -> BTreeMap<ObjectName, Workload> {
-    let mut workloads = BTreeMap::new();
+/// Workloads by name.
+pub(super) type Workloads = BTreeMap<ObjectName, Arc<Workload>>;
+
+/// The workloads: pods that have an address and have not ended; and what was said of each.
+pub(super) fn translate(
+    scene: &Scene<'_>,
+    before: Option<&Before>,
+    report: &mut Report,
+) -> (Workloads, Said) {
+    let mut before = before.and_then(|before| Pods::new(scene, before));
     let mut owners: HashMap<IpAddr, &ObjectName> = HashMap::new();
-    for (name, pod) in &scene.objects.pods {
-        let object = ObjectRef::new("Pod", name.clone());
-        let Some(workload) = workload(scene, &object, pod, report) else { continue };
+    let mut said = Said::new();
+    let workloads = scene.objects.pods.iter().filter_map(|(name, pod)| {
+        let again = before.as_mut().map_or(Again::Changed, |before| before.again(name, pod));
+        let (workload, told) = match again {
+            Again::Same(workload, told) => (workload, told.cloned()),
+            Again::Changed => {
+                let mut told = Report::default();
+                let object = ObjectRef::new("Pod", name.clone());
+                let workload = workload(scene, &object, pod, &mut told).map(Arc::new);
+                (workload, Some(told).filter(|told| !told.is_empty()))
+            }
+        };
+        if let Some(told) = told {
+            report.absorb(&told);
+            said.insert(name.clone(), told);
+        }
+        let workload = workload?;
         for address in workload.addresses.iter().filter(|_| !workload.host_network) {
             match owners.entry(*address) {
                 Entry::Occupied(owner) => {
                     let owner = ObjectRef::new("Pod", (*owner.get()).clone());
-                    report.add(object.clone(), remarks::address_taken(address, &owner));
+                    let object = ObjectRef::new("Pod", name.clone());
+                    report.add(object, remarks::address_taken(address, &owner));
                 }
                 Entry::Vacant(free) => drop(free.insert(name)),
             }
         }
-        workloads.insert(name.clone(), workload);
-    }
-    workloads
+        Some((name.clone(), workload))
+    });
+    (workloads.collect(), said)
 }
 
 /// The pod's addresses: at most one of each family.

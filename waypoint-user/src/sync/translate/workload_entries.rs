@@ -2,15 +2,11 @@
 //!
 //! Which Services they are endpoints of is `endpoints`'s and `service_entries`'s.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use crate::{
     mesh::{
-        object::{ObjectName, ObjectRef},
+        object::ObjectRef,
         report::Report,
         spiffe::SpiffeId,
         workload::{Locality, Transport, Workload, WorkloadKind},
@@ -21,14 +17,10 @@ use crate::{
     },
 };
 
-use super::{bindings, invalid::Invalid, meta, remarks, scene::Scene};
+use super::{bindings, invalid::Invalid, meta, pods::Workloads, remarks, scene::Scene};
 
 /// Adds the WorkloadEntries to the workloads. Where a pod has the name, the pod keeps it.
-pub(super) fn translate(
-    scene: &Scene<'_>,
-    workloads: &mut BTreeMap<ObjectName, Workload>,
-    report: &mut Report,
-) {
+pub(super) fn translate(scene: &Scene<'_>, workloads: &mut Workloads, report: &mut Report) {
     let mut owners: HashMap<IpAddr, ObjectRef> = HashMap::new();
     if !scene.objects.workload_entries.is_empty() {
         for pod in workloads.values().filter(|pod| !pod.host_network) {
@@ -53,7 +45,7 @@ pub(super) fn translate(
                 None => drop(owners.insert(*address, object.clone())),
             }
         }
-        workloads.insert(name.clone(), workload);
+        workloads.insert(name.clone(), Arc::new(workload));
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) struct CheckResponse {
     #[prost(message, optional, tag = "2")]
     pub(super) denied: Option<Denied>,
     #[prost(message, optional, tag = "3")]
-    pub(super) ok: Option<Ok>,
+    pub(super) ok: Option<Allowed>,
 }
 
 /// `google.rpc.Status`.
@@ -112,7 +112,7 @@ pub(super) struct HttpStatus {
 
 /// `OkHttpResponse`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Ok {
+pub(super) struct Allowed {
     #[prost(message, repeated, tag = "2")]
     pub(super) headers: Vec<FieldOption>,
     #[prost(string, repeated, tag = "5")]

@@ -1,242 +1,29 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    mesh::{snapshot::Settings, workload::Workload},
+    mesh::{
+        route::{BackendTarget, HttpRoute},
+        snapshot::Settings,
+        workload::Workload,
+    },
     select::{
         Authority, Capture, Inbound, Outbound, captures_service, captures_workload, inbound,
         outbound,
     },
     sync::{Served, objects_in, translate},
 };
+use cluster::{Cluster, cluster};
 
-/// A namespace or node: of each there are two.
-type Side = bool;
-
-#[derive(Clone, Debug)]
-struct PodOf {
-    home: Side,
-    node: Side,
-    asks: Option<u8>,
-    instance: Option<u8>,
-    host: bool,
-    ready: bool,
-}
-
-#[derive(Clone, Debug)]
-struct ServiceOf {
-    home: Side,
-    asks: Option<u8>,
-    /// Its distribution, by number.
-    near: u8,
-    listed: bool,
-}
-
-#[derive(Clone, Debug)]
-struct GatewayOf {
-    home: Side,
-    takes: u8,
-    on_nodes: bool,
-    /// Where it is: nowhere, at a pod's address, or elsewhere.
-    at: u8,
-    everyone: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Cluster {
-    pods: Vec<PodOf>,
-    services: Vec<ServiceOf>,
-    gateways: Vec<GatewayOf>,
-    /// What each namespace asks for, and its fail mode.
-    homes: [(Option<u8>, u8); 2],
-    mesh: bool,
-}
-
-fn cluster() -> impl Strategy<Value = Cluster> {
-    let asks = || proptest::option::weighted(0.3, 0..3_u8);
-    let often = || proptest::bool::weighted(0.9);
-    let rarely = || proptest::bool::weighted(0.1);
-    let pod = (
-        any::<bool>(),
-        any::<bool>(),
-        asks(),
-        proptest::option::weighted(0.2, 0..2_u8),
-        rarely(),
-        often(),
-    );
-    let pod = pod.prop_map(|(home, node, asks, instance, host, ready)| PodOf {
-        home,
-        node,
-        asks,
-        instance,
-        host,
-        ready,
-    });
-    let service = (any::<bool>(), asks(), 0..3_u8, often());
-    let service =
-        service.prop_map(|(home, asks, near, listed)| ServiceOf { home, asks, near, listed });
-    let gateway = (any::<bool>(), 0..4_u8, rarely(), 0..3_u8, often());
-    let gateway = gateway.prop_map(|(home, takes, on_nodes, at, everyone)| GatewayOf {
-        home,
-        takes,
-        on_nodes,
-        at,
-        everyone,
-    });
-    let home = || (asks(), 0..3_u8);
-    (
-        proptest::collection::vec(pod, 1..8),
-        proptest::collection::vec(service, 0..4),
-        proptest::collection::vec(gateway, 0..3),
-        [home(), home()],
-        rarely(),
-    )
-        .prop_map(|(pods, services, gateways, homes, mesh)| Cluster {
-            pods,
-            services,
-            gateways,
-            homes,
-            mesh,
-        })
-}
-
-fn home(side: Side) -> &'static str {
-    if side { "x" } else { "y" }
-}
-
-/// Labels that ask for a waypoint: of the first namespace, or of a name that nobody has.
-fn asking(asks: Option<u8>) -> Value {
-    match asks {
-        None => json!({}),
-        Some(number) => json!({
-            USE_WAYPOINT: format!("w{number}"), "istio.io/use-waypoint-namespace": "x",
-        }),
-    }
-}
-
-fn with(mut labels: Value, key: &str, value: impl Into<Value>) -> Value {
-    labels[key] = value.into();
-    labels
-}
-
-impl Cluster {
-    /// What the API server would hold.
-    fn documents(&self) -> Vec<Value> {
-        let homes = [true, false].into_iter().zip(&self.homes).map(|(side, (asks, mode))| {
-            let mode = ["", "open", "closed"][usize::from(*mode)];
-            let annotations =
-                if mode.is_empty() { json!({}) } else { json!({"waypoint.dev/fail-mode": mode}) };
-            let labels = with(asking(*asks), "istio.io/dataplane-mode", "ambient");
-            let metadata =
-                json!({"name": home(side), "labels": labels, "annotations": annotations});
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        });
-        let nodes = ["a", "b"].map(|name| {
-            let labels = json!({"topology.kubernetes.io/zone": name});
-            let metadata = json!({"name": name, "labels": labels});
-            json!({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
-        });
-        let pods = self.pods.iter().enumerate().map(|(number, pod)| pod.document(number));
-        let services = self.services.iter().enumerate();
-        let slices = services.clone().filter(|(_, service)| service.listed);
-        let slices = slices.map(|(number, service)| self.slice(number, service));
-        let services = services.map(|(number, service)| service.document(number));
-        let gateways = self.gateways.iter().enumerate();
-        let gateways = gateways.map(|(number, gateway)| gateway.document(number));
-        homes.chain(nodes).chain(pods).chain(services).chain(slices).chain(gateways).collect()
-    }
-
-    fn slice(&self, number: usize, service: &ServiceOf) -> Value {
-        let pods = self.pods.iter().enumerate().filter(|(_, pod)| pod.home == service.home);
-        let endpoint = |(number, pod): (usize, &PodOf)| {
-            json!({
-                "addresses": [address(number)], "conditions": {"ready": pod.ready},
-                "targetRef": {"kind": "Pod", "name": format!("p{number}")},
-            })
-        };
-        let endpoints: Vec<Value> = pods.map(endpoint).collect();
-        let labels = json!({SERVICE_NAME: format!("s{number}")});
-        json!({
-            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": {
-                "name": format!("s{number}"), "namespace": home(service.home), "labels": labels,
-            },
-            "ports": [{"port": 80}], "endpoints": endpoints,
-        })
-    }
-}
-
-fn address(pod: usize) -> String {
-    format!("10.0.0.{}", pod + 1)
-}
-
-impl PodOf {
-    fn document(&self, number: usize) -> Value {
-        let mut labels = with(asking(self.asks), "app", "any");
-        if let Some(gateway) = self.instance {
-            labels = with(labels, GATEWAY_NAME, format!("w{gateway}"));
-        }
-        let node = if self.node { "a" } else { "b" };
-        let ready = if self.ready { "True" } else { "False" };
-        json!({
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": {
-                "name": format!("p{number}"), "namespace": home(self.home), "labels": labels,
-            },
-            "spec": {"nodeName": node, "hostNetwork": self.host, "containers": []},
-            "status": {
-                "phase": "Running", "podIP": address(number), "podIPs": [{"ip": address(number)}],
-                "conditions": [{"type": "Ready", "status": ready}],
-            },
-        })
-    }
-}
-
-impl ServiceOf {
-    fn document(&self, number: usize) -> Value {
-        let mut spec = json!({
-            "clusterIPs": [format!("10.1.0.{}", number + 1)], "ports": [{"port": 80}],
-            "selector": {"app": "any"},
-        });
-        if self.near > 0 {
-            let near = ["", "PreferSameZone", "PreferSameNode"][usize::from(self.near)];
-            spec = with(spec, "trafficDistribution", near);
-        }
-        let metadata = json!({
-            "name": format!("s{number}"), "namespace": home(self.home), "labels": asking(self.asks),
-        });
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
-    }
-}
-
-impl GatewayOf {
-    fn document(&self, number: usize) -> Value {
-        let takes = ["service", "workload", "all", "none"][usize::from(self.takes)];
-        let from = if self.everyone { "All" } else { "Same" };
-        let annotations =
-            if self.on_nodes { json!({"waypoint.dev/placement": "node"}) } else { json!({}) };
-        let addresses = match self.at {
-            0 => json!([]),
-            1 => json!([{"type": "IPAddress", "value": address(0)}]),
-            _ => json!([{"type": "IPAddress", "value": "10.2.0.1"}]),
-        };
-        json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-            "metadata": {
-                "name": format!("w{number}"), "namespace": home(self.home),
-                "labels": {"istio.io/waypoint-for": takes}, "annotations": annotations,
-            },
-            "spec": {"gatewayClassName": "istio-waypoint", "listeners": [{
-                "name": "mesh", "port": 15008, "protocol": "HBONE",
-                "allowedRoutes": {"namespaces": {"from": from}},
-            }]},
-            "status": {"addresses": addresses},
-        })
-    }
-}
+mod again;
+mod cluster;
+mod outside;
 
 /// Whether a server would send the object to who watches the selection.
 fn is_in(selection: &Selection, document: &Value) -> bool {
@@ -319,6 +106,37 @@ fn capture_of(capture: &Capture<'_>, fail_closed: bool) -> String {
     format!("{capture:?} {}", matches!(capture, Capture::Yes(_)) && fail_closed)
 }
 
+/// Addresses in the ranges of a Service that nobody has as his own.
+fn inside(snapshot: &Snapshot, service: &Service) -> impl Iterator<Item = IpAddr> {
+    let ranges = snapshot.ranges().filter(|(_, owner)| owner.name == service.name);
+    ranges.map(|(block, _)| match block.network() {
+        IpAddr::V4(first) => IpAddr::V4((u32::from(first) + UNUSED).into()),
+        first @ IpAddr::V6(_) => first,
+    })
+}
+
+/// Ranges, with whose they are, and what is left out of them.
+fn ranges(snapshot: &Snapshot) -> (Vec<String>, BTreeSet<IpAddr>) {
+    let ranges = snapshot.ranges().map(|(block, owner)| format!("{block:?} {}", owner.name));
+    let ranges: Vec<_> = ranges.collect();
+    // Where there is no range, nothing is left out of one.
+    let exceptions = snapshot.range_exceptions().filter(|_| !ranges.is_empty());
+    let exceptions = exceptions.collect();
+    (ranges, exceptions)
+}
+
+/// The Services that a route leads to.
+fn backends(route: &HttpRoute) -> impl Iterator<Item = &ObjectName> {
+    let backends = route.rules.iter().flat_map(|rule| &rule.backends);
+    backends.filter_map(|backend| match &backend.target {
+        BackendTarget::Service(name, _) => Some(name),
+        BackendTarget::Invalid(_) => None,
+    })
+}
+
+/// The number of an address that nobody has.
+const UNUSED: u32 = 200;
+
 proptest! {
     #[test]
     fn an_agent_decides_as_if_it_read_everything(cluster in cluster()) {
@@ -333,8 +151,10 @@ proptest! {
             );
             if capture != Capture::No {
                 captured.extend(service.vips.iter().map(|vip| SocketAddr::new(*vip, 80)));
+                captured.extend(inside(&all, service).map(|one| SocketAddr::new(one, 80)));
             }
         }
+        prop_assert_eq!(ranges(&all), ranges(&part));
         for (name, workload) in all.workloads() {
             let capture = captures_workload(&all, workload);
             let known = part.workloads().get(name);
@@ -367,6 +187,10 @@ proptest! {
             prop_assert_eq!(&service.binding, &known.binding);
             if service.binding.waypoint() == Some(&name) {
                 prop_assert_eq!(service, known);
+                prop_assert_eq!(all.routes_of(key), part.routes_of(key));
+                for backend in all.routes_of(key).iter().flat_map(|route| backends(route)) {
+                    prop_assert_eq!(all.services().get(backend), part.services().get(backend));
+                }
             }
         }
     }

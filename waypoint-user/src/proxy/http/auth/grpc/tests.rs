@@ -1,5 +1,5 @@
 use super::{
-    super::messages::{HttpStatus, Ok as Allowed, Status},
+    super::messages::{Allowed, HttpStatus, Status},
     *,
 };
 
