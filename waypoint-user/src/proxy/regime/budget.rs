@@ -31,7 +31,7 @@ impl Spending {
     }
 
     /// Whether one more may be sent again; if so, it counts.
-    pub(in crate::proxy) fn spend(&self, budget: &Budget, now: Duration) -> bool {
+    pub(in crate::proxy) fn spend(&self, budget: Budget, now: Duration) -> bool {
         let current = now.as_secs() + 1;
         let counts = |second: &&Second| second.which.load(Relaxed) + SECONDS as u64 > current;
         let sum = |which: fn(&Second) -> &AtomicU32| -> u64 {

@@ -122,7 +122,7 @@ fn a_breaker_lets_so_many_pass_and_the_next_when_one_is_done() {
 fn a_budget_is_a_part_of_the_requests_and_a_reserve() {
     let spending = Spending::default();
     let budget = Budget { percent: 20, min_retries_per_second: 1 };
-    let spend = |now| (0..1000).take_while(|_| spending.spend(&budget, now)).count();
+    let spend = |now| (0..1000).take_while(|_| spending.spend(budget, now)).count();
     assert_eq!(spend(secs(5)), 10, "the reserve of ten seconds");
     for _ in 0..100 {
         spending.asked(secs(6));
@@ -132,7 +132,7 @@ fn a_budget_is_a_part_of_the_requests_and_a_reserve() {
     assert_eq!(spend(secs(15)), 10, "what was ten seconds ago counts no more");
     assert_eq!(spend(secs(26)), 10, "only the reserve is left");
     let nothing = Budget { percent: 0, min_retries_per_second: 0 };
-    assert!(!spending.spend(&nothing, secs(40)));
+    assert!(!spending.spend(nothing, secs(40)));
 }
 
 fn limiter(requests: u32, per: Duration, burst: u32) -> Arc<Limiter> {

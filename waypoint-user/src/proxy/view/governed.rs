@@ -89,7 +89,7 @@ impl Governed {
     /// Whether the budget has one more retry; if so, it is spent.
     pub(in crate::proxy) fn may_retry(&self) -> bool {
         let budget = self.rules().retry.as_ref().and_then(|retry| retry.budget);
-        budget.is_none_or(|budget| self.spending.spend(&budget, self.now()))
+        budget.is_none_or(|budget| self.spending.spend(budget, self.now()))
     }
 }
 

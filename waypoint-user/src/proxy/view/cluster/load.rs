@@ -56,12 +56,15 @@ impl Drop for InFlight {
     }
 }
 
+/// Endpoints, and their order.
+type Known = (Vec<SocketAddr>, Rc<Order>);
+
 /// What is outstanding by address, and the order of what is taken in turns.
 #[derive(Default)]
 pub(in crate::proxy) struct Loads {
     regimes: Arc<Regimes>,
     addresses: RefCell<HashMap<SocketAddr, Rc<Load>>>,
-    orders: RefCell<HashMap<(Place, Family), (Vec<SocketAddr>, Rc<Order>)>>,
+    orders: RefCell<HashMap<(Place, Family), Known>>,
     connections: RefCell<HashMap<Place, Rc<Cell<u32>>>>,
 }
 
