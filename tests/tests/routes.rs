@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, ensure};
 use waypoint_tests::{
     lab::{LabBuilder, Namespace, Object, Pod, Service},
     story,

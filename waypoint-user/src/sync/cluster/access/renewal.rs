@@ -2,13 +2,14 @@
 //! written again.
 //!
 //! It looks at the files before every request, and never at what is in them; connections that are
-//! open go on.
+//! open go on. A kubeconfig that nobody named, such as `~/.kube/config`, is a person's, and is read
+//! once.
 //!
 //! **Invariant:** files that make no sense leave what was read before in force, until they change
 //! once more.
 
 use std::{
-    env, fs,
+    fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -95,21 +96,11 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 /// Every file that a client may be made of, as it is now.
 fn files(access: &Access) -> Vec<(PathBuf, Option<Stamp>)> {
-    let files = match &access.kubeconfig {
-        Some(path) => vec![path.clone()],
-        None => usual(),
-    };
+    let trusted_by_pods = || PathBuf::from(TRUSTED_BY_PODS);
+    let files = vec![access.kubeconfig.clone().unwrap_or_else(trusted_by_pods)];
     let named: Vec<PathBuf> = files.iter().flat_map(|path| named_by(path)).collect();
     let all = files.into_iter().chain(named);
     all.map(|path| (path.clone(), stamp(&path))).collect()
-}
-
-/// Where kubeconfigs are that nobody named, and what a pod trusts.
-fn usual() -> Vec<PathBuf> {
-    let listed = env::var_os("KUBECONFIG").map(|list| env::split_paths(&list).collect());
-    let own = || env::home_dir().map(|home| home.join(".kube/config"));
-    let files = listed.unwrap_or_else(|| own().into_iter().collect::<Vec<_>>());
-    files.into_iter().chain([PathBuf::from(TRUSTED_BY_PODS)]).collect()
 }
 
 /// The files that a kubeconfig names, but for tokens.
