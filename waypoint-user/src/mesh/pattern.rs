@@ -78,13 +78,12 @@ impl RegexSet {
 
     /// Tells the position of each expression that matches the whole text.
     pub fn each_match(&self, text: &str, tell: impl FnMut(usize)) {
-        match &self.together {
-            Some(together) => together.matches(text).iter().for_each(tell),
-            None => {
-                let matching = self.expressions.iter().enumerate();
-                let matching = matching.filter(|(_, one)| one.matches(text));
-                matching.map(|(at, _)| at).for_each(tell);
-            }
+        if let Some(together) = &self.together {
+            together.matches(text).iter().for_each(tell);
+        } else {
+            let matching = self.expressions.iter().enumerate();
+            let matching = matching.filter(|(_, one)| one.matches(text));
+            matching.map(|(at, _)| at).for_each(tell);
         }
     }
 }

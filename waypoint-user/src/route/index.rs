@@ -96,12 +96,12 @@ impl Expressions {
         let mut expressions: Vec<(Regex, Vec<Placed>)> = Vec::new();
         for (place, (regex, candidate)) in candidates.into_iter().enumerate() {
             let placed = Placed::new(place, candidate);
-            match known.get(regex.as_str()).and_then(|at| expressions.get_mut(*at)) {
-                Some((_, those)) => those.push(placed),
-                None => {
-                    known.insert(regex.as_str().to_owned(), expressions.len());
-                    expressions.push((regex, vec![placed]));
-                }
+            let same = known.get(regex.as_str()).and_then(|at| expressions.get_mut(*at));
+            if let Some((_, those)) = same {
+                those.push(placed);
+            } else {
+                known.insert(regex.as_str().to_owned(), expressions.len());
+                expressions.push((regex, vec![placed]));
             }
         }
         let (all, buckets): (Vec<_>, Vec<_>) = expressions.into_iter().unzip();

@@ -182,7 +182,7 @@ impl Exchange {
         let tried_again = retry.is_some_and(|retry| retry.attempts > 0);
         let keeps = tried_again || (retry.is_none() && self.record.is_grpc);
         let progress = Rc::clone(&self.progress);
-        if body.is_end_stream() || !(keeps || !plan.mirrors.is_empty()) {
+        if body.is_end_stream() || (!keeps && plan.mirrors.is_empty()) {
             return (RequestBody::new(body, progress), None);
         }
         let tape = Tape::new(body, progress, keeps);

@@ -61,7 +61,9 @@ pub(super) async fn reach(
         }
         (Ok(reached), None) => Ok(reached),
         (Err(failure), instance) => {
-            instance.into_iter().for_each(|instance| hop::note_asked(flow, instance));
+            if let Some(instance) = instance {
+                hop::note_asked(flow, instance);
+            }
             Err(Missed::Failed(failure))
         }
     }
