@@ -99,7 +99,8 @@ impl Report {
         for (name, of) in FIGURES {
             let spread = self.spread(work, peer, of)?;
             let Spread { median, low, high } = spread;
-            object[name] = json!({"median": median, "min": low, "max": high});
+            let figures = json!({"median": median, "min": low, "max": high});
+            object.as_object_mut()?.insert(name.to_owned(), figures);
         }
         Some(object)
     }

@@ -1,6 +1,6 @@
 //! Envoy's configuration.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use serde_json::{Map, Value, json};
 
@@ -20,29 +20,34 @@ fn listener(scene: &Scene) -> Value {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": connection_manager(scene),
     });
-    let mut chain = json!({"filters": [manager]});
-    if let Some(folder) = &scene.credentials {
-        let file = |name| json!({"filename": file_of(folder, name)});
-        let context = json!({
-            "alpn_protocols": ["http/1.1"],
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3"},
-            "tls_certificates": [
-                {"certificate_chain": file("chain.pem"), "private_key": file("key.pem")},
-            ],
-            "validation_context": {"trusted_ca": file("root.pem")},
-        });
-        chain["transport_socket"] = json!({
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": {
-                "@type": format!("{TYPES}.transport_sockets.tls.v3.DownstreamTlsContext"),
-                "require_client_certificate": true,
-                "disable_stateless_session_resumption": true,
-                "disable_stateful_session_resumption": true,
-                "common_tls_context": context,
-            },
-        });
-    }
+    let chain = match &scene.credentials {
+        Some(folder) => json!({"filters": [manager], "transport_socket": mutual_tls(folder)}),
+        None => json!({"filters": [manager]}),
+    };
     json!({"name": "front", "address": socket(scene.listen), "filter_chains": [chain]})
+}
+
+/// TLS for which clients need a certificate, without resumption.
+fn mutual_tls(folder: &Path) -> Value {
+    let file = |name| json!({"filename": file_of(folder, name)});
+    let context = json!({
+        "alpn_protocols": ["http/1.1"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_3"},
+        "tls_certificates": [
+            {"certificate_chain": file("chain.pem"), "private_key": file("key.pem")},
+        ],
+        "validation_context": {"trusted_ca": file("root.pem")},
+    });
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": format!("{TYPES}.transport_sockets.tls.v3.DownstreamTlsContext"),
+            "require_client_certificate": true,
+            "disable_stateless_session_resumption": true,
+            "disable_stateful_session_resumption": true,
+            "common_tls_context": context,
+        },
+    })
 }
 
 fn connection_manager(scene: &Scene) -> Value {
