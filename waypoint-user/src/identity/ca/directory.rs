@@ -102,8 +102,8 @@ pub fn token_key(path: &Path, trust_domain: &str) -> Result<TokenKey, Error> {
 /// Makes what is not there.
 fn make_missing(path: &Path, trust_domain: &str) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|cause| Error::file(path, &cause))?;
-    // A directory that is whole may be read-only.
-    if missing(path, trust_domain)?.is_empty() {
+    // A directory that is whole may be read-only. What looks broken may be half made.
+    if missing(path, trust_domain).is_ok_and(|missing| missing.is_empty()) {
         return Ok(());
     }
     // Of several processes that start at once, one makes everything.

@@ -1,4 +1,9 @@
-use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    thread,
+    time::Duration,
+};
 
 use super::*;
 use crate::identity::{
@@ -43,6 +48,39 @@ fn of_many_that_start_at_once_one_makes_the_authority() {
         roots.map(|contents| contents.authority.roots().to_vec()).collect::<Vec<_>>()
     });
     assert!(roots.iter().all(|root| *root == roots[0]));
+}
+
+#[test]
+fn what_another_has_half_made_is_waited_for() {
+    let (scratch, whole) = (Scratch::new("ca-half-made"), Scratch::new("ca-half-made-whole"));
+    open(&whole).unwrap();
+    let copy = |name: &str| fs::copy(whole.path().join(name), scratch.path().join(name)).unwrap();
+    fs::create_dir_all(scratch.path()).unwrap();
+    let lock = File::create(scratch.path().join(LOCK)).unwrap();
+    lock.lock().unwrap();
+    copy(ROOT_KEY);
+    thread::scope(|scope| {
+        let opened = scope.spawn(|| open(&scratch));
+        while !opened.is_finished() && !is_waited_for(&lock) {
+            thread::yield_now();
+        }
+        for name in [ROOT_CERT, CA_KEY, CA_CERT, TOKEN_KEY] {
+            copy(name);
+        }
+        lock.unlock().unwrap();
+        let contents = opened.join().unwrap().unwrap();
+        assert_eq!(
+            contents.authority.roots(),
+            load(whole.path(), DOMAIN).unwrap().authority.roots()
+        );
+    });
+}
+
+/// Whether somebody waits for the lock of a file (proc_locks(5)).
+fn is_waited_for(lock: &File) -> bool {
+    let inode = format!(":{} ", lock.metadata().unwrap().ino());
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    locks.lines().any(|line| line.contains(" -> ") && line.contains(&inode))
 }
 
 #[test]
