@@ -3,6 +3,7 @@
 //! It does no I/O; what a single object must fulfil was checked when it was admitted.
 
 mod admissions;
+mod again;
 pub(super) mod before;
 mod bindings;
 pub(super) mod check;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     mesh::{
         request::Peer,
-        route::{AuthProtocol, Conduct, ExternalAuth},
+        route::{AuthProtocol, ExternalAuth},
     },
     proxy::{
         head::HeadRef,
@@ -32,7 +32,7 @@ use super::{
     deadline::{Until, within},
     forward::{Trail, Version},
     outgoing::Outgoing,
-    tries::{Course, Kept, send},
+    tries::{Course, send},
 };
 
 mod grpc;
@@ -120,19 +120,7 @@ impl Guard<'_> {
         (cluster, version): (&Cluster, Version),
         question: Outgoing,
     ) -> Result<Answer, Fault> {
-        let course = Course {
-            worker: asking.worker,
-            cluster,
-            pinned: None,
-            version,
-            conduct: &ONCE,
-            governed: None,
-            hash: None,
-            progress: None,
-            body: Kept::Nothing,
-            is_grpc: false,
-            upgrades: false,
-        };
+        let course = Course::once(asking.worker, cluster, version);
         let request = question.build(version, &Edits::default(), |_| {});
         let until = Until::after(Instant::now(), Some(AUTH_TIMEOUT), Late::Request);
         let answering = async {
@@ -172,6 +160,3 @@ fn outgoing(head: http::request::Parts, body: RequestBody, authority: &str) -> O
     let authority = authority.to_owned();
     Outgoing { parts: head, body, authority, path_and_query: None, tape: None }
 }
-
-/// How they are asked.
-static ONCE: Conduct = Conduct::DEFAULT;

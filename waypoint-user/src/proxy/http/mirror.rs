@@ -19,7 +19,7 @@ use http::{HeaderMap, Request};
 use tokio::time::timeout;
 
 use crate::{
-    mesh::{request::Peer, route::Conduct},
+    mesh::request::Peer,
     proxy::{
         limits::{MIRROR_TIMEOUT, MIRRORS_MAX},
         respond::Fault,
@@ -34,7 +34,7 @@ use super::{
     RequestBody,
     forward::{Answered, Trail, Version},
     outgoing::Outgoing,
-    tries::{Course, Kept, send},
+    tries::{Course, send},
 };
 
 /// What became of copies, of all workers.
@@ -110,19 +110,7 @@ struct Copied {
 impl Copied {
     /// Sends the copy, and waits for the end of its answer.
     async fn send(self, cluster: Rc<Cluster>, request: Request<RequestBody>) {
-        let course = Course {
-            worker: &self.worker,
-            cluster: &cluster,
-            pinned: None,
-            version: self.version,
-            conduct: &ONCE,
-            governed: None,
-            hash: None,
-            progress: None,
-            body: Kept::Nothing,
-            is_grpc: false,
-            upgrades: false,
-        };
+        let course = Course::once(&self.worker, &cluster, self.version);
         let trail = Trail { peer: &self.peer, record: None };
         let sent = timeout(MIRROR_TIMEOUT, async {
             let mut answered = send(&course, request, trail).await?;
@@ -164,6 +152,3 @@ async fn read_away(answered: &mut Answered) -> Result<(), Fault> {
     }
     Ok(())
 }
-
-/// How copies are sent.
-static ONCE: Conduct = Conduct::DEFAULT;

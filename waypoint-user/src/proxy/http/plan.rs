@@ -186,4 +186,4 @@ fn answer(status: StatusCode, edits: &Edits<'_>) -> Response<ResponseBody> {
 const DEFAULT_ROUTE: &str = "default";
 
 /// How requests to a target without routes are brought there.
-static BY_DEFAULT: Conduct = Conduct::DEFAULT;
+pub(super) static BY_DEFAULT: Conduct = Conduct::DEFAULT;

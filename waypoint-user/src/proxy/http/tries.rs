@@ -35,6 +35,7 @@ use super::{
     deadline::{Until, within},
     forward::{Answered, Failed, Trail, Version, send_to},
     hedge,
+    plan::BY_DEFAULT,
     tape::Tape,
 };
 
@@ -67,6 +68,23 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
+    /// For what nobody may repeat: no policy, no session, and a body that is not kept.
+    pub(super) fn once(worker: &'a Rc<Worker>, cluster: &'a Cluster, version: Version) -> Self {
+        Self {
+            worker,
+            cluster,
+            pinned: None,
+            version,
+            conduct: &BY_DEFAULT,
+            governed: None,
+            hash: None,
+            progress: None,
+            body: Kept::Nothing,
+            is_grpc: false,
+            upgrades: false,
+        }
+    }
+
     /// The endpoint that takes the next try, other than these.
     pub(super) fn choose(&self, tried: &[SocketAddr]) -> Option<&'a Endpoint> {
         let ask = Ask { tried, hash: self.hash };

@@ -14,10 +14,8 @@ use gateway_api::experimental::{
         HttpRouteRulesMatchesPathType as PathType, HttpRouteSpec,
     },
 };
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::invalid::Invalid;
+use super::{again::again, invalid::Invalid};
 
 /// The route, without the rules that are not understood, and what is wrong with those.
 pub(super) fn route(declared: &GrpcRoute) -> (HttpRoute, Vec<Invalid>) {
@@ -95,12 +93,6 @@ fn path(method: &Method) -> Result<Path, Invalid> {
 /// Whether names of services and methods have such a byte.
 const fn is_part_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')
-}
-
-/// Reads a part of a route as the part of the other kind.
-fn again<T: DeserializeOwned>(part: &impl serde::Serialize) -> Result<T, Invalid> {
-    let same: Result<Value, _> = serde_json::to_value(part);
-    same.and_then(serde_json::from_value).map_err(|cause| Invalid::new(cause.to_string()))
 }
 
 /// Any service, or any method.

@@ -4,14 +4,13 @@
 //! somebody should have been asked about.
 
 use gateway_api::experimental::httproutes::{
-    HttpRouteRulesBackendRefs as BackendRef, HttpRouteRulesFiltersExternalAuth as Declared,
-    HttpRouteRulesFiltersExternalAuthHttp as Http,
+    HttpRouteRulesFiltersExternalAuth as Declared, HttpRouteRulesFiltersExternalAuthHttp as Http,
     HttpRouteRulesFiltersExternalAuthProtocol as Protocol,
 };
 
 use crate::mesh::route::AuthProtocol;
 
-use super::{invalid::Invalid, route_filters::Filter, route_matches::header_name};
+use super::{again::again, invalid::Invalid, route_filters::Filter, route_matches::header_name};
 
 /// Reads the filter, if it is supported.
 pub(super) fn auth(declared: &Declared) -> Result<Option<Filter>, Invalid> {
@@ -28,15 +27,7 @@ pub(super) fn auth(declared: &Declared) -> Result<Option<Filter>, Invalid> {
             (told, AuthProtocol::Grpc)
         }
     };
-    let to = &declared.backend_ref;
-    let to = Box::new(BackendRef {
-        group: to.group.clone(),
-        kind: to.kind.clone(),
-        name: to.name.clone(),
-        namespace: to.namespace.clone(),
-        port: to.port,
-        ..BackendRef::default()
-    });
+    let to = Box::new(again(&declared.backend_ref)?);
     Ok(Some(Filter::Auth { to, told, by }))
 }
 

@@ -17,7 +17,9 @@ use gateway_api::experimental::httproutes::{
 
 use crate::mesh::route::{AuthProtocol, HeaderEdit, HttpFilter, PathEdit, Redirect, Rewrite};
 
-use super::{invalid::Invalid, meta, route_auth, route_cors, route_matches::header_name};
+use super::{
+    again::again, invalid::Invalid, meta, route_auth, route_cors, route_matches::header_name,
+};
 
 /// Filters, or the type of one that is not supported: its rule or backend then answers 500.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,12 +77,7 @@ pub(super) fn of_rule(declared: &[Declared]) -> Result<Filtered, Invalid> {
 /// The filters of a backend. The generated types of both places differ in name only, so these are
 /// read again as the other.
 pub(super) fn of_backend(declared: &[BackendFilter]) -> Result<Filtered, Invalid> {
-    let same = declared.iter().map(|filter| {
-        serde_json::to_value(filter)
-            .and_then(serde_json::from_value)
-            .map_err(|cause| Invalid::field("backendRefs.filters", cause))
-    });
-    let same = same.collect::<Result<Vec<Declared>, _>>()?;
+    let same: Vec<Declared> = again(&declared)?;
     // What changes where a request goes is decided before there is a backend.
     let early =
         same.iter().find(|one| matches!(one.r#type, Type::RequestRedirect | Type::UrlRewrite));
@@ -139,15 +136,7 @@ fn mirror(declared: &DeclaredMirror) -> Result<Filter, Invalid> {
         positive(share.0).zip(positive(share.1)).filter(|(some, all)| *all > 0 && some <= all);
     let share =
         share.ok_or_else(|| Invalid::field("requestMirror", "the share is not in 0 to 1"))?;
-    let to = &declared.backend_ref;
-    let to = Box::new(BackendRef {
-        group: to.group.clone(),
-        kind: to.kind.clone(),
-        name: to.name.clone(),
-        namespace: to.namespace.clone(),
-        port: to.port,
-        ..BackendRef::default()
-    });
+    let to = Box::new(again(&declared.backend_ref)?);
     Ok(Filter::Mirror { to, share })
 }
 
