@@ -28,7 +28,7 @@ pub struct Retry {
     pub codes: Vec<u16>,
     /// How often a request is sent again.
     pub attempts: u8,
-    /// How long one attempt may take.
+    /// How long one attempt may take; zero is for ever, and nothing is as the route says.
     pub per_try_timeout: Option<Duration>,
     /// How long is waited between attempts.
     pub backoff: Backoff,
@@ -98,7 +98,8 @@ pub struct Hedging {
 /// How long things may take; for ever where there is nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Timeouts {
-    /// A request, until its response begins.
+    /// A request, until its response has ended, with all that is tried; zero is for ever, and
+    /// nothing is as the route says.
     pub request: Option<Duration>,
     /// A request on which nothing moves.
     pub stream_idle: Option<Duration>,

@@ -22,7 +22,8 @@ pub struct Retry {
     /// How often a request is sent again; 0 is never.
     #[schemars(range(min = 0, max = 16))]
     pub attempts: u8,
-    /// How long one attempt may take.
+    /// How long one attempt may take, with its response; `0s` is for ever, and without it a route's
+    /// own timeout holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_try_timeout: Option<Span>,
     /// How long is waited between attempts.
@@ -128,7 +129,8 @@ pub struct Hedging {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Timeouts {
-    /// A request, until its response begins.
+    /// A request, until its response has ended, with all that is tried. Without it a route's own
+    /// timeout holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Span>,
     /// A request on which nothing moves.

@@ -43,7 +43,8 @@ pub(in crate::sync) fn rules(spec: &Spec) -> Result<(EndpointRules, RequestRules
         retry: spec.retry.as_ref().map(retry).transpose().map_err(at("spec.retry"))?,
         hedging: spec.hedging.as_ref().map(hedging).transpose().map_err(at("spec.hedging"))?,
         timeouts: Timeouts {
-            request: timeouts.and_then(|timeouts| limited(timeouts.request)),
+            // Zero is said, as a route may say otherwise.
+            request: timeouts.and_then(|timeouts| timeouts.request).map(|span| span.0),
             stream_idle: timeouts.and_then(|timeouts| limited(timeouts.stream_idle)),
             max_stream_duration: timeouts
                 .and_then(|timeouts| limited(timeouts.max_stream_duration)),
@@ -169,7 +170,7 @@ fn retry(declared: &resilience::Retry) -> Result<Retry, Invalid> {
         on: declared.retry_on.iter().filter_map(|word| retry_on(*word)).collect(),
         codes: declared.codes.clone(),
         attempts: declared.attempts,
-        per_try_timeout: limited(declared.per_try_timeout),
+        per_try_timeout: declared.per_try_timeout.map(|span| span.0),
         backoff: Backoff { base, max: max.max(base) },
         budget: declared.budget.as_ref().map(budget).transpose()?,
     })

@@ -157,6 +157,21 @@ fn a_policy_that_is_not_understood_is_refused_and_no_other() {
     }
 }
 
+/// What policy `p` says, if it is this.
+fn said(rest: &str) -> Arc<crate::mesh::traffic_policy::TrafficPolicy> {
+    let (snapshot, _) = around(&[policy("p", 1, TO_S, rest)]);
+    Arc::clone(&snapshot.traffic_policies()[&ObjectName::new("a", "p")])
+}
+
+#[test]
+fn a_time_of_zero_is_said_where_a_route_might_say_another() {
+    let rest = ", timeouts: {request: 0s, maxStreamDuration: 0s}, retry: {perTryTimeout: 0s}";
+    let requests = &said(rest).requests;
+    let per_try = requests.retry.as_ref().unwrap().per_try_timeout;
+    assert_eq!((requests.timeouts.request, per_try), (Some(Duration::ZERO), Some(Duration::ZERO)));
+    assert_eq!(requests.timeouts.max_stream_duration, None);
+}
+
 #[test]
 fn every_example_of_the_document_is_understood() {
     let text = include_str!("../../../../../docs/traffic-policy.md");
