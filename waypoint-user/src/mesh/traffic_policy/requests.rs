@@ -22,7 +22,7 @@ pub struct RequestRules {
 /// Which requests are sent again.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Retry {
-    /// What must have happened; the default conditions where there are none.
+    /// What must have happened; nothing but `codes` counts where there is none.
     pub on: Vec<RetryOn>,
     /// Statuses that are sent again.
     pub codes: Vec<u16>,
@@ -53,6 +53,12 @@ pub enum RetryOn {
     Reset,
     /// 409.
     Conflict,
+}
+
+impl RetryOn {
+    /// What must have happened where nobody says so: Istio's default.
+    pub const DEFAULT: [Self; 4] =
+        [Self::ConnectFailure, Self::RefusedStream, Self::Grpc(UNAVAILABLE), Self::Grpc(CANCELLED)];
 }
 
 /// How long is waited between attempts.
@@ -188,6 +194,9 @@ impl Percentage {
     }
 }
 
+/// Statuses of gRPC.
+const CANCELLED: u16 = 1;
+const UNAVAILABLE: u16 = 14;
 /// All requests.
 const MILLION: u32 = 1_000_000;
 /// How often a wait is doubled; further ones are as long.

@@ -11,7 +11,8 @@ use crate::sync::span::Span;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Retry {
-    /// What must have happened; Istio's default conditions where there are none.
+    /// What must have happened. Where none is named: connect-failure, refused-stream, unavailable
+    /// and cancelled, also if there are `codes`.
     // Not `on`, which YAML takes for a truth value.
     #[schemars(length(max = 16))]
     pub retry_on: Vec<RetryOn>,
@@ -74,7 +75,8 @@ pub enum RetryOn {
     /// 409.
     #[serde(rename = "retriable-4xx")]
     RetriableClientError,
-    /// A status of `codes`; so it is without this word, too.
+    /// A status of `codes`, and nothing else if it is the only word; with other words it adds
+    /// nothing, as `codes` count in any case. Not without `codes`.
     RetriableStatusCodes,
 }
 

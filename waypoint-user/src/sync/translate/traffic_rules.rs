@@ -166,8 +166,16 @@ fn retry(declared: &resilience::Retry) -> Result<Retry, Invalid> {
             min_retries_per_second: budget.min_retries_per_second,
         })
     };
+    let words = &declared.retry_on;
+    if words.contains(&resilience::RetryOn::RetriableStatusCodes) && declared.codes.is_empty() {
+        return Err(Invalid::field("retryOn", "retriable-status-codes, and there are no codes"));
+    }
+    let on = match words.as_slice() {
+        [] => RetryOn::DEFAULT.to_vec(),
+        words => words.iter().filter_map(|word| retry_on(*word)).collect(),
+    };
     Ok(Retry {
-        on: declared.retry_on.iter().filter_map(|word| retry_on(*word)).collect(),
+        on,
         codes: declared.codes.clone(),
         attempts: declared.attempts,
         per_try_timeout: declared.per_try_timeout.map(|span| span.0),

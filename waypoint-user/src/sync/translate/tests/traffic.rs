@@ -7,7 +7,7 @@ use crate::mesh::{
     condition::Condition,
     object::ObjectRef,
     route::RouteKind,
-    traffic_policy::{Addressed, Algorithm, HashKey},
+    traffic_policy::{Addressed, Algorithm, HashKey, RetryOn},
 };
 
 /// A policy with an age in seconds.
@@ -140,6 +140,7 @@ fn what_a_policy_says_is_in_the_snapshot() {
 fn a_policy_that_is_not_understood_is_refused_and_no_other() {
     let wrong = [
         ", retry: {attempt: 3}",
+        ", retry: {retryOn: [retriable-status-codes]}",
         ", timeouts: {request: 5}",
         ", loadBalancing: {algorithm: RingHash}",
         ", loadBalancing: {panicThreshold: 101}",
@@ -170,6 +171,17 @@ fn a_time_of_zero_is_said_where_a_route_might_say_another() {
     let per_try = requests.retry.as_ref().unwrap().per_try_timeout;
     assert_eq!((requests.timeouts.request, per_try), (Some(Duration::ZERO), Some(Duration::ZERO)));
     assert_eq!(requests.timeouts.max_stream_duration, None);
+}
+
+#[test]
+fn a_retry_has_the_default_conditions_only_where_it_names_none() {
+    let on = |rest: &str| said(&format!(", retry: {rest}")).requests.retry.clone().unwrap().on;
+    use RetryOn::{ConnectFailure, Grpc, RefusedStream, Reset};
+    let default = [ConnectFailure, RefusedStream, Grpc(14), Grpc(1)];
+    assert_eq!(on("{}"), default);
+    assert_eq!(on("{codes: [429]}"), default);
+    assert_eq!(on("{retryOn: [reset], codes: [429]}"), [Reset]);
+    assert_eq!(on("{retryOn: [retriable-status-codes], codes: [429]}"), []);
 }
 
 #[test]
