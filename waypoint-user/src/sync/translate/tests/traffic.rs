@@ -184,6 +184,42 @@ fn a_retry_has_the_default_conditions_only_where_it_names_none() {
     assert_eq!(on("{retryOn: [retriable-status-codes], codes: [429]}"), []);
 }
 
+/// So many times the same.
+fn times(count: usize, item: &str) -> String {
+    vec![item; count].join(", ")
+}
+
+#[test]
+fn what_a_schema_would_refuse_is_refused_without_an_api_server_too() {
+    let long = "x".repeat(257);
+    let wrong = [
+        ", retry: {attempts: 17}".to_owned(),
+        format!(", retry: {{retryOn: [{}]}}", times(17, "reset")),
+        format!(", retry: {{codes: [{}]}}", times(33, "500")),
+        ", hedging: {delay: 1s, maxRequests: 6}".to_owned(),
+        ", circuitBreaker: {maxConnections: 0}".to_owned(),
+        ", circuitBreaker: {maxRequests: 0}".to_owned(),
+        ", outlierDetection: {successRate: {minimumHosts: 0}}".to_owned(),
+        ", outlierDetection: {successRate: {requestVolume: 0}}".to_owned(),
+        ", loadBalancing: {slowStart: {window: 1s, aggression: 0.001}}".to_owned(),
+        format!(", rateLimits: [{}]", times(9, "{requests: 1, per: 1s}")),
+        format!(
+            ", loadBalancing: {{algorithm: Maglev, hashOn: [{}]}}",
+            times(9, "{type: SourceAddress}")
+        ),
+        format!(", loadBalancing: {{algorithm: Maglev, hashOn: [{{type: Cookie, name: {long}}}]}}"),
+        ", loadBalancing: {algorithm: Maglev, hashOn: [{type: Header, name: 'a b'}]}".to_owned(),
+        ", rateLimits: [{requests: 1, per: 1s, key: {type: Header, name: 'a:'}}]".to_owned(),
+    ];
+    for rest in wrong {
+        let (snapshot, report) = around(&[policy("p", 1, TO_S, &rest)]);
+        assert_eq!(counting(&snapshot).0, None, "{rest}");
+        assert_eq!(reasons(&report, "p"), ["Invalid"], "{rest}");
+    }
+    let (snapshot, _) = around(&[policy("p", 1, &times(17, TO_S), "")]);
+    assert_eq!(counting(&snapshot).0, None);
+}
+
 #[test]
 fn every_example_of_the_document_is_understood() {
     let text = include_str!("../../../../../docs/traffic-policy.md");
