@@ -28,6 +28,7 @@ use self::{
     kind = "TrafficPolicy",
     plural = "trafficpolicies",
     namespaced,
+    doc = "How requests to its targets are balanced, limited, repeated and cut off.",
     status = "TrafficPolicyStatus",
     category = "gateway-api",
     printcolumn = r#"{"name": "Accepted", "type": "string",
