@@ -3,7 +3,7 @@
 //! **Invariant:** what is taken is given back when its permit is dropped, and not before.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
@@ -18,6 +18,8 @@ pub(in crate::proxy) struct Breaker {
     pending: Gate,
     requests: Gate,
     retries: Gate,
+    /// The number of the tables that the limits are of.
+    number: Mutex<u64>,
 }
 
 /// How many of something there are, and may be.
@@ -66,8 +68,13 @@ impl Drop for Permit {
 }
 
 impl Breaker {
-    /// How much may be open from now on; what is open stays.
-    pub(super) fn limit(&self, most: CircuitBreaker) {
+    /// How much may be open from now on, unless newer tables said it; what is open stays.
+    pub(super) fn limit(&self, most: CircuitBreaker, number: u64) {
+        let mut newest = self.number.lock().unwrap_or_else(PoisonError::into_inner);
+        if number < *newest {
+            return;
+        }
+        *newest = number;
         self.connections.limit(most.connections);
         self.pending.limit(most.pending);
         self.requests.limit(most.requests);
