@@ -2,6 +2,7 @@
 //! matters.
 
 mod auth;
+mod bounds;
 mod conduct;
 mod downstream_http1;
 mod endpoints;

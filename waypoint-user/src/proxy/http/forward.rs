@@ -199,7 +199,8 @@ async fn http1(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<Ht
     let Some(bounds) = endpoint.bounds() else {
         return Http1::dial(way.clone(), worker, None).await;
     };
-    match bounds.turn(|| worker.pool.idle(way)).await? {
+    let close = || worker.pool.close_one(|held| bounds.count(held));
+    match bounds.turn(|| worker.pool.idle(way), close).await? {
         Turn::Kept(connection) => Ok(connection),
         Turn::New(held, _waiting) => {
             bounds.connect(Http1::dial(way.clone(), worker, Some(held))).await
@@ -212,7 +213,8 @@ async fn http2(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<St
     let Some(bounds) = endpoint.bounds() else {
         return worker.pool.new_stream(way, worker, None).await;
     };
-    match bounds.turn(|| worker.pool.stream(way)).await? {
+    let close = || worker.pool.close_one(|held| bounds.count(held));
+    match bounds.turn(|| worker.pool.stream(way), close).await? {
         Turn::Kept(stream) => Ok(stream),
         Turn::New(held, _waiting) => {
             bounds.connect(worker.pool.new_stream(way, worker, Some(held))).await

@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 use crate::mesh::traffic_policy::CircuitBreaker;
 
@@ -39,7 +39,7 @@ impl Default for Gate {
 impl Gate {
     fn limit(&self, most: Option<u32>) {
         self.most.store(most.unwrap_or(u32::MAX), Relaxed);
-        self.freed.notify_one();
+        self.freed.notify_waiters();
     }
 
     fn enter(&self) -> bool {
@@ -101,13 +101,13 @@ impl Breaker {
         self.enter(|breaker| &breaker.connections)
     }
 
-    /// Waits until a connection ended, or had its turn.
-    pub(in crate::proxy) async fn freed(&self) {
-        self.connections.freed.notified().await;
+    /// Waits until a connection ended.
+    pub(in crate::proxy) fn freed(&self) -> Notified<'_> {
+        self.connections.freed.notified()
     }
 
-    /// A connection is idle: somebody who waits for one may look.
-    pub(in crate::proxy) fn idle(&self) {
+    /// Somebody who may have heard that a connection ended does not open another.
+    pub(in crate::proxy) fn pass_on(&self) {
         self.connections.freed.notify_one();
     }
 

@@ -30,10 +30,10 @@ use crate::{
     telemetry::task,
 };
 
-const GET: &str = "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
+pub(super) const GET: &str = "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
 
 /// Attaches a policy to the Service.
-fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
+pub(super) fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
     let (name, service) = (ObjectName::new("default", "p"), ObjectName::new("default", "shop"));
     let targets = vec![TrafficTarget::Service(service)];
     let mut policy = TrafficPolicy { name: name.clone(), targets, ..TrafficPolicy::default() };
@@ -42,12 +42,12 @@ fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
 }
 
 /// An engine whose Service has these endpoints, and a policy.
-fn lab(endpoints: &[SocketAddr], rules: impl FnOnce(&mut TrafficPolicy)) -> Lab {
+pub(super) fn lab(endpoints: &[SocketAddr], rules: impl FnOnce(&mut TrafficPolicy)) -> Lab {
     Lab::start_with(endpoints, AppProtocol::Http, |_| {}, |contents, _| govern(contents, rules))
 }
 
 /// Backends that answer with their names.
-async fn named<const N: usize>(names: [&'static str; N]) -> Vec<SocketAddr> {
+pub(super) async fn named<const N: usize>(names: [&'static str; N]) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for name in names {
         let backend = Backend::bind().await;
@@ -59,7 +59,7 @@ async fn named<const N: usize>(names: [&'static str; N]) -> Vec<SocketAddr> {
 
 /// A backend that answers with statuses, one after the other and then over again; and how often it
 /// was asked.
-async fn scripted(statuses: &'static [u16]) -> (SocketAddr, Arc<AtomicUsize>) {
+pub(super) async fn scripted(statuses: &'static [u16]) -> (SocketAddr, Arc<AtomicUsize>) {
     let (backend, asked) = (Backend::bind().await, Arc::new(AtomicUsize::new(0)));
     let (address, counts) = (backend.address(), Arc::clone(&asked));
     task::spawn("scripted", async move {
@@ -89,7 +89,7 @@ async fn follow_script(mut stream: TcpStream, statuses: &'static [u16], counts: 
 }
 
 /// Who answered a request.
-fn who(answer: &str) -> &str {
+pub(super) fn who(answer: &str) -> &str {
     let body = answer.split_once("\r\n\r\n").unwrap().1;
     body.lines().next().unwrap_or_default()
 }
