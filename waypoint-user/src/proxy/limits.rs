@@ -19,7 +19,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_hours(1);
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and for at most [`HTTP1_BUFFER_BYTES`], what a client still sends is read after the
-/// last response of an HTTP/1 connection, so that the response reaches it; then it is closed.
+/// last response of an HTTP/1 connection, so that the response reaches it; then it is closed. What
+/// is left to be sent when a connection is closed is waited for as long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the first bytes may take where HTTP is declared; then the connection is closed.

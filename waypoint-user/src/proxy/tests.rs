@@ -23,6 +23,7 @@ mod routes;
 mod silence;
 mod tcp;
 mod traffic;
+mod unread;
 mod upgrades;
 mod upstream_http1;
 mod waypoint;

@@ -3,7 +3,7 @@
 //! **Invariant:** a body that broke on one side breaks on the other; it never looks complete.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     error::Error,
     pin::Pin,
     rc::Rc,
@@ -211,8 +211,30 @@ pub(in crate::proxy) enum ResponseBody {
     Text(Bytes),
     /// An endpoint's body.
     Stream(Box<Stream>),
+    /// An endpoint's body, which somebody else may end.
+    Watched(Rc<RefCell<Stream>>),
     /// None: the connection changes its protocol.
     Tunnel(Box<Tunnel>),
+}
+
+impl ResponseBody {
+    /// Ready when it must not go on, though nobody asks for more of it.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
+        match self {
+            Self::Stream(stream) => stream.poll_over(cx),
+            Self::Watched(stream) => stream.borrow_mut().poll_over(cx),
+            Self::Empty | Self::Text(_) | Self::Tunnel(_) => Poll::Pending,
+        }
+    }
+
+    /// The client took something of it.
+    pub(super) fn moved(&mut self) {
+        if let Self::Stream(stream) = self
+            && let Some(idle) = &mut stream.idle
+        {
+            idle.heard();
+        }
+    }
 }
 
 /// A piece of an endpoint's body.
@@ -292,7 +314,13 @@ impl Stream {
         Cut
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    /// Ready when it must not go on: nobody may have it any more, or its time is over. Whoever does
+    /// not ask for more of it asks for this.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
+        self.poll_fault(cx).map(|fault| self.fail(fault))
+    }
+
+    fn poll_fault(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
         if let Poll::Ready(fault) = self.lease.poll_revoked(cx) {
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
@@ -301,10 +329,12 @@ impl Stream {
         {
             return Poll::Ready(Some(Err(self.fail(fault))));
         }
-        if let Some(idle) = &mut self.idle
-            && let Poll::Ready(fault) = idle.poll(cx)
-        {
-            return Poll::Ready(Some(Err(self.fail(fault))));
+        self.idle.as_mut().map_or(Poll::Pending, |idle| idle.poll(cx))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Poll::Ready(cut) = self.poll_over(cx) {
+            return Poll::Ready(Some(Err(cut)));
         }
         let frame = match ready!(self.body.poll_frame(cx)) {
             Some(Ok(frame)) => frame,
@@ -349,6 +379,7 @@ impl Body for ResponseBody {
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
             }
             Self::Stream(stream) => stream.poll(cx),
+            Self::Watched(stream) => stream.borrow_mut().poll(cx),
         }
     }
 
@@ -357,6 +388,7 @@ impl Body for ResponseBody {
             Self::Empty | Self::Tunnel(_) => true,
             Self::Text(text) => text.is_empty(),
             Self::Stream(stream) => stream.body.is_end_stream(),
+            Self::Watched(stream) => stream.borrow().body.is_end_stream(),
         }
     }
 
@@ -365,6 +397,7 @@ impl Body for ResponseBody {
             Self::Empty | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Stream(stream) => stream.body.size_hint(),
+            Self::Watched(stream) => stream.borrow().body.size_hint(),
         }
     }
 }
