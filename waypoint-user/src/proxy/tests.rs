@@ -15,6 +15,7 @@ mod late;
 mod limits;
 mod node;
 mod outbound;
+mod overheard;
 mod overtaken;
 mod peers;
 mod plain;

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** at most [`REPLAY_BYTES_MAX`] are kept for another try; a body that is longer is
 //! sent once.
-//! **Invariant:** nobody gets a body without its beginning.
+//! **Invariant:** nobody gets a body without its beginning, and only the last try gets the rest.
 //! **Invariant:** a mirror never holds up a request: one that is behind by more than
 //! [`MIRROR_BYTES_MAX`] is cut off.
 
@@ -37,6 +37,10 @@ pub(super) struct Tape {
     read: Cell<usize>,
     kept: RefCell<Kept>,
     copies: RefCell<Vec<Rc<Queue>>>,
+    /// How many tries there were.
+    tries: Cell<usize>,
+    /// Whoever sends the last of them, where it waits.
+    waits: Cell<Option<Waker>>,
 }
 
 /// What was read and is kept for another try.
@@ -86,6 +90,8 @@ impl Tape {
             read: Cell::new(0),
             kept: RefCell::new(Kept { pieces: Vec::new(), bytes: 0, whole: keeps }),
             copies: RefCell::default(),
+            tries: Cell::new(0),
+            waits: Cell::default(),
         })
     }
 
@@ -95,11 +101,16 @@ impl Tape {
         untouched || self.kept.borrow().whole
     }
 
-    /// The body from its start; `None` when that was let go.
+    /// The body from its start; `None` when that was let go. Whoever got it before gets no more, and
+    /// hears of it.
     pub(super) fn play(self: &Rc<Self>) -> Option<Play> {
         self.is_whole().then(|| {
             self.progress.ended.set(false);
-            Play { tape: Rc::clone(self), next: 0, sent: 0 }
+            self.tries.set(self.tries.get() + 1);
+            if let Some(waits) = self.waits.take() {
+                waits.wake();
+            }
+            Play { tape: Rc::clone(self), number: self.tries.get(), next: 0, sent: 0 }
         })
     }
 
@@ -167,6 +178,8 @@ impl Kept {
 /// A body on its way to one endpoint.
 pub(super) struct Play {
     tape: Rc<Tape>,
+    /// Which try it is.
+    number: usize,
     next: usize,
     sent: u64,
 }
@@ -176,12 +189,21 @@ impl Play {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+        if self.number != self.tape.tries.get() {
+            return Poll::Ready(Some(Err(RequestBroken::CutOff)));
+        }
         let kept = self.tape.kept.borrow().pieces.get(self.next).cloned();
         let frame = match kept {
             Some(piece) => Some(Ok(piece.into_frame())),
             // What it has to begin with was let go meanwhile.
             None if self.next < self.tape.read.get() => Some(Err(RequestBroken::CutOff)),
-            None => ready!(self.tape.poll_read(cx)),
+            None => match self.tape.poll_read(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    self.tape.waits.set(Some(cx.waker().clone()));
+                    return Poll::Pending;
+                }
+            },
         };
         self.next += 1;
         if let Some(Ok(frame)) = &frame {

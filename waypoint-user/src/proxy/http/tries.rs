@@ -295,13 +295,15 @@ impl<'a> Tries<'a> {
         let Some(next) = next.filter(|next| self.is_permitted(next)) else {
             return Err(failure);
         };
-        // What still sends the last try must read no more of the body.
+        // What still sends the last try hears of the next when that takes the body.
         drop(failure);
         if same {
             sleep(self.pause(retry)).await;
         }
-        let again = spare.zip(self.course.body.body());
-        let again = unsent.or_else(|| again.map(|(head, body)| Request::from_parts(head, body)));
+        let again = unsent.or_else(|| {
+            let (head, body) = spare.zip(self.course.body.body())?;
+            Some(Request::from_parts(head, body))
+        });
         again.map(|request| (request, next)).ok_or(Failure::Fault(Fault::UpstreamClosed))
     }
 

@@ -276,7 +276,7 @@ async fn faults_are_made_up_as_asked_for() {
     assert!(answer.contains("\r\ngrpc-status: 14\r\n"), "{answer}");
 }
 
-fn retry(on: &[RetryOn], attempts: u8) -> Retry {
+pub(super) fn retry(on: &[RetryOn], attempts: u8) -> Retry {
     let base = Duration::from_millis(1);
     let backoff = Backoff { base, max: base };
     Retry { on: on.to_vec(), attempts, backoff, ..Retry::default() }
