@@ -56,12 +56,12 @@ pub const HTTP2_ERROR_RESETS_MAX: usize = 256;
 /// Requests at a time on one HTTP/2 connection to an endpoint; more open another connection.
 pub const HTTP2_UPSTREAM_STREAMS_MAX: usize = 100;
 
-/// Bytes of a request's body that are kept for another try; of a body that is longer there is one
-/// try.
+/// Bytes of a request's body that are kept for another try, with what it takes to keep each piece;
+/// of a body that is longer there is one try.
 pub const REPLAY_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of a request's body that may wait for a mirror; one that is further behind gets no more,
-/// and its copy breaks off.
+/// Bytes of a request's body that may wait for a mirror, with what it takes to keep each piece; one
+/// that is further behind gets no more, and its copy breaks off.
 pub const MIRROR_BYTES_MAX: usize = 256 * 1024;
 
 /// Copies of requests that one worker has under way; one more is left out. Counted as `mirrors`.

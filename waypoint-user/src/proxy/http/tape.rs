@@ -19,7 +19,10 @@ use std::{
 use http::{HeaderMap, StatusCode};
 use hyper::body::{Bytes, Frame, SizeHint};
 
-use crate::proxy::limits::{MIRROR_BYTES_MAX, REPLAY_BYTES_MAX};
+use crate::proxy::{
+    limits::{MIRROR_BYTES_MAX, REPLAY_BYTES_MAX},
+    record::field_bytes,
+};
 
 use super::{
     body::Progress,
@@ -71,11 +74,21 @@ impl Piece {
         }
     }
 
+    /// The bytes of the body.
     fn len(&self) -> usize {
         match self {
             Self::Data(bytes) => bytes.len(),
             Self::Trailers(_) => 0,
         }
+    }
+
+    /// The bytes that it takes to keep it.
+    fn memory(&self) -> usize {
+        let held = match self {
+            Self::Data(bytes) => bytes.len(),
+            Self::Trailers(fields) => usize::try_from(field_bytes(fields)).unwrap_or(usize::MAX),
+        };
+        held.saturating_add(size_of::<Self>())
     }
 }
 
@@ -166,7 +179,7 @@ impl Kept {
         if !self.whole {
             return;
         }
-        self.bytes += piece.len();
+        self.bytes = self.bytes.saturating_add(piece.memory());
         if self.bytes > REPLAY_BYTES_MAX {
             *self = Self { pieces: Vec::new(), bytes: 0, whole: false };
         } else {
@@ -263,7 +276,7 @@ impl Queue {
         if self.state.get() != State::Open {
             return;
         }
-        self.bytes.set(self.bytes.get() + piece.len());
+        self.bytes.set(self.bytes.get().saturating_add(piece.memory()));
         if self.bytes.get() > MIRROR_BYTES_MAX {
             return self.cut();
         }
@@ -299,7 +312,7 @@ impl Copy {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
         if let Some(piece) = self.queue.pieces.borrow_mut().pop_front() {
-            self.queue.bytes.set(self.queue.bytes.get().saturating_sub(piece.len()));
+            self.queue.bytes.set(self.queue.bytes.get().saturating_sub(piece.memory()));
             self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
             return Poll::Ready(Some(Ok(piece.into_frame())));
         }
@@ -325,3 +338,6 @@ impl Copy {
 fn exact(bytes: Option<u64>) -> SizeHint {
     bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
 }
+
+#[cfg(test)]
+mod tests;
