@@ -11,7 +11,9 @@ use tokio::io::AsyncWriteExt;
 
 use super::{
     conduct::{GET, answer, lab, service},
-    lab::{Backend, read_until},
+    http2::client,
+    lab::{Backend, read_to_end, read_until},
+    refusals::deny,
 };
 use crate::{
     mesh::route::{AuthProtocol, ExternalAuth, HttpFilter, HttpRule},
@@ -20,12 +22,16 @@ use crate::{
 
 /// A rule whose requests `copy` is asked about.
 fn asks(gets: &[&str]) -> HttpRule {
+    asks_below("/check/", gets)
+}
+
+fn asks_below(path: &str, gets: &[&str]) -> HttpRule {
     let auth = ExternalAuth {
         service: service("copy"),
         port: 80,
         told: vec!["x-cart".to_owned()],
         by: AuthProtocol::Http {
-            path: "/check/".to_owned(),
+            path: path.to_owned(),
             gets: gets.iter().map(|name| (*name).to_owned()).collect(),
         },
     };
@@ -89,6 +95,42 @@ async fn without_an_answer_nothing_passes() {
     let line = lab.line(1).await;
     assert_eq!(line["response_flags"], "UAEX");
     assert_eq!(line["response_code_details"], "ext_authz_error");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_does_not_pass() {
+    for path in ["/check<", "/check#", "/check?all"] {
+        let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+        let lab = lab(&[&backend], Some(&authority), asks_below(path, &[]));
+        authority.echo("yes");
+        backend.echo("passed");
+        let answer = lab.ask(GET).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{path}: {answer}");
+        assert_eq!(lab.line(1).await["response_code_details"], "ext_authz_error");
+    }
+}
+
+#[tokio::test]
+async fn who_is_denied_while_somebody_is_asked_does_not_pass() {
+    let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+    let mut lab = lab(&[&backend], Some(&authority), asks(&[]));
+    backend.echo("passed");
+    // There is a connection that the request would go out on at once.
+    let (answer, _) = tokio::join!(lab.ask(GET), told(&authority, "200 OK", ""));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for number in 1..16 {
+        let mut client = lab.connect().await;
+        client.write_all(GET.as_bytes()).await.unwrap();
+        let mut question = authority.accept().await;
+        read_until(&mut question, "\r\n\r\n").await;
+        lab.change(|contents| deny(contents, "GET"));
+        question.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        let answer = read_to_end(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        let line = lab.line(number + 1).await;
+        assert_eq!(line["upstream_host"], "-", "it was sent: {line}");
+        lab.change(|contents| contents.policies.clear());
+    }
 }
 
 /// Answers questions by gRPC with a message.
