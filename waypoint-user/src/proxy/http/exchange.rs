@@ -240,7 +240,8 @@ impl Exchange {
         let mut idle = self.idle(plan);
         let trail = Trail { peer: &self.peer, record: Some(&mut self.record) };
         let answered = tokio::select! {
-            answered = within(until, send(&course, request, trail)) => answered,
+            // Who was denied meanwhile sends nothing.
+            biased;
             fault = lease.revoked() => return Err(fault),
             fault = Idle::over(&mut idle) => return Err(fault),
         };
