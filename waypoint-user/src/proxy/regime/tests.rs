@@ -112,7 +112,7 @@ fn a_breaker_lets_so_many_pass_and_the_next_when_one_is_done() {
     drop(first);
     assert!(breaker.request().is_some());
     // Fewer are allowed while one is open: it stays, and none comes.
-    let same = regimes.breaker(&place(), CircuitBreaker { requests: Some(1), ..most });
+    let same = regimes.breaker(&place(), CircuitBreaker { requests: Some(1), ..most }, 2);
     assert!(Arc::ptr_eq(&same, &breaker) && breaker.request().is_none());
     // Somebody who goes by an older view asks for it.
     regimes.breaker(&place(), most, 1);
@@ -168,6 +168,19 @@ fn every_key_has_a_bucket_until_there_are_too_many() {
     assert!(limiter.take(Some("more"), secs(1)).is_ok(), "the bucket of all further keys");
     assert!(limiter.take(Some("and more"), secs(1)).is_err());
     assert!(limiter.take(Some("and more"), secs(12)).is_ok(), "full buckets make room");
+}
+
+#[test]
+fn full_buckets_are_looked_for_once_a_second() {
+    let limiter = limiter(10, secs(1), 1);
+    let at = |millis| secs(10) + Duration::from_millis(millis);
+    let passes = |key: &str, now| limiter.take(Some(key), now).is_ok();
+    for key in 0..BUCKETS_MAX {
+        assert!(passes(&key.to_string(), at(0)));
+    }
+    assert!(passes("one more", at(50)), "it is looked, and none is full");
+    assert!(passes("a", at(200)) && !passes("b", at(200)), "both share a bucket");
+    assert!(passes("a", at(1100)) && passes("b", at(1100)), "each has its own again");
 }
 
 #[test]
