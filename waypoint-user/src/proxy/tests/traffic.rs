@@ -242,6 +242,10 @@ async fn requests_beyond_a_rate_are_refused_and_told_when_to_come() {
     assert_eq!((&line["response_flags"], &line["blame"]), (&"RL".into(), &"client".into()));
     assert_eq!(who(&lab.ask(&of("bob")).await), "a");
     assert_eq!(who(&lab.ask(GET).await), "a");
+    // What is no text is a value all the same.
+    let answers = [lab.ask(&of("\u{e9}")).await, lab.ask(&of("\u{e9}")).await];
+    assert_eq!(answers.map(|answer| who(&answer).to_owned()), ["a", "a"]);
+    assert!(lab.ask(&of("\u{e9}")).await.starts_with("HTTP/1.1 429 "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
