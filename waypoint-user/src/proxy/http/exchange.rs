@@ -243,6 +243,7 @@ impl Exchange {
             // Who was denied meanwhile sends nothing.
             biased;
             fault = lease.revoked() => return Err(fault),
+            answered = within(until, send(&course, request, trail)) => answered,
             fault = Idle::over(&mut idle) => return Err(fault),
         };
         let mut answered = answered.map_err(|fault| self.progress.blame(fault))?;
@@ -367,7 +368,7 @@ fn edit_response(
 }
 
 /// A version as the access log shows it.
-fn protocol(version: http::Version) -> &'static str {
+pub(super) fn protocol(version: http::Version) -> &'static str {
     match version {
         http::Version::HTTP_10 => "HTTP/1.0",
         http::Version::HTTP_2 => "HTTP/2",

@@ -134,13 +134,13 @@ async fn who_is_denied_while_somebody_is_asked_does_not_pass() {
 }
 
 /// Answers questions by gRPC with a message.
-fn say_by_grpc(authority: Backend, said: &'static [u8]) {
+fn say_by_grpc(authority: Backend, said: &'static [u8], told: &'static [&'static [u8]]) {
     let answer = move |request: Request<Incoming>| async move {
         assert_eq!(request.uri().path(), "/envoy.service.auth.v3.Authorization/Check");
         let asked = request.into_body().collect().await.unwrap().to_bytes();
-        for part in ["/a", "GET", "x-cart", "shop"] {
-            let found = asked.windows(part.len()).any(|window| window == part.as_bytes());
-            assert!(found, "no {part} in {asked:?}");
+        for part in told {
+            let found = asked.windows(part.len()).any(|window| window == *part);
+            assert!(found, "no {part:?} in {asked:?}");
         }
         let length = u32::try_from(said.len()).unwrap().to_be_bytes();
         let message = [&[0], &length[..], said].concat();
@@ -156,14 +156,18 @@ fn say_by_grpc(authority: Backend, said: &'static [u8]) {
     });
 }
 
+/// A rule whose requests `copy` is asked about by gRPC.
+fn asks_by_grpc() -> HttpRule {
+    let (service, by) = (service("copy"), AuthProtocol::Grpc);
+    let auth = ExternalAuth { service, port: 80, told: Vec::new(), by };
+    HttpRule { filters: vec![HttpFilter::Auth(auth)], ..HttpRule::default() }
+}
+
 /// What becomes of a request that is asked about by gRPC.
 async fn asked_by_grpc(said: &'static [u8]) -> String {
     let (backend, authority) = (Backend::bind().await, Backend::bind().await);
-    let (service, by) = (service("copy"), AuthProtocol::Grpc);
-    let auth = ExternalAuth { service, port: 80, told: Vec::new(), by };
-    let rule = HttpRule { filters: vec![HttpFilter::Auth(auth)], ..HttpRule::default() };
-    let lab = lab(&[&backend], Some(&authority), rule);
-    say_by_grpc(authority, said);
+    let lab = lab(&[&backend], Some(&authority), asks_by_grpc());
+    say_by_grpc(authority, said, &[b"/a", b"GET", b"HTTP/1.1", b"x-cart", b"shop"]);
     backend.echo("passed");
     lab.ask(&GET.replace("\r\n\r\n", "\r\nx-cart: 3\r\n\r\n")).await
 }
@@ -181,4 +185,24 @@ async fn an_authority_by_grpc_lets_pass_and_refuses() {
     assert!(refused.ends_with("\r\n\r\nlater"), "{refused}");
     // status { code: 7 }
     assert!(asked_by_grpc(b"\x0a\x02\x08\x07").await.starts_with("HTTP/1.1 403 "));
+}
+
+#[tokio::test]
+async fn an_authority_by_grpc_is_told_what_is_spoken_and_every_field() {
+    let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+    let lab = lab(&[&backend], Some(&authority), asks_by_grpc());
+    // What is no text is told as far as it is one.
+    say_by_grpc(authority, b"\x0a\x00", &[b"HTTP/2", b"caf\xc3\xa9", b"a\xef\xbf\xbdb"]);
+    let request = Request::get(format!("http://{}/a", lab.address))
+        .header("x-text", "caf\u{e9}")
+        .header("x-bytes", HeaderValue::from_bytes(b"a\xffb").unwrap());
+    let request = request.body(Full::default().boxed()).unwrap();
+    let mut client = client(&lab).await;
+    let passes = async {
+        let mut stream = backend.accept().await;
+        read_until(&mut stream, "\r\n\r\n").await;
+        answer(stream, "200 OK").await;
+    };
+    let (answer, ()) = tokio::join!(client.send_request(request), passes);
+    assert_eq!(answer.unwrap().status(), 200);
 }
