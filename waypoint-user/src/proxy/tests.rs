@@ -7,6 +7,7 @@ mod conduct;
 mod downstream_http1;
 mod endpoints;
 mod headed;
+mod hedging;
 mod http1;
 mod http2;
 mod inbound;

@@ -57,7 +57,7 @@ pub(super) struct Carrier {
 /// The connection, or the stream that counts as long as it is held.
 enum By {
     Http1(Http1),
-    Http2 { _stream: Stream },
+    Http2 { stream: Stream },
 }
 
 impl Carrier {
@@ -65,6 +65,14 @@ impl Carrier {
     pub(super) fn keep(self, worker: &Worker) {
         if let By::Http1(connection) = self.by {
             worker.pool.keep(connection, &worker.limits);
+        }
+    }
+
+    /// Our address on it.
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        match &self.by {
+            By::Http1(connection) => connection.local,
+            By::Http2 { stream } => stream.connection().local,
         }
     }
 
@@ -126,7 +134,8 @@ impl Trail<'_> {
         }
     }
 
-    fn came_by(&mut self, local: Option<SocketAddr>) {
+    /// Notes our address on the connection.
+    pub(super) fn came_by(&mut self, local: Option<SocketAddr>) {
         if let Some(record) = &mut self.record {
             record.note(|entry| entry.upstream_local_address = local);
         }
@@ -174,7 +183,7 @@ async fn send_http2(
         let mut sender = stream.connection().sender.clone();
         match sender.try_send_request(request).await {
             Ok(response) => {
-                return Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream }));
+                return Ok((response.map(AnswerBody::Http2), By::Http2 { stream }));
             }
             Err(mut error) => {
                 let unsent = error.take_message();
@@ -189,7 +198,7 @@ async fn send_http2(
     trail.came_by(stream.connection().local);
     let mut sender = stream.connection().sender.clone();
     match sender.try_send_request(request).await {
-        Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream })),
+        Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { stream })),
         Err(error) => Err(Box::new((fault_of(error.error()), None))),
     }
 }

@@ -23,8 +23,8 @@ use crate::{
         snapshot::Contents,
         traffic_policy::{
             Abort, AbortStatus, Algorithm, Backoff, Budget, CircuitBreaker, Delay, HashKey,
-            Hedging, OutlierDetection, Percentage, RateLimit, RateLimitKey, Retry, RetryOn,
-            TrafficPolicy, TrafficTarget,
+            OutlierDetection, Percentage, RateLimit, RateLimitKey, Retry, RetryOn, TrafficPolicy,
+            TrafficTarget,
         },
     },
     telemetry::task,
@@ -318,27 +318,6 @@ async fn a_budget_ends_retries() {
         lab.ask(GET).await;
     }
     assert_eq!(asked.load(Ordering::SeqCst), 30);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_endpoint_is_overtaken() {
-    let slow = Backend::bind().await;
-    let fast = named(["fast"]).await[0];
-    let lab = lab(&[slow.address(), fast], |policy| {
-        policy.endpoints.load_balancing.algorithm = Algorithm::RoundRobin;
-        let delay = Duration::from_millis(20);
-        policy.requests.hedging = Some(Hedging { delay, max_requests: 2 });
-    });
-    let asking = lab.ask(GET);
-    let overtaken = async {
-        let mut upstream = slow.accept().await;
-        read_until(&mut upstream, "\r\n\r\n").await;
-        // The request is cancelled when the other was answered.
-        read_to_end(&mut upstream).await
-    };
-    let (answer, rest) = tokio::join!(asking, overtaken);
-    assert_eq!((who(&answer), rest.as_str()), ("fast", ""));
-    assert_eq!(lab.line(1).await["upstream_host"], fast.to_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]
