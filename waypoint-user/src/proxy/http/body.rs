@@ -3,7 +3,7 @@
 //! **Invariant:** a body that broke on one side breaks on the other; it never looks complete.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     error::Error,
     pin::Pin,
     rc::Rc,
@@ -18,7 +18,7 @@ use crate::proxy::{
 };
 
 use super::{
-    client_body::{Breach, ClientBody, RequestBroken},
+    client_body::{ClientBody, RequestBroken},
     deadline::Deadline,
     fields,
     forward::Carrier,
@@ -27,37 +27,9 @@ use super::{
     upgrade::Tunnel,
 };
 
-/// How far a request's body has come.
-#[derive(Debug, Default)]
-pub(in crate::proxy) struct Progress {
-    /// Bytes so far.
-    pub(in crate::proxy) bytes: Rc<Cell<u64>>,
-    /// Whether all of it was sent on.
-    pub(in crate::proxy) ended: Cell<bool>,
-    /// How the client broke it off.
-    broken: Cell<Option<Breach>>,
-}
+mod progress;
 
-impl Progress {
-    /// Notes how the client broke the body off.
-    pub(super) fn broke(&self, cause: &RequestBroken) {
-        self.broken.set(Some(cause.breach()));
-    }
-
-    /// Whether the client broke the body off.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.get().is_some()
-    }
-
-    /// What really went wrong when a fault was seen.
-    pub(super) fn blame(&self, fault: Fault) -> Fault {
-        match self.broken.get() {
-            Some(Breach::Gone) => Fault::ClientGone,
-            Some(Breach::Malformed) => Fault::BadRequest("the body is malformed"),
-            None => fault,
-        }
-    }
-}
+pub(in crate::proxy) use self::progress::Progress;
 
 /// The body of a request, on its way to an endpoint.
 pub(in crate::proxy) struct RequestBody {
@@ -143,8 +115,7 @@ fn poll_client(
     let ended = frame.is_none() || body.is_end_stream();
     match &frame {
         Some(Ok(frame)) => {
-            let len = frame.data_ref().map_or(0, Bytes::len) as u64;
-            progress.bytes.set(progress.bytes.get() + len);
+            progress.advance(frame.data_ref().map_or(0, Bytes::len));
         }
         Some(Err(cause)) => progress.broke(cause),
         None => {}
@@ -322,12 +293,12 @@ impl Stream {
 
     fn poll_fault(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
         if let Poll::Ready(fault) = self.lease.poll_revoked(cx) {
-            return Poll::Ready(Some(Err(self.fail(fault))));
+            return Poll::Ready(fault);
         }
         if let Some(deadline) = &mut self.deadline
             && let Poll::Ready(fault) = deadline.poll(cx)
         {
-            return Poll::Ready(Some(Err(self.fail(fault))));
+            return Poll::Ready(fault);
         }
         self.idle.as_mut().map_or(Poll::Pending, |idle| idle.poll(cx))
     }

@@ -152,7 +152,7 @@ impl Tape {
         self.ended.set(frame.is_none() || body.is_end_stream());
         if let Some(piece) = frame.as_ref().and_then(Piece::of) {
             self.read.set(self.read.get() + 1);
-            self.progress.bytes.set(self.progress.bytes.get() + piece.len() as u64);
+            self.progress.advance(piece.len());
             self.tell(|queue| queue.push(piece.clone()));
             self.kept.borrow_mut().push(piece);
         }
