@@ -193,7 +193,7 @@ pub(super) async fn send(
                 }
                 return Ok(Answered { until, ..answered });
             }
-            Ok(Ok(answered)) => (Failure::Answer(answered), None),
+            Ok(Ok(answered)) => (Failure::Answer(Box::new(answered)), None),
             Ok(Err(failed)) => (Failure::Fault(failed.0), failed.1),
             Err(fault) => (Failure::Fault(fault), None),
         };
@@ -208,7 +208,7 @@ pub(super) async fn send(
 /// Why another try is thought of.
 pub(super) enum Failure {
     /// An answer that is not good enough.
-    Answer(Answered),
+    Answer(Box<Answered>),
     /// No answer.
     Fault(Fault),
 }
@@ -230,7 +230,7 @@ impl Failure {
         match self {
             Self::Answer(answered) => {
                 trail.exhausted();
-                Ok(Answered { until, ..answered })
+                Ok(Answered { until, ..*answered })
             }
             Self::Fault(fault) => Err(fault),
         }
