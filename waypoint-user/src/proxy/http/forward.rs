@@ -208,7 +208,8 @@ async fn http1(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<Ht
         return Http1::dial(way.clone(), worker, None).await;
     };
     let close = || worker.pool.close_one(|held| bounds.count(held));
-    match bounds.turn(|| worker.pool.idle(way), close).await? {
+    // Boxed, because most requests find a connection.
+    match Box::pin(bounds.turn(|| worker.pool.idle(way), close)).await? {
         Turn::Kept(connection) => Ok(connection),
         Turn::New(held, _waiting) => {
             bounds.connect(Http1::dial(way.clone(), worker, Some(held))).await
