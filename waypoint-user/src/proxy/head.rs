@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, Version, request::Parts};
 
 use crate::mesh::{path::normalize, request::RequestHead};
 
@@ -42,6 +42,11 @@ impl<'a> HeadRef<'a> {
             query: self.parts.uri.query().map(str::to_owned),
             headers: self.parts.headers.clone(),
         }
+    }
+
+    /// What the client speaks.
+    pub(super) fn version(&self) -> Version {
+        self.parts.version
     }
 
     /// The header fields.

@@ -24,7 +24,7 @@ pub(super) use self::{
     http1::serve_http1,
     mirror::{MirrorCounts, Mirrors},
 };
-use self::{client_body::ClientBody, rewind::Rewind};
+use self::{client_body::ClientBody, rewind::Rewind, streams::Streams};
 use super::{
     connection::Connection,
     limits::{
@@ -58,6 +58,7 @@ mod reply;
 mod restraint;
 mod rewind;
 mod session;
+mod streams;
 mod tape;
 mod tries;
 mod upgrade;
@@ -65,12 +66,15 @@ mod upgrade;
 /// Serves the HTTP/2 requests of a connection.
 pub(super) async fn serve_http2(connection: Rc<Connection>, stream: Stream, first: Bytes) {
     let of_request = Rc::clone(&connection);
+    let streams = Streams::default();
+    let of_streams = streams.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let answering = exchange::answer(Rc::clone(&of_request), request.map(ClientBody::Http2));
-        async { Ok::<_, Infallible>(answering.await) }
+        let streams = of_streams.clone();
+        async move { Ok::<_, Infallible>(answering.await.map(|body| streams.watch(body))) }
     });
     let stream = Rewind::new(stream, first);
-    let serving = http2::Builder::new(Local)
+    let serving = http2::Builder::new(streams)
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)

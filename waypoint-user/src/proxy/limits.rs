@@ -19,7 +19,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_hours(1);
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and for at most [`HTTP1_BUFFER_BYTES`], what a client still sends is read after the
-/// last response of an HTTP/1 connection, so that the response reaches it; then it is closed.
+/// last response of an HTTP/1 connection, so that the response reaches it; then it is closed. What
+/// is left to be sent when a connection is closed is waited for as long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the first bytes may take where HTTP is declared; then the connection is closed.
@@ -55,12 +56,12 @@ pub const HTTP2_ERROR_RESETS_MAX: usize = 256;
 /// Requests at a time on one HTTP/2 connection to an endpoint; more open another connection.
 pub const HTTP2_UPSTREAM_STREAMS_MAX: usize = 100;
 
-/// Bytes of a request's body that are kept for another try; of a body that is longer there is one
-/// try.
+/// Bytes of a request's body that are kept for another try, with what it takes to keep each piece;
+/// of a body that is longer there is one try.
 pub const REPLAY_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of a request's body that may wait for a mirror; one that is further behind gets no more,
-/// and its copy breaks off.
+/// Bytes of a request's body that may wait for a mirror, with what it takes to keep each piece; one
+/// that is further behind gets no more, and its copy breaks off.
 pub const MIRROR_BYTES_MAX: usize = 256 * 1024;
 
 /// Copies of requests that one worker has under way; one more is left out. Counted as `mirrors`.

@@ -5,6 +5,8 @@
 //! looked up when a view is compiled and not for each request. A Service without a policy has none
 //! of it.
 //!
+//! **Invariant:** a request that goes by an older view changes nothing for those that go by a newer
+//! one.
 //! **Invariant:** what a process keeps is bounded by its Services, their endpoints and the named
 //! constants; what no view has any more is forgotten.
 
@@ -84,9 +86,10 @@ impl Regimes {
     }
 
     /// The circuit breaker of a Service's port; numbers that change hold for what is open already.
-    pub(super) fn breaker(&self, place: &Place, most: CircuitBreaker) -> Arc<Breaker> {
+    /// They are of the tables with this number; those of older ones come too late.
+    pub(super) fn breaker(&self, place: &Place, most: CircuitBreaker, number: u64) -> Arc<Breaker> {
         let breaker = self.breakers.get(place, |_| true, Breaker::default);
-        breaker.limit(most);
+        breaker.limit(most, number);
         breaker
     }
 
@@ -111,9 +114,10 @@ impl Regimes {
     }
 }
 
-/// Values that live as long as somebody has them.
+/// Values that live as long as somebody has them. A key has more than one while requests go by an
+/// older view of the mesh.
 #[derive(Debug)]
-struct Shared<K, V>(Mutex<HashMap<K, Weak<V>>>);
+struct Shared<K, V>(Mutex<HashMap<K, Vec<Weak<V>>>>);
 
 impl<K, V> Default for Shared<K, V> {
     fn default() -> Self {
@@ -125,12 +129,16 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
     /// The value of a key, if it fits, else a new one.
     fn get(&self, key: &K, fits: impl Fn(&V) -> bool, new: impl FnOnce() -> V) -> Arc<V> {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = values.get(key).and_then(Weak::upgrade).filter(|known| fits(known)) {
+        let mut known = values.get(key).into_iter().flatten().filter_map(Weak::upgrade);
+        if let Some(known) = known.find(|known| fits(known)) {
             return known;
         }
-        values.retain(|_, value| value.strong_count() > 0);
+        values.retain(|_, all| {
+            all.retain(|value| value.strong_count() > 0);
+            !all.is_empty()
+        });
         let value = Arc::new(new());
-        values.insert(key.clone(), Arc::downgrade(&value));
+        values.entry(key.clone()).or_default().push(Arc::downgrade(&value));
         value
     }
 }

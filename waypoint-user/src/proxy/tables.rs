@@ -23,6 +23,7 @@ use super::Duty;
 /// A Snapshot and its route tables.
 #[derive(Debug)]
 pub(super) struct Tables {
+    number: u64,
     snapshot: Arc<Snapshot>,
     of_services: HashMap<ObjectName, Arc<Compiled>>,
 }
@@ -53,7 +54,13 @@ impl Tables {
             })
         });
         let of_services = routed.collect();
-        Self { snapshot, of_services }
+        let number = before.map_or(0, |before| before.number.saturating_add(1));
+        Self { number, snapshot, of_services }
+    }
+
+    /// How many there were before these: what is newer has the higher number.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The Snapshot.

@@ -2,10 +2,12 @@
 //! matters.
 
 mod auth;
+mod bounds;
 mod conduct;
 mod downstream_http1;
 mod endpoints;
 mod headed;
+mod hedging;
 mod http1;
 mod http2;
 mod inbound;
@@ -14,6 +16,7 @@ mod late;
 mod limits;
 mod node;
 mod outbound;
+mod overheard;
 mod overtaken;
 mod peers;
 mod plain;
@@ -22,6 +25,7 @@ mod routes;
 mod silence;
 mod tcp;
 mod traffic;
+mod unread;
 mod upgrades;
 mod upstream_http1;
 mod waypoint;

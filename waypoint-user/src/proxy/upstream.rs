@@ -69,6 +69,7 @@ impl Pool {
             let Some(connection) = connections.pop() else { break None };
             self.idle_count.set(self.idle_count.get().saturating_sub(1));
             if connection.is_free() {
+                connection.held.iter().for_each(Held::work);
                 break Some(connection);
             }
         };
@@ -92,7 +93,7 @@ impl Pool {
         }
         connection.rest();
         if let Some(held) = &connection.held {
-            held.idle();
+            held.rest();
         }
         connections.push(connection);
         self.idle_count.set(self.idle_count.get() + 1);
@@ -157,6 +158,8 @@ impl Pool {
             let connections = shared.entry(way.clone()).or_default();
             if !connections.iter().any(|known| Rc::ptr_eq(known, connection)) {
                 connections.push(Rc::clone(connection));
+                // Those who waited meanwhile find room in it.
+                connection.held.iter().for_each(Held::rest);
             }
         }
         dialled
@@ -168,6 +171,33 @@ impl Pool {
         idle.retain(|way, _| keep(way));
         self.idle_count.set(idle.values().map(Vec::len).sum());
         self.shared.borrow_mut().retain(|way, _| keep(way));
+    }
+
+    /// Closes the connection that was not used for the longest, of those that are meant.
+    pub(super) fn close_one(&self, is_meant: impl Fn(&Held) -> bool) {
+        let is_meant = |held: &Option<Held>| held.as_ref().is_some_and(&is_meant);
+        let (mut idle, mut shared) = (self.idle.borrow_mut(), self.shared.borrow_mut());
+        let all = idle.values().flatten().filter(|one| is_meant(&one.held));
+        let oldest = all.map(|one| one.idle_since).min();
+        let is_free = |one: &Http2| one.streams.get() == 0 && is_meant(&one.held);
+        let all = shared.values().flatten().filter(|one| is_free(one));
+        let oldest_shared = all.map(|one| one.idle_since.get()).min();
+        let first = oldest.into_iter().chain(oldest_shared).min();
+        let mut left = usize::from(first.is_some());
+        let mut is_it = |since, is_free: bool| {
+            let is_it = left > 0 && is_free && Some(since) == first;
+            left -= usize::from(is_it);
+            is_it
+        };
+        idle.retain(|_, all| {
+            all.retain(|one| !is_it(one.idle_since, is_meant(&one.held)));
+            !all.is_empty()
+        });
+        shared.retain(|_, all| {
+            all.retain(|one| !is_it(one.idle_since.get(), is_free(one)));
+            !all.is_empty()
+        });
+        self.idle_count.set(idle.values().map(Vec::len).sum());
     }
 
     /// Closes connections that were not used for this long.
@@ -195,6 +225,7 @@ impl Http2 {
         let most = self.allowed.get().clamp(1, HTTP2_UPSTREAM_STREAMS_MAX);
         (self.streams.get() < most).then(|| {
             self.streams.set(self.streams.get() + 1);
+            self.held.iter().for_each(Held::work);
             Stream(Rc::clone(self))
         })
     }
@@ -212,11 +243,11 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.0.streams.set(self.0.streams.get().saturating_sub(1));
+        let left = self.0.streams.get().saturating_sub(1);
+        self.0.streams.set(left);
         self.0.idle_since.set(Instant::now());
-        if let Some(held) = &self.0.held {
-            held.idle();
-        }
+        let told = if left == 0 { Held::rest } else { Held::has_room };
+        self.0.held.iter().for_each(told);
     }
 }
 

@@ -258,6 +258,7 @@ impl View {
             loads: &self.loads,
             names: &self.names,
             regimes: &self.regimes,
+            number: self.tables.number(),
             policy: self.snapshot().policy_of_endpoints(&at).map(Arc::as_ref),
         };
         let cluster = Rc::new(Cluster::of_service((service, port), (family, home), &around));

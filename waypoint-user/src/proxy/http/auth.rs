@@ -100,8 +100,9 @@ impl Guard<'_> {
         let by_grpc = self.auth.by == AuthProtocol::Grpc;
         let question = match &self.auth.by {
             AuthProtocol::Http { path, .. } => http_call::question(self.auth, path, asking.head),
-            AuthProtocol::Grpc => grpc::question(self.auth, asking),
+            AuthProtocol::Grpc => Some(grpc::question(self.auth, asking)),
         };
+        let question = question.ok_or(Fault::Unasked)?;
         let version = if by_grpc { Version::Http2 } else { question.version_for(cluster.protocol) };
         let answered = self.answer(asking, (cluster, version), question).await;
         let answer = answered.map_err(|fault| match fault {

@@ -3,7 +3,7 @@
 //! **Invariant:** a body that broke on one side breaks on the other; it never looks complete.
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     error::Error,
     pin::Pin,
     rc::Rc,
@@ -18,7 +18,7 @@ use crate::proxy::{
 };
 
 use super::{
-    client_body::{Breach, ClientBody, RequestBroken},
+    client_body::{ClientBody, RequestBroken},
     deadline::Deadline,
     fields,
     forward::Carrier,
@@ -27,37 +27,9 @@ use super::{
     upgrade::Tunnel,
 };
 
-/// How far a request's body has come.
-#[derive(Debug, Default)]
-pub(in crate::proxy) struct Progress {
-    /// Bytes so far.
-    pub(in crate::proxy) bytes: Rc<Cell<u64>>,
-    /// Whether all of it was sent on.
-    pub(in crate::proxy) ended: Cell<bool>,
-    /// How the client broke it off.
-    broken: Cell<Option<Breach>>,
-}
+mod progress;
 
-impl Progress {
-    /// Notes how the client broke the body off.
-    pub(super) fn broke(&self, cause: &RequestBroken) {
-        self.broken.set(Some(cause.breach()));
-    }
-
-    /// Whether the client broke the body off.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.get().is_some()
-    }
-
-    /// What really went wrong when a fault was seen.
-    pub(super) fn blame(&self, fault: Fault) -> Fault {
-        match self.broken.get() {
-            Some(Breach::Gone) => Fault::ClientGone,
-            Some(Breach::Malformed) => Fault::BadRequest("the body is malformed"),
-            None => fault,
-        }
-    }
-}
+pub(in crate::proxy) use self::progress::Progress;
 
 /// The body of a request, on its way to an endpoint.
 pub(in crate::proxy) struct RequestBody {
@@ -143,8 +115,7 @@ fn poll_client(
     let ended = frame.is_none() || body.is_end_stream();
     match &frame {
         Some(Ok(frame)) => {
-            let len = frame.data_ref().map_or(0, Bytes::len) as u64;
-            progress.bytes.set(progress.bytes.get() + len);
+            progress.advance(frame.data_ref().map_or(0, Bytes::len));
         }
         Some(Err(cause)) => progress.broke(cause),
         None => {}
@@ -211,8 +182,30 @@ pub(in crate::proxy) enum ResponseBody {
     Text(Bytes),
     /// An endpoint's body.
     Stream(Box<Stream>),
+    /// An endpoint's body, which somebody else may end.
+    Watched(Rc<RefCell<Stream>>),
     /// None: the connection changes its protocol.
     Tunnel(Box<Tunnel>),
+}
+
+impl ResponseBody {
+    /// Ready when it must not go on, though nobody asks for more of it.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
+        match self {
+            Self::Stream(stream) => stream.poll_over(cx),
+            Self::Watched(stream) => stream.borrow_mut().poll_over(cx),
+            Self::Empty | Self::Text(_) | Self::Tunnel(_) => Poll::Pending,
+        }
+    }
+
+    /// The client took something of it.
+    pub(super) fn moved(&mut self) {
+        if let Self::Stream(stream) = self
+            && let Some(idle) = &mut stream.idle
+        {
+            idle.heard();
+        }
+    }
 }
 
 /// A piece of an endpoint's body.
@@ -292,19 +285,27 @@ impl Stream {
         Cut
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    /// Ready when it must not go on: nobody may have it any more, or its time is over. Whoever does
+    /// not ask for more of it asks for this.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
+        self.poll_fault(cx).map(|fault| self.fail(fault))
+    }
+
+    fn poll_fault(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
         if let Poll::Ready(fault) = self.lease.poll_revoked(cx) {
-            return Poll::Ready(Some(Err(self.fail(fault))));
+            return Poll::Ready(fault);
         }
         if let Some(deadline) = &mut self.deadline
             && let Poll::Ready(fault) = deadline.poll(cx)
         {
-            return Poll::Ready(Some(Err(self.fail(fault))));
+            return Poll::Ready(fault);
         }
-        if let Some(idle) = &mut self.idle
-            && let Poll::Ready(fault) = idle.poll(cx)
-        {
-            return Poll::Ready(Some(Err(self.fail(fault))));
+        self.idle.as_mut().map_or(Poll::Pending, |idle| idle.poll(cx))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Poll::Ready(cut) = self.poll_over(cx) {
+            return Poll::Ready(Some(Err(cut)));
         }
         let frame = match ready!(self.body.poll_frame(cx)) {
             Some(Ok(frame)) => frame,
@@ -349,6 +350,7 @@ impl Body for ResponseBody {
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
             }
             Self::Stream(stream) => stream.poll(cx),
+            Self::Watched(stream) => stream.borrow_mut().poll(cx),
         }
     }
 
@@ -357,6 +359,7 @@ impl Body for ResponseBody {
             Self::Empty | Self::Tunnel(_) => true,
             Self::Text(text) => text.is_empty(),
             Self::Stream(stream) => stream.body.is_end_stream(),
+            Self::Watched(stream) => stream.borrow().body.is_end_stream(),
         }
     }
 
@@ -365,6 +368,7 @@ impl Body for ResponseBody {
             Self::Empty | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Stream(stream) => stream.body.size_hint(),
+            Self::Watched(stream) => stream.borrow().body.size_hint(),
         }
     }
 }

@@ -1,10 +1,6 @@
 //! What a request must be, beyond what the codec checks.
 
-use http::{
-    HeaderMap, Method, Version,
-    header::{HOST, TRANSFER_ENCODING},
-    request::Parts,
-};
+use http::{Method, Version, header::HOST, request::Parts};
 
 use crate::proxy::respond::Fault;
 
@@ -40,18 +36,7 @@ pub(super) fn request(parts: &Parts) -> Result<(), Fault> {
     if !path.starts_with('/') && !asterisk {
         return Err(Fault::BadRequest("the path does not begin with a slash"));
     }
-    if !only_chunked(&parts.headers) {
-        return Err(Fault::BadRequest("the transfer coding is not chunked alone"));
-    }
     Ok(())
-}
-
-/// Whether the body is coded for transfer in no other way than in chunks, and that once.
-fn only_chunked(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let first = codings.next();
-    let chunked = first.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
-    chunked && codings.next().is_none()
 }
 
 #[cfg(test)]

@@ -242,8 +242,10 @@ impl Exchange {
         let answered = {
             let sending = pin!(send(&course, request, trail));
             tokio::select! {
-                answered = within(until, sending) => answered,
+                // Who was denied meanwhile sends nothing.
+                biased;
                 fault = lease.revoked() => return Err(fault),
+                answered = within(until, sending) => answered,
                 fault = Idle::over(&mut idle) => return Err(fault),
             }
         };
@@ -369,7 +371,7 @@ fn edit_response(
 }
 
 /// A version as the access log shows it.
-fn protocol(version: http::Version) -> &'static str {
+pub(super) fn protocol(version: http::Version) -> &'static str {
     match version {
         http::Version::HTTP_10 => "HTTP/1.0",
         http::Version::HTTP_2 => "HTTP/2",

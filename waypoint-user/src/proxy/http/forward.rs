@@ -57,7 +57,7 @@ pub(super) struct Carrier {
 /// The connection, or the stream that counts as long as it is held.
 enum By {
     Http1(Http1),
-    Http2 { _stream: Stream },
+    Http2 { stream: Stream },
 }
 
 impl Carrier {
@@ -65,6 +65,14 @@ impl Carrier {
     pub(super) fn keep(self, worker: &Worker) {
         if let By::Http1(connection) = self.by {
             worker.pool.keep(connection, &worker.limits);
+        }
+    }
+
+    /// Our address on it.
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        match &self.by {
+            By::Http1(connection) => connection.local,
+            By::Http2 { stream } => stream.connection().local,
         }
     }
 
@@ -125,7 +133,8 @@ impl Trail<'_> {
         }
     }
 
-    fn came_by(&mut self, local: Option<SocketAddr>) {
+    /// Notes our address on the connection.
+    pub(super) fn came_by(&mut self, local: Option<SocketAddr>) {
         if let Some(record) = &mut self.record {
             record.note(|entry| entry.upstream_local_address = local);
         }
@@ -173,7 +182,7 @@ async fn send_http2(
         let mut sender = stream.connection().sender.clone();
         match sender.try_send_request(request).await {
             Ok(response) => {
-                return Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream }));
+                return Ok((response.map(AnswerBody::Http2), By::Http2 { stream }));
             }
             Err(mut error) => {
                 let unsent = error.take_message();
@@ -188,7 +197,7 @@ async fn send_http2(
     trail.came_by(stream.connection().local);
     let mut sender = stream.connection().sender.clone();
     match sender.try_send_request(request).await {
-        Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { _stream: stream })),
+        Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { stream })),
         Err(error) => Err(Box::new((fault_of(error.error()), None))),
     }
 }
@@ -198,7 +207,9 @@ async fn http1(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<Ht
     let Some(bounds) = endpoint.bounds() else {
         return Http1::dial(way.clone(), worker, None).await;
     };
-    match bounds.turn(|| worker.pool.idle(way)).await? {
+    let close = || worker.pool.close_one(|held| bounds.count(held));
+    // Boxed, because most requests find a connection.
+    match Box::pin(bounds.turn(|| worker.pool.idle(way), close)).await? {
         Turn::Kept(connection) => Ok(connection),
         Turn::New(held, _waiting) => {
             bounds.connect(Http1::dial(way.clone(), worker, Some(held))).await
@@ -211,7 +222,8 @@ async fn http2(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<St
     let Some(bounds) = endpoint.bounds() else {
         return worker.pool.new_stream(way, worker, None).await;
     };
-    match bounds.turn(|| worker.pool.stream(way)).await? {
+    let close = || worker.pool.close_one(|held| bounds.count(held));
+    match bounds.turn(|| worker.pool.stream(way), close).await? {
         Turn::Kept(stream) => Ok(stream),
         Turn::New(held, _waiting) => {
             bounds.connect(worker.pool.new_stream(way, worker, Some(held))).await

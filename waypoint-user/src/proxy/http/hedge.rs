@@ -40,13 +40,17 @@ pub(super) async fn send(
     let mut asked = vec![first.address];
     // Counts what is sent again.
     let mut permits = Vec::new();
+    let mut is_last = false;
     under_way.push(ask(course, first, copy(), peer));
     loop {
-        let more = asked.len() < usize::from(hedging.max_requests);
+        let more = !is_last && asked.len() < usize::from(hedging.max_requests);
         let failed = tokio::select! {
             biased;
             Some((endpoint, sent)) = under_way.next() => {
                 trail.follow(endpoint);
+                if let Ok(answered) = &sent {
+                    trail.came_by(answered.carrier.local());
+                }
                 match sent {
                     Ok(answered) if !course.is_bad(&answered.response) => return Ok(answered),
                     other => Some(other),
@@ -61,10 +65,15 @@ pub(super) async fn send(
                 asked.push(next.address);
                 under_way.push(ask(course, next, copy(), peer));
             }
-            (None, Some(last)) if under_way.is_empty() => return last,
+            (None, Some(last)) if under_way.is_empty() => {
+                if last.is_ok() && asked.len() > 1 {
+                    trail.exhausted();
+                }
+                return last;
+            }
             (None, Some(_)) => {}
             // There is nobody else; whoever was asked may still answer.
-            (None, None) => asked.resize(usize::from(hedging.max_requests), first.address),
+            (None, None) => is_last = true,
         }
     }
 }

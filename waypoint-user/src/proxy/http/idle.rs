@@ -1,6 +1,6 @@
 //! What ends a request on which nothing moves.
 //!
-//! It looks at the clock when something moves, and is woken only when its time may be over.
+//! The clock is looked at when something moves; it is woken only when its time may be over.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -20,17 +20,17 @@ use super::body::Progress;
 pub(in crate::proxy) struct Idle {
     time: Duration,
     sleep: Pin<Box<Sleep>>,
-    last: Instant,
-    /// How far the request's body had come when that was looked at.
-    seen: u64,
+    /// When something came back last.
+    heard: Instant,
     progress: Rc<Progress>,
 }
 
 impl Idle {
     /// Begins to watch.
     pub(super) fn new(time: Duration, progress: &Rc<Progress>) -> Self {
-        let (last, seen) = (Instant::now(), progress.bytes.get());
-        Self { time, sleep: Box::pin(sleep(time)), last, seen, progress: Rc::clone(progress) }
+        progress.watch();
+        let (sleep, heard) = (Box::pin(sleep(time)), Instant::now());
+        Self { time, sleep, heard, progress: Rc::clone(progress) }
     }
 
     /// Waits until nothing has moved for too long; for ever where nobody watches.
@@ -43,17 +43,14 @@ impl Idle {
 
     /// Something came back.
     pub(super) fn heard(&mut self) {
-        self.last = Instant::now();
+        self.heard = Instant::now();
     }
 
     /// Ready when nothing has moved for too long.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
         while self.sleep.as_mut().poll(cx).is_ready() {
-            let bytes = self.progress.bytes.get();
-            if bytes != self.seen {
-                (self.seen, self.last) = (bytes, Instant::now());
-            }
-            let due = self.last + self.time;
+            let last = self.progress.moved().map_or(self.heard, |moved| moved.max(self.heard));
+            let due = last + self.time;
             if due <= Instant::now() {
                 return Poll::Ready(Fault::Idle);
             }
@@ -62,3 +59,6 @@ impl Idle {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

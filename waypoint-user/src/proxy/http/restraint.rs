@@ -4,13 +4,11 @@
 
 use std::borrow::Cow;
 
+use http::HeaderMap;
 use tokio::time::sleep;
 
 use crate::{
-    mesh::{
-        request::{Peer, RequestHead},
-        traffic_policy::RateLimitKey,
-    },
+    mesh::{request::Peer, traffic_policy::RateLimitKey},
     proxy::{
         head::HeadRef,
         record::{DELAYED, Record},
@@ -51,7 +49,8 @@ fn limit(governed: &Governed, head: &HeadRef<'_>, peer: &Peer) -> Result<(), Fau
         let key = match &limiter.rule().key {
             RateLimitKey::Service => None,
             RateLimitKey::Principal => Some(Cow::Owned(principal(peer))),
-            RateLimitKey::Header(name) => match head.header(name) {
+            // Whoever leaves it out is not counted, whoever writes what is no text is.
+            RateLimitKey::Header(name) => match values(head.fields(), name) {
                 Some(value) => Some(value),
                 None => continue,
             },
@@ -59,6 +58,14 @@ fn limit(governed: &Governed, head: &HeadRef<'_>, peer: &Peer) -> Result<(), Fau
         limiter.take(key.as_deref(), now).map_err(Fault::RateLimited)?;
     }
     Ok(())
+}
+
+/// The values of a field, which need not be text; `None` where there is none.
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    let mut values =
+        headers.get_all(name).iter().map(|one| String::from_utf8_lossy(one.as_bytes()));
+    let first = values.next()?;
+    Some(values.fold(first, |all, value| all + "," + value))
 }
 
 /// Who asks, as limits tell clients apart.

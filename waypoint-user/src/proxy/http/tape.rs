@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** at most [`REPLAY_BYTES_MAX`] are kept for another try; a body that is longer is
 //! sent once.
-//! **Invariant:** nobody gets a body without its beginning.
+//! **Invariant:** nobody gets a body without its beginning, and only the last try gets the rest.
 //! **Invariant:** a mirror never holds up a request: one that is behind by more than
 //! [`MIRROR_BYTES_MAX`] is cut off.
 
@@ -19,7 +19,10 @@ use std::{
 use http::{HeaderMap, StatusCode};
 use hyper::body::{Bytes, Frame, SizeHint};
 
-use crate::proxy::limits::{MIRROR_BYTES_MAX, REPLAY_BYTES_MAX};
+use crate::proxy::{
+    limits::{MIRROR_BYTES_MAX, REPLAY_BYTES_MAX},
+    record::field_bytes,
+};
 
 use super::{
     body::Progress,
@@ -37,6 +40,10 @@ pub(super) struct Tape {
     read: Cell<usize>,
     kept: RefCell<Kept>,
     copies: RefCell<Vec<Rc<Queue>>>,
+    /// How many tries there were.
+    tries: Cell<usize>,
+    /// Whoever sends the last of them, where it waits.
+    waits: Cell<Option<Waker>>,
 }
 
 /// What was read and is kept for another try.
@@ -67,11 +74,21 @@ impl Piece {
         }
     }
 
+    /// The bytes of the body.
     fn len(&self) -> usize {
         match self {
             Self::Data(bytes) => bytes.len(),
             Self::Trailers(_) => 0,
         }
+    }
+
+    /// The bytes that it takes to keep it.
+    fn memory(&self) -> usize {
+        let held = match self {
+            Self::Data(bytes) => bytes.len(),
+            Self::Trailers(fields) => usize::try_from(field_bytes(fields)).unwrap_or(usize::MAX),
+        };
+        held.saturating_add(size_of::<Self>())
     }
 }
 
@@ -86,6 +103,8 @@ impl Tape {
             read: Cell::new(0),
             kept: RefCell::new(Kept { pieces: Vec::new(), bytes: 0, whole: keeps }),
             copies: RefCell::default(),
+            tries: Cell::new(0),
+            waits: Cell::default(),
         })
     }
 
@@ -95,11 +114,16 @@ impl Tape {
         untouched || self.kept.borrow().whole
     }
 
-    /// The body from its start; `None` when that was let go.
+    /// The body from its start; `None` when that was let go. Whoever got it before gets no more, and
+    /// hears of it.
     pub(super) fn play(self: &Rc<Self>) -> Option<Play> {
         self.is_whole().then(|| {
             self.progress.ended.set(false);
-            Play { tape: Rc::clone(self), next: 0, sent: 0 }
+            self.tries.set(self.tries.get() + 1);
+            if let Some(waits) = self.waits.take() {
+                waits.wake();
+            }
+            Play { tape: Rc::clone(self), number: self.tries.get(), next: 0, sent: 0 }
         })
     }
 
@@ -128,7 +152,7 @@ impl Tape {
         self.ended.set(frame.is_none() || body.is_end_stream());
         if let Some(piece) = frame.as_ref().and_then(Piece::of) {
             self.read.set(self.read.get() + 1);
-            self.progress.bytes.set(self.progress.bytes.get() + piece.len() as u64);
+            self.progress.advance(piece.len());
             self.tell(|queue| queue.push(piece.clone()));
             self.kept.borrow_mut().push(piece);
         }
@@ -155,7 +179,7 @@ impl Kept {
         if !self.whole {
             return;
         }
-        self.bytes += piece.len();
+        self.bytes = self.bytes.saturating_add(piece.memory());
         if self.bytes > REPLAY_BYTES_MAX {
             *self = Self { pieces: Vec::new(), bytes: 0, whole: false };
         } else {
@@ -167,6 +191,8 @@ impl Kept {
 /// A body on its way to one endpoint.
 pub(super) struct Play {
     tape: Rc<Tape>,
+    /// Which try it is.
+    number: usize,
     next: usize,
     sent: u64,
 }
@@ -176,12 +202,21 @@ impl Play {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
+        if self.number != self.tape.tries.get() {
+            return Poll::Ready(Some(Err(RequestBroken::CutOff)));
+        }
         let kept = self.tape.kept.borrow().pieces.get(self.next).cloned();
         let frame = match kept {
             Some(piece) => Some(Ok(piece.into_frame())),
             // What it has to begin with was let go meanwhile.
             None if self.next < self.tape.read.get() => Some(Err(RequestBroken::CutOff)),
-            None => ready!(self.tape.poll_read(cx)),
+            None => match self.tape.poll_read(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    self.tape.waits.set(Some(cx.waker().clone()));
+                    return Poll::Pending;
+                }
+            },
         };
         self.next += 1;
         if let Some(Ok(frame)) = &frame {
@@ -241,7 +276,7 @@ impl Queue {
         if self.state.get() != State::Open {
             return;
         }
-        self.bytes.set(self.bytes.get() + piece.len());
+        self.bytes.set(self.bytes.get().saturating_add(piece.memory()));
         if self.bytes.get() > MIRROR_BYTES_MAX {
             return self.cut();
         }
@@ -277,7 +312,7 @@ impl Copy {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
         if let Some(piece) = self.queue.pieces.borrow_mut().pop_front() {
-            self.queue.bytes.set(self.queue.bytes.get().saturating_sub(piece.len()));
+            self.queue.bytes.set(self.queue.bytes.get().saturating_sub(piece.memory()));
             self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
             return Poll::Ready(Some(Ok(piece.into_frame())));
         }
@@ -303,3 +338,6 @@ impl Copy {
 fn exact(bytes: Option<u64>) -> SizeHint {
     bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,7 +194,7 @@ pub(super) async fn send(
                 }
                 return Ok(Answered { until, ..answered });
             }
-            Ok(Ok(answered)) => (Failure::Answer(answered), None),
+            Ok(Ok(answered)) => (Failure::Answer(Box::new(answered)), None),
             Ok(Err(failed)) => (Failure::Fault(failed.0), failed.1),
             Err(fault) => (Failure::Fault(fault), None),
         };
@@ -209,7 +209,7 @@ pub(super) async fn send(
 /// Why another try is thought of.
 pub(super) enum Failure {
     /// An answer that is not good enough.
-    Answer(Answered),
+    Answer(Box<Answered>),
     /// No answer.
     Fault(Fault),
 }
@@ -231,7 +231,7 @@ impl Failure {
         match self {
             Self::Answer(answered) => {
                 trail.exhausted();
-                Ok(Answered { until, ..answered })
+                Ok(Answered { until, ..*answered })
             }
             Self::Fault(fault) => Err(fault),
         }
@@ -296,13 +296,15 @@ impl<'a> Tries<'a> {
         let Some(next) = next.filter(|next| self.is_permitted(next)) else {
             return Err(failure);
         };
-        // What still sends the last try must read no more of the body.
+        // What still sends the last try hears of the next when that takes the body.
         drop(failure);
         if same {
             sleep(self.pause(retry)).await;
         }
-        let again = spare.zip(self.course.body.body());
-        let again = unsent.or_else(|| again.map(|(head, body)| Request::from_parts(head, body)));
+        let again = unsent.or_else(|| {
+            let (head, body) = spare.zip(self.course.body.body())?;
+            Some(Request::from_parts(head, body))
+        });
         again.map(|request| (request, next)).ok_or(Failure::Fault(Fault::UpstreamClosed))
     }
 

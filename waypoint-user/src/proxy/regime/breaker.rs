@@ -3,11 +3,11 @@
 //! **Invariant:** what is taken is given back when its permit is dropped, and not before.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 use crate::mesh::traffic_policy::CircuitBreaker;
 
@@ -18,6 +18,8 @@ pub(in crate::proxy) struct Breaker {
     pending: Gate,
     requests: Gate,
     retries: Gate,
+    /// The number of the tables that the limits are of.
+    number: Mutex<u64>,
 }
 
 /// How many of something there are, and may be.
@@ -37,7 +39,7 @@ impl Default for Gate {
 impl Gate {
     fn limit(&self, most: Option<u32>) {
         self.most.store(most.unwrap_or(u32::MAX), Relaxed);
-        self.freed.notify_one();
+        self.freed.notify_waiters();
     }
 
     fn enter(&self) -> bool {
@@ -66,8 +68,13 @@ impl Drop for Permit {
 }
 
 impl Breaker {
-    /// How much may be open from now on; what is open stays.
-    pub(super) fn limit(&self, most: CircuitBreaker) {
+    /// How much may be open from now on, unless newer tables said it; what is open stays.
+    pub(super) fn limit(&self, most: CircuitBreaker, number: u64) {
+        let mut newest = self.number.lock().unwrap_or_else(PoisonError::into_inner);
+        if number < *newest {
+            return;
+        }
+        *newest = number;
         self.connections.limit(most.connections);
         self.pending.limit(most.pending);
         self.requests.limit(most.requests);
@@ -94,13 +101,13 @@ impl Breaker {
         self.enter(|breaker| &breaker.connections)
     }
 
-    /// Waits until a connection ended, or had its turn.
-    pub(in crate::proxy) async fn freed(&self) {
-        self.connections.freed.notified().await;
+    /// Waits until a connection ended.
+    pub(in crate::proxy) fn freed(&self) -> Notified<'_> {
+        self.connections.freed.notified()
     }
 
-    /// A connection is idle: somebody who waits for one may look.
-    pub(in crate::proxy) fn idle(&self) {
+    /// Somebody who may have heard that a connection ended does not open another.
+    pub(in crate::proxy) fn pass_on(&self) {
         self.connections.freed.notify_one();
     }
 

@@ -21,8 +21,16 @@ use crate::{mesh::traffic_policy::RateLimit, telemetry::metrics::Limit};
 pub(in crate::proxy) struct Limiter {
     rule: RateLimit,
     common: Bucket,
-    keyed: Mutex<HashMap<Box<str>, Arc<Bucket>>>,
+    keyed: Mutex<Keyed>,
     full: Limit,
+}
+
+/// The buckets of keys.
+#[derive(Debug, Default)]
+struct Keyed {
+    buckets: HashMap<Box<str>, Arc<Bucket>>,
+    /// When it may be looked for full ones again.
+    next_look: Duration,
 }
 
 /// A request that comes too early.
@@ -57,11 +65,13 @@ impl Limiter {
 
     /// The bucket of a key; none when there are too many.
     fn bucket(&self, key: &str, now: Duration) -> Option<Arc<Bucket>> {
-        let mut buckets = self.keyed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keyed = self.keyed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Keyed { buckets, next_look } = &mut *keyed;
         if let Some(known) = buckets.get(key) {
             return Some(Arc::clone(known));
         }
-        if buckets.len() >= BUCKETS_MAX {
+        if buckets.len() >= BUCKETS_MAX && *next_look <= now {
+            *next_look = now.saturating_add(LOOK_EACH);
             // A full bucket is as good as none.
             buckets.retain(|_, bucket| !bucket.is_full(now));
         }
@@ -100,6 +110,9 @@ impl Bucket {
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
+
+/// How often full buckets are looked for, at most: it takes a while, in which others wait.
+const LOOK_EACH: Duration = Duration::from_secs(1);
 
 /// Most buckets of one limit of one Service. Counted as `rate_limit_buckets`.
 pub(super) const BUCKETS_MAX: usize = 16 * 1024;

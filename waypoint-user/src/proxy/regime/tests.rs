@@ -104,7 +104,7 @@ fn health_outlives_a_change_of_endpoints_but_not_of_rules() {
 fn a_breaker_lets_so_many_pass_and_the_next_when_one_is_done() {
     let regimes = regimes();
     let most = CircuitBreaker { requests: Some(2), ..CircuitBreaker::default() };
-    let breaker = regimes.breaker(&place(), most);
+    let breaker = regimes.breaker(&place(), most, 1);
     let first = breaker.request();
     let second = breaker.request();
     assert!(first.is_some() && second.is_some() && breaker.request().is_none());
@@ -112,8 +112,11 @@ fn a_breaker_lets_so_many_pass_and_the_next_when_one_is_done() {
     drop(first);
     assert!(breaker.request().is_some());
     // Fewer are allowed while one is open: it stays, and none comes.
-    let same = regimes.breaker(&place(), CircuitBreaker { requests: Some(1), ..most });
+    let same = regimes.breaker(&place(), CircuitBreaker { requests: Some(1), ..most }, 2);
     assert!(Arc::ptr_eq(&same, &breaker) && breaker.request().is_none());
+    // Somebody who goes by an older view asks for it.
+    regimes.breaker(&place(), most, 1);
+    assert!(breaker.request().is_none());
     drop(second);
     assert!(breaker.request().is_some());
 }
@@ -168,6 +171,19 @@ fn every_key_has_a_bucket_until_there_are_too_many() {
 }
 
 #[test]
+fn full_buckets_are_looked_for_once_a_second() {
+    let limiter = limiter(10, secs(1), 1);
+    let at = |millis| secs(10) + Duration::from_millis(millis);
+    let passes = |key: &str, now| limiter.take(Some(key), now).is_ok();
+    for key in 0..BUCKETS_MAX {
+        assert!(passes(&key.to_string(), at(0)));
+    }
+    assert!(passes("one more", at(50)), "it is looked, and none is full");
+    assert!(passes("a", at(200)) && !passes("b", at(200)), "both share a bucket");
+    assert!(passes("a", at(1100)) && passes("b", at(1100)), "each has its own again");
+}
+
+#[test]
 fn a_limit_that_stays_the_same_keeps_its_bucket() {
     let regimes = regimes();
     let limit = RateLimit { requests: 1, per: secs(10), burst: 1, key: RateLimitKey::Service };
@@ -179,4 +195,22 @@ fn a_limit_that_stays_the_same_keeps_its_bucket() {
     assert!(Arc::ptr_eq(&before[0], &regimes.limiters(&policy, &service)[0]));
     policy.requests.rate_limits[0].burst = 2;
     assert!(!Arc::ptr_eq(&before[0], &regimes.limiters(&policy, &service)[0]));
+}
+
+#[test]
+fn who_goes_by_an_older_view_changes_nothing_for_others() {
+    let regimes = regimes();
+    let service = ObjectName::new("a", "s");
+    let of = |burst| {
+        let limit = RateLimit { requests: 1, per: secs(10), burst, key: RateLimitKey::Service };
+        let requests = RequestRules { rate_limits: vec![limit], ..RequestRules::default() };
+        regimes.limiters(&TrafficPolicy { requests, ..TrafficPolicy::default() }, &service)
+    };
+    let (older, newer) = (of(1), of(2));
+    assert!(Arc::ptr_eq(&older[0], &of(1)[0]));
+    assert!(Arc::ptr_eq(&newer[0], &of(2)[0]));
+    let other = OutlierDetection { interval: secs(1), ..rules() };
+    let (newer, _) = regimes.health(&place(), rules(), addresses(1));
+    let (_older, _) = regimes.health(&place(), other, addresses(1));
+    assert!(Arc::ptr_eq(&newer, &regimes.health(&place(), rules(), addresses(1)).0));
 }

@@ -11,7 +11,9 @@ use tokio::io::AsyncWriteExt;
 
 use super::{
     conduct::{GET, answer, lab, service},
-    lab::{Backend, read_until},
+    http2::client,
+    lab::{Backend, read_to_end, read_until},
+    refusals::deny,
 };
 use crate::{
     mesh::route::{AuthProtocol, ExternalAuth, HttpFilter, HttpRule},
@@ -20,12 +22,16 @@ use crate::{
 
 /// A rule whose requests `copy` is asked about.
 fn asks(gets: &[&str]) -> HttpRule {
+    asks_below("/check/", gets)
+}
+
+fn asks_below(path: &str, gets: &[&str]) -> HttpRule {
     let auth = ExternalAuth {
         service: service("copy"),
         port: 80,
         told: vec!["x-cart".to_owned()],
         by: AuthProtocol::Http {
-            path: "/check/".to_owned(),
+            path: path.to_owned(),
             gets: gets.iter().map(|name| (*name).to_owned()).collect(),
         },
     };
@@ -91,14 +97,50 @@ async fn without_an_answer_nothing_passes() {
     assert_eq!(line["response_code_details"], "ext_authz_error");
 }
 
+#[tokio::test]
+async fn what_cannot_be_asked_does_not_pass() {
+    for path in ["/check<", "/check#", "/check?all"] {
+        let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+        let lab = lab(&[&backend], Some(&authority), asks_below(path, &[]));
+        authority.echo("yes");
+        backend.echo("passed");
+        let answer = lab.ask(GET).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{path}: {answer}");
+        assert_eq!(lab.line(1).await["response_code_details"], "ext_authz_error");
+    }
+}
+
+#[tokio::test]
+async fn who_is_denied_while_somebody_is_asked_does_not_pass() {
+    let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+    let mut lab = lab(&[&backend], Some(&authority), asks(&[]));
+    backend.echo("passed");
+    // There is a connection that the request would go out on at once.
+    let (answer, _) = tokio::join!(lab.ask(GET), told(&authority, "200 OK", ""));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for number in 1..16 {
+        let mut client = lab.connect().await;
+        client.write_all(GET.as_bytes()).await.unwrap();
+        let mut question = authority.accept().await;
+        read_until(&mut question, "\r\n\r\n").await;
+        lab.change(|contents| deny(contents, "GET"));
+        question.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        let answer = read_to_end(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        let line = lab.line(number + 1).await;
+        assert_eq!(line["upstream_host"], "-", "it was sent: {line}");
+        lab.change(|contents| contents.policies.clear());
+    }
+}
+
 /// Answers questions by gRPC with a message.
-fn say_by_grpc(authority: Backend, said: &'static [u8]) {
+fn say_by_grpc(authority: Backend, said: &'static [u8], told: &'static [&'static [u8]]) {
     let answer = move |request: Request<Incoming>| async move {
         assert_eq!(request.uri().path(), "/envoy.service.auth.v3.Authorization/Check");
         let asked = request.into_body().collect().await.unwrap().to_bytes();
-        for part in ["/a", "GET", "x-cart", "shop"] {
-            let found = asked.windows(part.len()).any(|window| window == part.as_bytes());
-            assert!(found, "no {part} in {asked:?}");
+        for part in told {
+            let found = asked.windows(part.len()).any(|window| window == *part);
+            assert!(found, "no {part:?} in {asked:?}");
         }
         let length = u32::try_from(said.len()).unwrap().to_be_bytes();
         let message = [&[0], &length[..], said].concat();
@@ -114,14 +156,18 @@ fn say_by_grpc(authority: Backend, said: &'static [u8]) {
     });
 }
 
+/// A rule whose requests `copy` is asked about by gRPC.
+fn asks_by_grpc() -> HttpRule {
+    let (service, by) = (service("copy"), AuthProtocol::Grpc);
+    let auth = ExternalAuth { service, port: 80, told: Vec::new(), by };
+    HttpRule { filters: vec![HttpFilter::Auth(auth)], ..HttpRule::default() }
+}
+
 /// What becomes of a request that is asked about by gRPC.
 async fn asked_by_grpc(said: &'static [u8]) -> String {
     let (backend, authority) = (Backend::bind().await, Backend::bind().await);
-    let (service, by) = (service("copy"), AuthProtocol::Grpc);
-    let auth = ExternalAuth { service, port: 80, told: Vec::new(), by };
-    let rule = HttpRule { filters: vec![HttpFilter::Auth(auth)], ..HttpRule::default() };
-    let lab = lab(&[&backend], Some(&authority), rule);
-    say_by_grpc(authority, said);
+    let lab = lab(&[&backend], Some(&authority), asks_by_grpc());
+    say_by_grpc(authority, said, &[b"/a", b"GET", b"HTTP/1.1", b"x-cart", b"shop"]);
     backend.echo("passed");
     lab.ask(&GET.replace("\r\n\r\n", "\r\nx-cart: 3\r\n\r\n")).await
 }
@@ -139,4 +185,24 @@ async fn an_authority_by_grpc_lets_pass_and_refuses() {
     assert!(refused.ends_with("\r\n\r\nlater"), "{refused}");
     // status { code: 7 }
     assert!(asked_by_grpc(b"\x0a\x02\x08\x07").await.starts_with("HTTP/1.1 403 "));
+}
+
+#[tokio::test]
+async fn an_authority_by_grpc_is_told_what_is_spoken_and_every_field() {
+    let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+    let lab = lab(&[&backend], Some(&authority), asks_by_grpc());
+    // What is no text is told as far as it is one.
+    say_by_grpc(authority, b"\x0a\x00", &[b"HTTP/2", b"caf\xc3\xa9", b"a\xef\xbf\xbdb"]);
+    let request = Request::get(format!("http://{}/a", lab.address))
+        .header("x-text", "caf\u{e9}")
+        .header("x-bytes", HeaderValue::from_bytes(b"a\xffb").unwrap());
+    let request = request.body(Full::default().boxed()).unwrap();
+    let mut client = client(&lab).await;
+    let passes = async {
+        let mut stream = backend.accept().await;
+        read_until(&mut stream, "\r\n\r\n").await;
+        answer(stream, "200 OK").await;
+    };
+    let (answer, ()) = tokio::join!(client.send_request(request), passes);
+    assert_eq!(answer.unwrap().status(), 200);
 }

@@ -54,10 +54,10 @@ fn serve(backend: Backend) -> Arc<AtomicUsize> {
     connections
 }
 
-type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
 
 /// A client with prior knowledge.
-async fn client(lab: &Lab) -> SendRequest<Body> {
+pub(super) async fn client(lab: &Lab) -> SendRequest<Body> {
     let stream = TokioIo::new(lab.connect().await);
     let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
     task::spawn("http2 client", connection);

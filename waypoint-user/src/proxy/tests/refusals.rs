@@ -12,7 +12,7 @@ use crate::mesh::{
 };
 
 /// Denies a method to everybody.
-fn deny(contents: &mut Contents, method: &str) {
+pub(super) fn deny(contents: &mut Contents, method: &str) {
     let methods = AnyNone { any: vec![StringMatch::parse(method)], none: Vec::new() };
     let to = vec![Operation { methods, ..Operation::default() }];
     add_policy(

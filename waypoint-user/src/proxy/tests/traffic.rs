@@ -23,17 +23,17 @@ use crate::{
         snapshot::Contents,
         traffic_policy::{
             Abort, AbortStatus, Algorithm, Backoff, Budget, CircuitBreaker, Delay, HashKey,
-            Hedging, OutlierDetection, Percentage, RateLimit, RateLimitKey, Retry, RetryOn,
-            TrafficPolicy, TrafficTarget,
+            OutlierDetection, Percentage, RateLimit, RateLimitKey, Retry, RetryOn, TrafficPolicy,
+            TrafficTarget,
         },
     },
     telemetry::task,
 };
 
-const GET: &str = "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
+pub(super) const GET: &str = "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
 
 /// Attaches a policy to the Service.
-fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
+pub(super) fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
     let (name, service) = (ObjectName::new("default", "p"), ObjectName::new("default", "shop"));
     let targets = vec![TrafficTarget::Service(service)];
     let mut policy = TrafficPolicy { name: name.clone(), targets, ..TrafficPolicy::default() };
@@ -42,12 +42,12 @@ fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
 }
 
 /// An engine whose Service has these endpoints, and a policy.
-fn lab(endpoints: &[SocketAddr], rules: impl FnOnce(&mut TrafficPolicy)) -> Lab {
+pub(super) fn lab(endpoints: &[SocketAddr], rules: impl FnOnce(&mut TrafficPolicy)) -> Lab {
     Lab::start_with(endpoints, AppProtocol::Http, |_| {}, |contents, _| govern(contents, rules))
 }
 
 /// Backends that answer with their names.
-async fn named<const N: usize>(names: [&'static str; N]) -> Vec<SocketAddr> {
+pub(super) async fn named<const N: usize>(names: [&'static str; N]) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for name in names {
         let backend = Backend::bind().await;
@@ -59,7 +59,7 @@ async fn named<const N: usize>(names: [&'static str; N]) -> Vec<SocketAddr> {
 
 /// A backend that answers with statuses, one after the other and then over again; and how often it
 /// was asked.
-async fn scripted(statuses: &'static [u16]) -> (SocketAddr, Arc<AtomicUsize>) {
+pub(super) async fn scripted(statuses: &'static [u16]) -> (SocketAddr, Arc<AtomicUsize>) {
     let (backend, asked) = (Backend::bind().await, Arc::new(AtomicUsize::new(0)));
     let (address, counts) = (backend.address(), Arc::clone(&asked));
     task::spawn("scripted", async move {
@@ -89,7 +89,7 @@ async fn follow_script(mut stream: TcpStream, statuses: &'static [u16], counts: 
 }
 
 /// Who answered a request.
-fn who(answer: &str) -> &str {
+pub(super) fn who(answer: &str) -> &str {
     let body = answer.split_once("\r\n\r\n").unwrap().1;
     body.lines().next().unwrap_or_default()
 }
@@ -242,6 +242,10 @@ async fn requests_beyond_a_rate_are_refused_and_told_when_to_come() {
     assert_eq!((&line["response_flags"], &line["blame"]), (&"RL".into(), &"client".into()));
     assert_eq!(who(&lab.ask(&of("bob")).await), "a");
     assert_eq!(who(&lab.ask(GET).await), "a");
+    // What is no text is a value all the same.
+    let answers = [lab.ask(&of("\u{e9}")).await, lab.ask(&of("\u{e9}")).await];
+    assert_eq!(answers.map(|answer| who(&answer).to_owned()), ["a", "a"]);
+    assert!(lab.ask(&of("\u{e9}")).await.starts_with("HTTP/1.1 429 "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -276,7 +280,7 @@ async fn faults_are_made_up_as_asked_for() {
     assert!(answer.contains("\r\ngrpc-status: 14\r\n"), "{answer}");
 }
 
-fn retry(on: &[RetryOn], attempts: u8) -> Retry {
+pub(super) fn retry(on: &[RetryOn], attempts: u8) -> Retry {
     let base = Duration::from_millis(1);
     let backoff = Backoff { base, max: base };
     Retry { on: on.to_vec(), attempts, backoff, ..Retry::default() }
@@ -314,27 +318,6 @@ async fn a_budget_ends_retries() {
         lab.ask(GET).await;
     }
     assert_eq!(asked.load(Ordering::SeqCst), 30);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_endpoint_is_overtaken() {
-    let slow = Backend::bind().await;
-    let fast = named(["fast"]).await[0];
-    let lab = lab(&[slow.address(), fast], |policy| {
-        policy.endpoints.load_balancing.algorithm = Algorithm::RoundRobin;
-        let delay = Duration::from_millis(20);
-        policy.requests.hedging = Some(Hedging { delay, max_requests: 2 });
-    });
-    let asking = lab.ask(GET);
-    let overtaken = async {
-        let mut upstream = slow.accept().await;
-        read_until(&mut upstream, "\r\n\r\n").await;
-        // The request is cancelled when the other was answered.
-        read_to_end(&mut upstream).await
-    };
-    let (answer, rest) = tokio::join!(asking, overtaken);
-    assert_eq!((who(&answer), rest.as_str()), ("fast", ""));
-    assert_eq!(lab.line(1).await["upstream_host"], fast.to_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

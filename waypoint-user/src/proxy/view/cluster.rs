@@ -89,6 +89,8 @@ pub(super) struct Around<'a> {
     pub(super) names: &'a Names,
     /// What workers share.
     pub(super) regimes: &'a Arc<Regimes>,
+    /// The number of the tables that this is of.
+    pub(super) number: u64,
     /// What holds for the endpoints.
     pub(super) policy: Option<&'a TrafficPolicy>,
 }
@@ -198,7 +200,7 @@ impl Cluster {
             let addresses = endpoints.iter().map(|endpoint| endpoint.address);
             around.regimes.health(&place, rules, addresses)
         });
-        let breaker = around.regimes.breaker(&place, rules.circuit_breaker);
+        let breaker = around.regimes.breaker(&place, rules.circuit_breaker, around.number);
         let own = around.loads.connections(&place);
         let bounds = Rc::new(Bounds::new(breaker, rules.connect_timeout, own));
         for (index, endpoint) in endpoints.iter_mut().enumerate() {

@@ -8,6 +8,8 @@ use gateway_api::experimental::httproutes::{
     HttpRouteRulesFiltersExternalAuthProtocol as Protocol,
 };
 
+use http::uri::PathAndQuery;
+
 use crate::mesh::route::AuthProtocol;
 
 use super::{again::again, invalid::Invalid, route_filters::Filter, route_matches::header_name};
@@ -33,8 +35,7 @@ pub(super) fn auth(declared: &Declared) -> Result<Option<Filter>, Invalid> {
 
 fn http(declared: Option<&Http>) -> Result<(Vec<String>, AuthProtocol), Invalid> {
     let path = declared.and_then(|http| http.path.clone()).unwrap_or_default();
-    let rooted = path.is_empty() || path.starts_with('/');
-    if !rooted || !path.chars().all(|char| char.is_ascii_graphic()) {
+    if !path.is_empty() && !is_path(&path) {
         return Err(Invalid::field("externalAuth.http.path", format!("{path:?} is no path")));
     }
     let told = names(declared.and_then(|http| http.allowed_headers.as_deref()))?;
@@ -42,6 +43,16 @@ fn http(declared: Option<&Http>) -> Result<(Vec<String>, AuthProtocol), Invalid>
     Ok((told, AuthProtocol::Http { path, gets }))
 }
 
+/// Whether requests can be asked about below it.
+fn is_path(text: &str) -> bool {
+    let parsed = text.parse::<PathAndQuery>();
+    let is_same = parsed.is_ok_and(|parsed| parsed.path() == text);
+    is_same && text.starts_with('/') && text.is_ascii()
+}
+
 fn names(declared: Option<&[String]>) -> Result<Vec<String>, Invalid> {
     declared.unwrap_or_default().iter().map(|name| header_name(name)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use prost::Message;
 use crate::mesh::{request::RequestHead, route::ExternalAuth};
 
 use super::{
-    super::{RequestBody, body::ResponseBody, fields},
+    super::{RequestBody, body::ResponseBody, exchange::protocol, fields},
     Answer, Asking, Granted, Outgoing, Verdict,
     messages::{
         Address, Asked, Attributes, CheckRequest, CheckResponse, Denied, Field, FieldOption,
@@ -48,7 +48,7 @@ fn check(auth: &ExternalAuth, asking: &Asking<'_>) -> CheckRequest {
         path: format!("{}{query}", head.path()),
         host: head.authority().to_owned(),
         scheme: head.scheme().to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
+        protocol: protocol(head.version()).to_owned(),
     };
     let principal = asking.peer.identity.as_ref().map(ToString::to_string).unwrap_or_default();
     CheckRequest {
@@ -60,19 +60,19 @@ fn check(auth: &ExternalAuth, asking: &Asking<'_>) -> CheckRequest {
     }
 }
 
-/// The fields that are named, or all where none is; what is no text is not told.
+/// The fields that are named, or all where none is. What is no text is told as far as it is one:
+/// the endpoint gets it, so the authority must not believe that it is not there.
 fn told(auth: &ExternalAuth, headers: &HeaderMap) -> HashMap<String, String> {
     let named = |name: &HeaderName| {
         auth.told.is_empty() || auth.told.iter().any(|one| one == name.as_str())
     };
     let mut told: HashMap<String, String> = HashMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| named(name)) {
-        let Ok(value) = value.to_str() else { continue };
         let all = told.entry(name.as_str().to_owned()).or_default();
         if !all.is_empty() {
             all.push(',');
         }
-        all.push_str(value);
+        all.push_str(&String::from_utf8_lossy(value.as_bytes()));
     }
     told
 }

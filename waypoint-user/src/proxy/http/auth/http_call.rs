@@ -17,15 +17,18 @@ use super::{
     Answer, Granted, Outgoing, Verdict, outgoing,
 };
 
-/// The head of the request below another path, without its body.
-pub(super) fn question(auth: &ExternalAuth, below: &str, head: &HeadRef<'_>) -> Outgoing {
+/// The head of the request below another path, without its body; `None` where that is no question
+/// about this request.
+pub(super) fn question(auth: &ExternalAuth, below: &str, head: &HeadRef<'_>) -> Option<Outgoing> {
     let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = format!("{}{}{query}", below.trim_end_matches('/'), head.path());
-    let mut request = Request::new(());
-    if let Ok(method) = head.method().parse() {
-        *request.method_mut() = method;
+    let target: PathAndQuery = path.parse().ok()?;
+    if target.as_str() != path || target.query() != head.query() {
+        return None;
     }
-    *request.uri_mut() = path.parse::<PathAndQuery>().map_or_else(|_| Uri::default(), Uri::from);
+    let mut request = Request::new(());
+    *request.method_mut() = head.method().parse().ok()?;
+    *request.uri_mut() = Uri::from(target);
     let headers = request.headers_mut();
     let told = auth.told.iter().filter_map(|name| name.parse::<HeaderName>().ok());
     for name in told.chain([AUTHORIZATION]) {
@@ -33,7 +36,7 @@ pub(super) fn question(auth: &ExternalAuth, below: &str, head: &HeadRef<'_>) -> 
             headers.append(&name, value.clone());
         }
     }
-    outgoing(request.into_parts().0, RequestBody::empty(), head.authority())
+    Some(outgoing(request.into_parts().0, RequestBody::empty(), head.authority()))
 }
 
 /// What the answer means; the request gets the fields of these names, or all where none is named.

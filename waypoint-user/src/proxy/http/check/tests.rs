@@ -32,15 +32,3 @@ fn an_authority_is_a_host_and_a_port() {
         assert!(authority(&parts("/", &[("host", wrong)])).is_err(), "{wrong}");
     }
 }
-
-#[test]
-fn a_body_is_chunked_once_or_not_at_all() {
-    let coded = |values: &[&str]| {
-        let fields: Vec<_> = values.iter().map(|value| ("transfer-encoding", *value)).collect();
-        request(&parts("/", &fields)).is_ok()
-    };
-    assert!(coded(&[]) && coded(&["chunked"]) && coded(&["Chunked"]));
-    for wrong in [&["gzip, chunked"][..], &["chunked, chunked"], &["chunked", "chunked"], &[""]] {
-        assert!(!coded(wrong), "{wrong:?}");
-    }
-}

@@ -1,5 +1,7 @@
 //! How connections end: with an answer to what is no request, and with time for the client to read
 //! the last answer.
+//!
+//! **Invariant:** a client that does not read holds nothing up for longer than [`LINGER_TIMEOUT`].
 
 use std::{cell::RefCell, future::poll_fn, rc::Rc};
 
@@ -30,17 +32,21 @@ pub(super) async fn refuse(connection: &Rc<Connection>, wire: &RefCell<Wire>, ca
         date: "",
     };
     write_head(&head, &mut wire.borrow_mut());
-    let sent = poll_fn(|cx| wire.borrow_mut().poll_send(cx)).await;
-    if let Err(cause) = sent {
-        tracing::trace!(%cause, "a client did not wait for its refusal");
+    let sending = poll_fn(|cx| wire.borrow_mut().poll_send(cx));
+    match timeout(LINGER_TIMEOUT, sending).await {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => tracing::trace!(%cause, "a client did not wait for its refusal"),
+        Err(_) => tracing::trace!("a client did not read its refusal"),
     }
 }
 
 /// Ends the connection where the client has read, or will read, all that was sent.
 pub(super) async fn close(wire: &RefCell<Wire>) {
-    let ended = poll_fn(|cx| wire.borrow_mut().poll_shutdown(cx)).await;
-    if let Err(cause) = ended {
-        tracing::trace!(%cause, "a connection was gone before it was closed");
+    let ending = poll_fn(|cx| wire.borrow_mut().poll_shutdown(cx));
+    match timeout(LINGER_TIMEOUT, ending).await {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => tracing::trace!(%cause, "a connection was gone before it was closed"),
+        Err(_) => tracing::trace!("a client did not read what was left"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A response on its way to a client.
 //!
-//! **Invariant:** no more of a body is asked for while the client does not take what waits.
+//! **Invariant:** no more of a body is asked for while the client does not take what waits; what
+//! ends a response ends it then, too.
 
 use std::{
     cell::RefCell,
@@ -97,8 +98,15 @@ impl Sending {
                 Poll::Pending => Poll::Pending,
             };
             let mut wire = wire.borrow_mut();
+            let waiting = wire.waiting();
             match wire.poll_send(cx) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    if wire.waiting() < waiting {
+                        self.body.moved();
+                    }
+                    // A client that does not read may do so no longer than it may be answered.
+                    return self.body.poll_over(cx).map(|_| Sent::Broken);
+                }
                 Poll::Ready(Err(_)) => return Poll::Ready(Sent::Gone),
                 Poll::Ready(Ok(())) => {}
             }
@@ -117,7 +125,7 @@ impl Sending {
         wire: &RefCell<Wire>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Stopped>> {
-        let mut waiting: usize = wire.borrow().output.iter().map(Bytes::len).sum();
+        let mut waiting = wire.borrow().waiting();
         while !self.taken && waiting < WAITING_BYTES_MAX {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
                 return Poll::Pending;

@@ -221,6 +221,11 @@ impl Wire {
         }
     }
 
+    /// How many bytes wait to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.output.iter().map(Bytes::len).sum()
+    }
+
     /// Sends all that waits.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {

@@ -2,10 +2,13 @@
 //!
 //! The numbers are the process's; a worker that has no connection to the endpoints may open one all
 //! the same, as it could not use another worker's.
+//!
+//! **Invariant:** nobody waits for a connection while this worker has one to the endpoints that
+//! nobody uses.
 
-use std::{cell::Cell, future::Future, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, future::Future, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 
 use crate::proxy::{
     regime::{Breaker, Permit},
@@ -17,14 +20,23 @@ use crate::proxy::{
 pub(in crate::proxy) struct Bounds {
     breaker: Arc<Breaker>,
     connect_timeout: Option<Duration>,
-    own: Rc<Cell<u32>>,
+    own: Rc<Own>,
+}
+
+/// The connections that a worker has to the endpoints of a Service's port, as far as they count.
+#[derive(Default)]
+pub(in crate::proxy) struct Own {
+    open: Cell<u32>,
+    /// How many of them nobody uses.
+    resting: Cell<u32>,
+    changed: Notify,
 }
 
 /// A connection that counts until this is dropped.
 pub(in crate::proxy) struct Held {
     _permit: Option<Permit>,
-    breaker: Arc<Breaker>,
-    own: Rc<Cell<u32>>,
+    rests: Cell<bool>,
+    own: Rc<Own>,
 }
 
 /// What a request that waited for a connection gets.
@@ -39,7 +51,7 @@ impl Bounds {
     pub(super) fn new(
         breaker: Arc<Breaker>,
         connect_timeout: Option<Duration>,
-        own: Rc<Cell<u32>>,
+        own: Rc<Own>,
     ) -> Self {
         Self { breaker, connect_timeout, own }
     }
@@ -57,27 +69,49 @@ impl Bounds {
     /// One more connection.
     pub(in crate::proxy) fn connection(&self) -> Option<Held> {
         let permit = self.breaker.connection();
-        if permit.is_none() && self.own.get() > 0 {
+        if permit.is_none() && self.own.open.get() > 0 {
             return None;
         }
-        self.own.set(self.own.get().saturating_add(1));
-        let (breaker, own) = (Arc::clone(&self.breaker), Rc::clone(&self.own));
-        Some(Held { _permit: permit, breaker, own })
+        self.own.open.set(self.own.open.get().saturating_add(1));
+        Some(Held { _permit: permit, rests: Cell::new(false), own: Rc::clone(&self.own) })
     }
 
-    /// Waits until there is a connection: one that `kept` finds, or a new one.
+    /// Whether it is one of these connections.
+    pub(in crate::proxy) fn count(&self, held: &Held) -> bool {
+        Rc::ptr_eq(&self.own, &held.own)
+    }
+
+    /// Waits until there is a connection: one that `kept` finds, or a new one. For that, `close`
+    /// ends one that nobody uses, to whichever endpoint it leads.
     pub(in crate::proxy) async fn turn<T>(
         &self,
         kept: impl Fn() -> Option<T>,
+        close: impl Fn(),
     ) -> Result<Turn<T>, Fault> {
         let pending = self.breaker.pending().ok_or(Fault::Overflow)?;
         loop {
-            if let Some(held) = self.connection() {
+            // Who looks after this hears of all that changes later.
+            let mut freed = pin!(self.breaker.freed());
+            let mut changed = pin!(self.own.changed.notified());
+            freed.as_mut().enable();
+            changed.as_mut().enable();
+            if let Some(kept) = kept() {
+                // What was freed meanwhile is somebody else's.
+                self.breaker.pass_on();
+                return Ok(Turn::Kept(kept));
+            }
+            let held = self.connection().or_else(|| {
+                if self.own.resting.get() > 0 {
+                    close();
+                }
+                self.connection()
+            });
+            if let Some(held) = held {
                 return Ok(Turn::New(held, pending));
             }
-            self.breaker.freed().await;
-            if let Some(kept) = kept() {
-                return Ok(Turn::Kept(kept));
+            tokio::select! {
+                () = freed => {}
+                () = changed => {}
             }
         }
     }
@@ -95,14 +129,34 @@ impl Bounds {
 }
 
 impl Held {
-    /// It can be used by somebody else now.
-    pub(in crate::proxy) fn idle(&self) {
-        self.breaker.idle();
+    /// Nobody uses it now: somebody else may, or may close it for another.
+    pub(in crate::proxy) fn rest(&self) {
+        if !self.rests.replace(true) {
+            self.own.resting.set(self.own.resting.get().saturating_add(1));
+        }
+        self.own.changed.notify_waiters();
+    }
+
+    /// Somebody uses it.
+    pub(in crate::proxy) fn work(&self) {
+        if self.rests.replace(false) {
+            self.own.resting.set(self.own.resting.get().saturating_sub(1));
+        }
+    }
+
+    /// It has room for one more.
+    pub(in crate::proxy) fn has_room(&self) {
+        self.own.changed.notify_waiters();
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.own.set(self.own.get().saturating_sub(1));
+        self.work();
+        self.own.open.set(self.own.open.get().saturating_sub(1));
+        self.own.changed.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests;

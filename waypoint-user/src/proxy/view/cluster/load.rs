@@ -17,7 +17,7 @@ use crate::{
     proxy::regime::{ClusterHealth, Health, Outcome, Place, Regimes},
 };
 
-use super::{Family, balancer::Order};
+use super::{Family, balancer::Order, bounds::Own};
 
 /// What a worker knows of an address.
 pub(super) struct Load {
@@ -65,7 +65,7 @@ pub(in crate::proxy) struct Loads {
     regimes: Arc<Regimes>,
     addresses: RefCell<HashMap<SocketAddr, Rc<Load>>>,
     orders: RefCell<HashMap<(Place, Family), Known>>,
-    connections: RefCell<HashMap<Place, Rc<Cell<u32>>>>,
+    connections: RefCell<HashMap<Place, Rc<Own>>>,
 }
 
 impl Loads {
@@ -89,9 +89,9 @@ impl Loads {
         Rc::clone(addresses.entry(address).or_insert_with(new))
     }
 
-    /// How many connections this worker has to the endpoints of a Service's port, as far as they
+    /// The connections that this worker has to the endpoints of a Service's port, as far as they
     /// are counted.
-    pub(super) fn connections(&self, place: &Place) -> Rc<Cell<u32>> {
+    pub(super) fn connections(&self, place: &Place) -> Rc<Own> {
         Rc::clone(self.connections.borrow_mut().entry(place.clone()).or_default())
     }
 

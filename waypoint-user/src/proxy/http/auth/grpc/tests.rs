@@ -2,6 +2,7 @@ use super::{
     super::messages::{Allowed, HttpStatus, Status},
     *,
 };
+use crate::mesh::{object::ObjectName, route::AuthProtocol};
 
 fn field(name: &str, value: &str) -> FieldOption {
     let field = Field { name: name.to_owned(), value: value.to_owned(), raw: Vec::new() };
@@ -72,4 +73,19 @@ fn what_is_no_answer_lets_nothing_pass() {
     let mut without = answer(&said, "0");
     without.trailers = None;
     assert!(verdict(&without).is_none());
+}
+
+#[test]
+fn every_field_is_told_whatever_it_holds() {
+    let service = ObjectName::new("a", "s");
+    let auth = ExternalAuth { service, port: 80, told: Vec::new(), by: AuthProtocol::Grpc };
+    let mut headers = HeaderMap::new();
+    let value = |bytes: &'static [u8]| HeaderValue::from_bytes(bytes).unwrap();
+    headers.append("x-user", value(b"ann"));
+    headers.append("x-user", value("caf\u{e9}".as_bytes()));
+    headers.append("x-user", value(b"\xff"));
+    headers.append("x-none", value(b""));
+    let told = told(&auth, &headers);
+    assert_eq!(told["x-user"], "ann,caf\u{e9},\u{fffd}");
+    assert_eq!(told["x-none"], "");
 }
