@@ -18,13 +18,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
+use self::{client_body::ClientBody, rewind::Rewind};
 pub(super) use self::{
     body::RequestBody,
     forwarded::Forwarded,
+    grpc_web::GrpcWeb,
     http1::serve_http1,
     mirror::{MirrorCounts, Mirrors},
 };
-use self::{client_body::ClientBody, rewind::Rewind};
 use super::{
     connection::Connection,
     limits::{
@@ -46,6 +47,7 @@ mod exchange;
 mod fields;
 mod forward;
 mod forwarded;
+mod grpc_web;
 mod hashed;
 mod hedge;
 mod http1;
@@ -56,6 +58,7 @@ mod patience;
 mod plan;
 mod reply;
 mod restraint;
+mod returning;
 mod rewind;
 mod session;
 mod tape;

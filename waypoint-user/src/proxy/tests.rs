@@ -5,6 +5,7 @@ mod auth;
 mod conduct;
 mod downstream_http1;
 mod endpoints;
+mod grpc_web;
 mod headed;
 mod http1;
 mod http2;

@@ -155,6 +155,7 @@ const CONTROL_AND_DATA: &[&str] = &[
 pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("anyhow", &["bin"]),
     ("aya", &["kernel"]),
+    ("base64", &["proxy"]),
     ("bytes", &["hbone", "http1", "proxy", "telemetry"]),
     ("clap", &["bin", "cli"]),
     ("clap_complete", &["bin", "cli"]),

@@ -56,19 +56,9 @@ impl Outgoing {
         fields::upgrade_of(self.parts.version, &self.parts.headers)
     }
 
-    /// What the endpoint is spoken to: what its port declares, else what the client speaks.
-    /// Changing the protocol needs HTTP/1.
+    /// What an endpoint of a port that declares this is spoken to.
     pub(super) fn version_for(&self, declared: AppProtocol) -> forward::Version {
-        let http2 = match declared {
-            AppProtocol::Http2 => true,
-            AppProtocol::Http => false,
-            AppProtocol::Detect | AppProtocol::Tcp => self.parts.version == Version::HTTP_2,
-        };
-        if http2 && self.upgrade().is_none() {
-            forward::Version::Http2
-        } else {
-            forward::Version::Http1
-        }
+        version_for(&self.parts, declared)
     }
 
     /// Makes the request; `learn` adds what the endpoint learns of its client.
@@ -103,6 +93,21 @@ impl Outgoing {
             forward::Version::Http2 => http2(&mut request, path_and_query),
         }
         request
+    }
+}
+
+/// What the endpoint is spoken to: what its port declares, else what the client speaks.
+/// Changing the protocol needs HTTP/1.
+pub(super) fn version_for(parts: &Parts, declared: AppProtocol) -> forward::Version {
+    let http2 = match declared {
+        AppProtocol::Http2 => true,
+        AppProtocol::Http => false,
+        AppProtocol::Detect | AppProtocol::Tcp => parts.version == Version::HTTP_2,
+    };
+    if http2 && fields::upgrade_of(parts.version, &parts.headers).is_none() {
+        forward::Version::Http2
+    } else {
+        forward::Version::Http1
     }
 }
 

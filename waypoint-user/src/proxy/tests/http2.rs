@@ -54,7 +54,7 @@ fn serve(backend: Backend) -> Arc<AtomicUsize> {
     connections
 }
 
-type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+pub(super) type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
 
 /// A client with prior knowledge.
 async fn client(lab: &Lab) -> SendRequest<Body> {
