@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
-use self::{client_body::ClientBody, rewind::Rewind};
+use self::rewind::Rewind;
 pub(super) use self::{
     body::RequestBody,
     forwarded::Forwarded,
@@ -44,6 +44,7 @@ mod check;
 mod client_body;
 mod deadline;
 mod exchange;
+mod extended_connect;
 mod fields;
 mod forward;
 mod forwarded;
@@ -69,12 +70,13 @@ mod upgrade;
 pub(super) async fn serve_http2(connection: Rc<Connection>, stream: Stream, first: Bytes) {
     let of_request = Rc::clone(&connection);
     let service = service_fn(move |request: Request<Incoming>| {
-        let answering = exchange::answer(Rc::clone(&of_request), request.map(ClientBody::Http2));
+        let answering = extended_connect::answer(Rc::clone(&of_request), request);
         async { Ok::<_, Infallible>(answering.await) }
     });
     let stream = Rewind::new(stream, first);
     let serving = http2::Builder::new(Local)
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)

@@ -5,6 +5,7 @@ mod auth;
 mod conduct;
 mod downstream_http1;
 mod endpoints;
+mod extended_connect;
 mod grpc_web;
 mod headed;
 mod http1;

@@ -196,6 +196,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("serde", &["explain", "sync", "identity", "kernel", "control", "telemetry", "cli"]),
     ("serde_json", &["sync", "identity", "kernel", "control", "telemetry", "cli", "roles"]),
     ("serde_saphyr", &["sync", "control", "cli"]),
+    ("sha1", &["proxy"]),
     ("socket2", &["hbone", "kernel", "proxy", "roles"]),
     (
         "thiserror",

@@ -239,6 +239,7 @@ impl Exchange {
     ) -> Result<Answered, Fault> {
         let worker = Rc::clone(&self.connection.worker);
         let upgrade = outgoing.upgrade();
+        let is_connect = upgrade.is_some() && outgoing.parts.version == http::Version::HTTP_2;
         let method = outgoing.parts.method.clone();
         let until = self.until(plan, &outgoing.parts.headers);
         let progress = Rc::clone(&self.progress);
@@ -270,7 +271,9 @@ impl Exchange {
         let service_time = began.elapsed();
         self.record.note(|entry| entry.upstream_service_time = Some(service_time));
         let status = answered.response.status();
-        if status == StatusCode::SWITCHING_PROTOCOLS && upgrade.is_none() {
+        let changes = status == StatusCode::SWITCHING_PROTOCOLS;
+        // A success would grant an extended CONNECT.
+        if (changes && upgrade.is_none()) || (is_connect && status.is_success()) {
             return Err(Fault::UpstreamProtocol);
         }
         let keeps_length = method == http::Method::HEAD || status == StatusCode::NOT_MODIFIED;
@@ -320,7 +323,9 @@ impl Exchange {
             self.record.see_grpc_status(response.headers());
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let tunnel = Tunnel { upstream: carrier, record: self.record, lease };
+            let ends = until.filter(|until| until.late == Late::Stream);
+            let (upstream, record, deadline) = (carrier, self.record, ends.map(Deadline::new));
+            let tunnel = Tunnel { upstream, record, lease, deadline, idle };
             return response.map(|_| ResponseBody::Tunnel(Box::new(tunnel)));
         }
         let Self { connection, progress, record, translates, .. } = self;
