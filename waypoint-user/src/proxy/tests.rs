@@ -10,6 +10,7 @@ mod grpc_web;
 mod headed;
 mod http1;
 mod http2;
+mod http2_streams;
 mod inbound;
 mod lab;
 mod late;
