@@ -1,8 +1,8 @@
 //! A connection that changed its protocol (RFC 9110 section 7.8), for example to WebSocket; or the
 //! stream of one (RFC 8441).
 //!
-//! **Invariant:** it lives until both sides ended it or one broke it, its policies deny it, its time
-//! or its patience is over, or a drain's deadline passes.
+//! **Invariant:** it lives until both sides ended it or one broke it, its policies deny it, its
+//! time or its patience is over, or a drain's deadline passes.
 
 use std::{
     cell::Cell,

@@ -33,7 +33,7 @@ use crate::{
 const GET: &str = "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n";
 
 /// Attaches a policy to the Service.
-fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
+pub(super) fn govern(contents: &mut Contents, rules: impl FnOnce(&mut TrafficPolicy)) {
     let (name, service) = (ObjectName::new("default", "p"), ObjectName::new("default", "shop"));
     let targets = vec![TrafficTarget::Service(service)];
     let mut policy = TrafficPolicy { name: name.clone(), targets, ..TrafficPolicy::default() };
@@ -359,36 +359,6 @@ async fn a_request_on_which_nothing_moves_is_ended() {
     let (answer, _upstream) = tokio::join!(asking, answering);
     assert!(answer.ends_with("\r\n\r\nbegun"), "{answer}");
     assert_eq!(lab.line(2).await["response_flags"], "SI");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_changed_its_protocol_is_ended_when_nothing_moves() {
-    let backend = Backend::bind().await;
-    let pause = Duration::from_millis(200);
-    let lab = lab(&[backend.address()], |policy| {
-        policy.requests.timeouts.stream_idle = Some(pause);
-    });
-    let mut client = lab.connect().await;
-    let ask = "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
-    client.write_all(ask.as_bytes()).await.unwrap();
-    let mut upstream = backend.accept().await;
-    read_until(&mut upstream, "\r\n\r\n").await;
-    let grant = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
-    upstream.write_all(grant.as_bytes()).await.unwrap();
-    read_until(&mut client, "\r\n\r\n").await;
-    // Either direction alone keeps it.
-    let began = Instant::now();
-    while began.elapsed() < pause * 3 {
-        upstream.write_all(b"tick").await.unwrap();
-        read_until(&mut client, "tick").await;
-    }
-    while began.elapsed() < pause * 6 {
-        client.write_all(b"tock").await.unwrap();
-        read_until(&mut upstream, "tock").await;
-    }
-    assert_eq!(read_to_end(&mut client).await, "");
-    assert_eq!(read_to_end(&mut upstream).await, "");
-    assert_eq!(lab.line(1).await["response_flags"], "SI");
 }
 
 #[tokio::test(flavor = "multi_thread")]
