@@ -21,10 +21,11 @@ use crate::telemetry::task;
 pub(super) use self::{
     body::RequestBody,
     forwarded::Forwarded,
+    grpc_web::GrpcWeb,
     http1::serve_http1,
     mirror::{MirrorCounts, Mirrors},
 };
-use self::{client_body::ClientBody, rewind::Rewind, streams::Streams};
+use self::{rewind::Rewind, streams::Streams};
 use super::{
     connection::Connection,
     limits::{
@@ -43,9 +44,11 @@ mod check;
 mod client_body;
 mod deadline;
 mod exchange;
+mod extended_connect;
 mod fields;
 mod forward;
 mod forwarded;
+mod grpc_web;
 mod hashed;
 mod hedge;
 mod http1;
@@ -56,6 +59,7 @@ mod patience;
 mod plan;
 mod reply;
 mod restraint;
+mod returning;
 mod rewind;
 mod session;
 mod streams;
@@ -69,13 +73,14 @@ pub(super) async fn serve_http2(connection: Rc<Connection>, stream: Stream, firs
     let streams = Streams::default();
     let of_streams = streams.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let answering = exchange::answer(Rc::clone(&of_request), request.map(ClientBody::Http2));
+        let answering = extended_connect::answer(Rc::clone(&of_request), request);
         let streams = of_streams.clone();
         async move { Ok::<_, Infallible>(answering.await.map(|body| streams.watch(body))) }
     });
     let stream = Rewind::new(stream, first);
     let serving = http2::Builder::new(streams)
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)

@@ -36,6 +36,13 @@ pub const HTTP2_STREAMS_MAX: u32 = 256;
 /// (RFC 9110 section 10.1.1); then the body is sent. Some endpoints never say it.
 pub const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long an endpoint of HTTP/2 may take to say whether it takes changes of protocol by extended
+/// CONNECT (RFC 8441); then it is asked by HTTP/1.
+pub const SETTINGS_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it looks meanwhile whether the endpoint has said it.
+pub const SETTINGS_PAUSE: Duration = Duration::from_millis(1);
+
 /// Responses of an endpoint before the final one of a request (RFC 9110 section 15.2), which are
 /// passed on; more are malformed.
 pub const INTERIM_RESPONSES_MAX: usize = 16;

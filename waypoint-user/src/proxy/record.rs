@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     connection::Connection,
+    http::GrpcWeb,
     overload::Admitted,
     respond::Fault,
     view::{Destination, Target},
@@ -39,8 +40,10 @@ pub(super) struct Record {
     pub(super) head_bytes: (u64, u64),
     /// The gRPC status; `None` within unless the response had one.
     pub(super) grpc_status: Option<u16>,
-    /// Whether it is gRPC.
+    /// Whether it is gRPC, of any dialect.
     pub(super) is_grpc: bool,
+    /// How the client speaks gRPC-Web, if it does.
+    pub(super) grpc_web: Option<GrpcWeb>,
     /// Whether it came by HTTP/2.
     pub(super) is_http2: bool,
     /// The response flag of what went as it should, but not as it was hoped; empty for none.
@@ -73,6 +76,7 @@ impl Record {
             head_bytes: (0, 0),
             grpc_status: None,
             is_grpc: false,
+            grpc_web: None,
             is_http2: false,
             flag: "",
             admitted: None,

@@ -31,9 +31,10 @@ use super::{
 
 mod dial;
 mod http1;
+mod told;
 
-use self::dial::dial_http2;
 pub(super) use self::http1::{Body as Http1Body, Http1, Unanswered};
+use self::{dial::dial_http2, told::Told};
 
 /// The connections of a worker.
 #[derive(Default)]
@@ -52,8 +53,8 @@ pub(super) struct Http2 {
     pub(super) sender: http2::SendRequest<RequestBody>,
     pub(super) local: Option<SocketAddr>,
     streams: Cell<usize>,
-    /// How many streams the endpoint allows.
-    allowed: Rc<Cell<usize>>,
+    /// What the endpoint said of it.
+    pub(super) told: Rc<Told>,
     idle_since: Cell<Instant>,
     /// Counts it, where connections are counted.
     held: Option<Held>,
@@ -222,7 +223,7 @@ impl Pool {
 impl Http2 {
     /// Takes a stream, if there is room for one.
     fn stream(self: &Rc<Self>) -> Option<Stream> {
-        let most = self.allowed.get().clamp(1, HTTP2_UPSTREAM_STREAMS_MAX);
+        let most = self.told.streams().clamp(1, HTTP2_UPSTREAM_STREAMS_MAX);
         (self.streams.get() < most).then(|| {
             self.streams.set(self.streams.get() + 1);
             self.held.iter().for_each(Held::work);

@@ -63,9 +63,13 @@ const TOOLS: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("c++", "g++"),
     ("curl", "curl"),
+    ("h2load", "nghttp2-client"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
     ("nsenter", "util-linux"),
+    ("slowhttptest", "slowhttptest"),
     ("sysctl", "procps"),
 ];
 

@@ -155,6 +155,7 @@ const CONTROL_AND_DATA: &[&str] = &[
 pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("anyhow", &["bin"]),
     ("aya", &["kernel"]),
+    ("base64", &["proxy"]),
     ("bytes", &["hbone", "http1", "proxy", "telemetry"]),
     ("clap", &["bin", "cli"]),
     ("clap_complete", &["bin", "cli"]),
@@ -195,6 +196,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("serde", &["explain", "sync", "identity", "kernel", "control", "telemetry", "cli"]),
     ("serde_json", &["sync", "identity", "kernel", "control", "telemetry", "cli", "roles"]),
     ("serde_saphyr", &["sync", "control", "cli"]),
+    ("sha1", &["proxy"]),
     ("socket2", &["hbone", "kernel", "proxy", "roles"]),
     (
         "thiserror",

@@ -22,6 +22,7 @@ use super::{
     deadline::Deadline,
     fields,
     forward::Carrier,
+    grpc_web::GrpcWeb,
     idle::Idle,
     tape::{Copy, Play},
     upgrade::Tunnel,
@@ -252,6 +253,8 @@ pub(in crate::proxy) struct Stream {
     pub(super) deadline: Option<Deadline>,
     /// What ends it when nothing moves, if anything does.
     pub(super) idle: Option<Idle>,
+    /// How it is translated, if it is.
+    pub(super) translates: Option<GrpcWeb>,
     /// `None` once the response ended.
     pub(super) open: Option<(Record, Carrier)>,
 }
@@ -283,6 +286,20 @@ impl Stream {
             record.finish();
         }
         Cut
+    }
+
+    /// Notes a piece, which is returned as the client gets it.
+    fn tell(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let Some((record, _)) = &mut self.open else { return frame };
+        if let Some(trailers) = frame.trailers_ref() {
+            record.see_grpc_status(trailers);
+        }
+        let frame = match self.translates {
+            Some(web) => web.translate(frame),
+            None => frame,
+        };
+        record.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+        frame
     }
 
     /// Ready when it must not go on: nobody may have it any more, or its time is over. Whoever does
@@ -322,12 +339,7 @@ impl Stream {
         if let Some(idle) = &mut self.idle {
             idle.heard();
         }
-        if let Some((record, _)) = &mut self.open {
-            record.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
-            if let Some(trailers) = frame.trailers_ref() {
-                record.see_grpc_status(trailers);
-            }
-        }
+        let frame = self.tell(frame);
         if self.body.is_end_stream() {
             self.end();
         }
@@ -367,6 +379,8 @@ impl Body for ResponseBody {
         match self {
             Self::Empty | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
+            // Another coding, and trailers in the body, make it longer.
+            Self::Stream(stream) if stream.translates.is_some() => SizeHint::default(),
             Self::Stream(stream) => stream.body.size_hint(),
             Self::Watched(stream) => stream.borrow().body.size_hint(),
         }

@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, StatusCode};
 use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 
-use super::http1;
+use super::{grpc_web, http1};
 
 /// The body of a request, as the connection from the client gives it.
 pub(in crate::proxy) enum ClientBody {
@@ -16,6 +16,8 @@ pub(in crate::proxy) enum ClientBody {
     Http1(http1::Body),
     /// By HTTP/2.
     Http2(Incoming),
+    /// As text that is decoded.
+    Text(Box<grpc_web::Text>),
 }
 
 impl ClientBody {
@@ -26,6 +28,7 @@ impl ClientBody {
         match self {
             Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
             Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Text(text) => text.poll_frame(cx),
         }
     }
 
@@ -33,6 +36,7 @@ impl ClientBody {
         match self {
             Self::Http1(body) => body.is_end_stream(),
             Self::Http2(body) => body.is_end_stream(),
+            Self::Text(text) => text.is_end_stream(),
         }
     }
 
@@ -40,18 +44,25 @@ impl ClientBody {
         match self {
             Self::Http1(body) => body.size_hint(),
             Self::Http2(body) => body.size_hint(),
+            Self::Text(_) => SizeHint::default(),
         }
     }
 
     /// Whether the client waits to be told to send it.
     pub(super) fn awaits_leave(&self) -> bool {
-        matches!(self, Self::Http1(body) if body.awaits_leave())
+        match self {
+            Self::Http1(body) => body.awaits_leave(),
+            Self::Http2(_) => false,
+            Self::Text(text) => text.body().awaits_leave(),
+        }
     }
 
     /// Tells the client what comes before its final response. hyper has no way to say such a thing.
     pub(super) fn hint(&self, status: StatusCode, headers: &HeaderMap) {
-        if let Self::Http1(body) = self {
-            body.hint(status, headers);
+        match self {
+            Self::Http1(body) => body.hint(status, headers),
+            Self::Http2(_) => {}
+            Self::Text(text) => text.body().hint(status, headers),
         }
     }
 }
@@ -65,6 +76,9 @@ pub(in crate::proxy) enum RequestBroken {
     /// By HTTP/2.
     #[error(transparent)]
     Http2(#[from] hyper::Error),
+    /// It is not the text that it was to be.
+    #[error(transparent)]
+    Text(#[from] grpc_web::NotText),
     /// By us: a mirror was too slow, or what is copied broke off itself.
     #[error("the copy of a request was cut off")]
     CutOff,
@@ -74,6 +88,7 @@ impl RequestBroken {
     pub(super) fn breach(&self) -> Breach {
         match self {
             Self::Http1(broken) if broken.is_malformed() => Breach::Malformed,
+            Self::Text(_) => Breach::Malformed,
             Self::Http1(_) | Self::Http2(_) | Self::CutOff => Breach::Gone,
         }
     }

@@ -3,11 +3,9 @@
 //! **Invariant:** it sees one view of the mesh from start to end.
 //! **Invariant:** policies, routes and the endpoint see the same path, in normal form.
 
-use std::{pin::pin, rc::Rc, sync::Arc, time::Duration};
+use std::{pin::pin, rc::Rc, sync::Arc};
 
-use http::{
-    HeaderMap, HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts,
-};
+use http::{HeaderMap, Request, Response, StatusCode, header::USER_AGENT, request::Parts};
 use tokio::time::Instant;
 
 use crate::{
@@ -21,27 +19,27 @@ use crate::{
         respond::{Fault, Late},
         view::{Target, View},
     },
-    route::Edits,
 };
 
 use super::{
     RequestBody,
     auth::{self, Asking, Granted, Guard},
-    body::{AnswerBody, Progress, ResponseBody, Stream},
+    body::{Progress, ResponseBody, Stream},
     check,
     client_body::ClientBody,
     deadline::{Deadline, Until, grpc_timeout, within},
     fields,
     forward::{Answered, Trail, Version},
     forwarded::FORWARDED_FOR,
+    grpc_web::{self, GrpcWeb},
     hashed::hash_of,
     idle::Idle,
     mirror,
-    outgoing::Outgoing,
+    outgoing::{Outgoing, version_for},
     plan::{Plan, Planned, plan},
     reply,
     restraint::hold_back,
-    session,
+    returning, session,
     tape::Tape,
     tries::{Course, send},
     upgrade::Tunnel,
@@ -60,7 +58,8 @@ pub(super) async fn answer(
     let progress = Rc::new(Progress::default());
     record.received = Rc::clone(&progress.bytes);
     let began = Instant::now();
-    let mut exchange = Exchange { connection, view, peer, record, progress, began };
+    let mut exchange =
+        Exchange { connection, view, peer, record, progress, began, translates: None };
     match exchange.run(parts, body, target).await {
         Ok(Outcome::Reply(response)) => reply::direct(exchange.record, response),
         Ok(Outcome::Answer(answer)) => exchange.respond(*answer),
@@ -76,6 +75,8 @@ struct Exchange {
     record: Record,
     progress: Rc<Progress>,
     began: Instant,
+    /// The gRPC-Web that is translated, if any is.
+    translates: Option<GrpcWeb>,
 }
 
 /// What a request came to.
@@ -138,9 +139,11 @@ impl Exchange {
         plan.hash = hash_of(plan.cluster.hash_keys(), &head, &self.peer);
         let path_and_query = head.path_and_query();
         granted.change(&mut parts.headers);
+        let version = version_for(&parts, plan.cluster.protocol);
+        let body = self.translate(&mut parts.headers, body, version);
         let (body, tape) = self.body(body, &plan);
         let outgoing = Outgoing { parts, body, authority, path_and_query, tape };
-        let answered = self.forward(outgoing, &plan, &lease).await?;
+        let answered = self.forward((outgoing, version), &plan, &lease).await?;
         Ok(Outcome::Answer(Box::new(Answer { answered, lease })))
     }
 
@@ -173,6 +176,24 @@ impl Exchange {
                 self.record.flag = AUTH_FLAG;
                 Ok(Err(response))
             }
+        }
+    }
+
+    /// Translates gRPC-Web for an endpoint that is spoken to by HTTP/2. gRPC is not spoken by
+    /// anything older, so what is may understand gRPC-Web itself.
+    fn translate(
+        &mut self,
+        headers: &mut HeaderMap,
+        body: ClientBody,
+        version: Version,
+    ) -> ClientBody {
+        self.translates = self.record.grpc_web.filter(|_| version == Version::Http2);
+        let Some(web) = self.translates else { return body };
+        GrpcWeb::translate_request(headers);
+        if web.asks_in_text() {
+            ClientBody::Text(Box::new(grpc_web::Text::new(body)))
+        } else {
+            body
         }
     }
 
@@ -212,13 +233,13 @@ impl Exchange {
     /// Sends the request on and waits for the head of the response.
     async fn forward(
         &mut self,
-        outgoing: Outgoing,
+        (outgoing, version): (Outgoing, Version),
         plan: &Plan<'_>,
         lease: &Lease,
     ) -> Result<Answered, Fault> {
         let worker = Rc::clone(&self.connection.worker);
         let upgrade = outgoing.upgrade();
-        let version = outgoing.version_for(plan.cluster.protocol);
+        let is_connect = upgrade.is_some() && outgoing.parts.version == http::Version::HTTP_2;
         let method = outgoing.parts.method.clone();
         let until = self.until(plan, &outgoing.parts.headers);
         let progress = Rc::clone(&self.progress);
@@ -255,11 +276,16 @@ impl Exchange {
         let service_time = began.elapsed();
         self.record.note(|entry| entry.upstream_service_time = Some(service_time));
         let status = answered.response.status();
-        if status == StatusCode::SWITCHING_PROTOCOLS && upgrade.is_none() {
+        let changes = status == StatusCode::SWITCHING_PROTOCOLS;
+        // A success would grant an extended CONNECT.
+        if (changes && upgrade.is_none()) || (is_connect && status.is_success()) {
             return Err(Fault::UpstreamProtocol);
         }
         let keeps_length = method == http::Method::HEAD || status == StatusCode::NOT_MODIFIED;
-        edit_response(&mut answered.response, &plan.edits, keeps_length, service_time);
+        let response = &mut answered.response;
+        self.translates =
+            self.translates.filter(|web| web.translate_response(response.headers_mut()));
+        returning::edit(response, &plan.edits, keeps_length, service_time);
         if let Some(sessions) = &plan.sessions {
             sessions.tell(answered.response.headers_mut(), answered.endpoint, session::now());
         }
@@ -302,15 +328,19 @@ impl Exchange {
             self.record.see_grpc_status(response.headers());
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let tunnel = Tunnel { upstream: carrier, record: self.record, lease };
+            let ends = until.filter(|until| until.late == Late::Stream);
+            let (upstream, record, deadline) = (carrier, self.record, ends.map(Deadline::new));
+            let tunnel = Tunnel { upstream, record, lease, deadline, idle };
             return response.map(|_| ResponseBody::Tunnel(Box::new(tunnel)));
         }
-        let Self { connection, progress, record, .. } = self;
+        let Self { connection, progress, record, translates, .. } = self;
         let open = Some((record, carrier));
         let rest = |late| if late == Late::Stream { late } else { Late::Rest };
         let deadline = until.map(|until| Deadline::new(Until { late: rest(until.late), ..until }));
         response.map(|body| {
-            Stream { body, connection, progress, lease, deadline, idle, open }.into_body()
+            let stream =
+                Stream { body, connection, progress, lease, deadline, idle, translates, open };
+            stream.into_body()
         })
     }
 
@@ -321,6 +351,7 @@ impl Exchange {
         let content_type = headers.get(http::header::CONTENT_TYPE);
         let is_grpc = |value: &http::HeaderValue| value.as_bytes().starts_with(GRPC);
         self.record.is_grpc = content_type.is_some_and(is_grpc);
+        self.record.grpc_web = GrpcWeb::of(headers).filter(|_| self.record.is_grpc);
         self.record.is_http2 = parts.version == http::Version::HTTP_2;
         self.record.note(|entry| {
             entry.method = Some(parts.method.clone());
@@ -345,31 +376,6 @@ impl Exchange {
     }
 }
 
-/// Makes an endpoint's response fit to be passed on. Where there is no body, its length is only
-/// told, and stays.
-fn edit_response(
-    response: &mut Response<AnswerBody>,
-    edits: &Edits<'_>,
-    keeps_length: bool,
-    service_time: Duration,
-) {
-    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    *response.version_mut() = http::Version::HTTP_11;
-    let headers = response.headers_mut();
-    let upgrade = headers.get(http::header::UPGRADE).cloned().filter(|_| upgraded);
-    let length = headers.get(http::header::CONTENT_LENGTH).cloned().filter(|_| keeps_length);
-    fields::remove_hop_by_hop(headers);
-    fields::edit(headers, edits.response.iter().map(AsRef::as_ref));
-    fields::remove_framing(headers);
-    if let Some(length) = length {
-        headers.insert(http::header::CONTENT_LENGTH, length);
-    }
-    if let Some(upgrade) = upgrade {
-        fields::set_upgrade(headers, upgrade);
-    }
-    headers.insert(&SERVICE_TIME, u64::try_from(service_time.as_millis()).unwrap_or(0).into());
-}
-
 /// A version as the access log shows it.
 pub(super) fn protocol(version: http::Version) -> &'static str {
     match version {
@@ -378,9 +384,6 @@ pub(super) fn protocol(version: http::Version) -> &'static str {
         _ => "HTTP/1.1",
     }
 }
-
-/// How long the endpoint took, in milliseconds.
-static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
 /// The response flag of what an external authority refused.
 const AUTH_FLAG: &str = "UAEX";

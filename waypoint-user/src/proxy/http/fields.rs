@@ -21,10 +21,11 @@ pub(super) fn remove_forged(headers: &mut HeaderMap) {
 }
 
 /// The protocol that a request asks to change to, if it does (RFC 9110 section 7.8). A change to
-/// HTTP/2 is not granted: requests would pass inside it that nobody judged.
+/// HTTP/2 is not granted: requests would pass inside it that nobody judged. A request of HTTP/2 has
+/// these fields only when we set them.
 pub(super) fn upgrade_of(version: Version, headers: &HeaderMap) -> Option<HeaderValue> {
     let listed = listed_in_connection(headers).any(|name| name.eq_ignore_ascii_case("upgrade"));
-    let protocol = headers.get(UPGRADE).filter(|_| version == Version::HTTP_11 && listed)?;
+    let protocol = headers.get(UPGRADE).filter(|_| version >= Version::HTTP_11 && listed)?;
     let text = protocol.to_str().ok()?.to_ascii_lowercase();
     let hides_requests = text.split(',').any(|name| name.trim().starts_with("h2c"));
     (!hides_requests).then(|| protocol.clone())

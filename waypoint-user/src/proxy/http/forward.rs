@@ -9,6 +9,7 @@ use std::{error::Error as _, net::SocketAddr, rc::Rc};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use hyper::upgrade::OnUpgrade;
 
 use crate::{
     mesh::request::Peer,
@@ -24,7 +25,7 @@ use crate::{
     },
 };
 
-use super::{RequestBody, body::AnswerBody, deadline::Until, idle::Idle};
+use super::{RequestBody, body::AnswerBody, deadline::Until, extended_connect::Change, idle::Idle};
 
 /// What an endpoint is spoken to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,7 +58,15 @@ pub(super) struct Carrier {
 /// The connection, or the stream that counts as long as it is held.
 enum By {
     Http1(Http1),
-    Http2 { stream: Stream },
+    Http2 { stream: Stream, changed: Option<OnUpgrade> },
+}
+
+/// What changed its protocol.
+pub(super) enum Changed {
+    /// A connection, with what came on it already.
+    Connection(stream::Stream, Bytes),
+    /// A stream of one.
+    Stream(OnUpgrade),
 }
 
 impl Carrier {
@@ -72,15 +81,17 @@ impl Carrier {
     pub(super) fn local(&self) -> Option<SocketAddr> {
         match &self.by {
             By::Http1(connection) => connection.local,
-            By::Http2 { stream } => stream.connection().local,
+            By::Http2 { stream, .. } => stream.connection().local,
         }
     }
 
-    /// The stream of a connection that changed its protocol, with what came on it already.
-    pub(super) fn take_stream(&self) -> Option<(stream::Stream, Bytes)> {
-        match &self.by {
-            By::Http1(connection) => connection.take_stream(),
-            By::Http2 { .. } => None,
+    /// What changed its protocol.
+    pub(super) fn take_stream(&mut self) -> Option<Changed> {
+        match &mut self.by {
+            By::Http1(connection) => {
+                connection.take_stream().map(|(stream, ahead)| Changed::Connection(stream, ahead))
+            }
+            By::Http2 { changed, .. } => changed.take().map(Changed::Stream),
         }
     }
 }
@@ -104,6 +115,9 @@ pub(super) async fn send_to(
     let way = worker.way(endpoint, trail.peer);
     let (response, by) = match version {
         Version::Http1 => send_http1(worker, (endpoint, &way), request, trail).await?,
+        Version::Http2 if Change::is_asked_by(&request) => {
+            Box::pin(send_change(worker, (endpoint, &way), request, trail)).await?
+        }
         Version::Http2 => send_http2(worker, (endpoint, &way), request, trail).await?,
     };
     let carrier = Carrier { by, _in_flight: in_flight, _permit: permit };
@@ -182,7 +196,8 @@ async fn send_http2(
         let mut sender = stream.connection().sender.clone();
         match sender.try_send_request(request).await {
             Ok(response) => {
-                return Ok((response.map(AnswerBody::Http2), By::Http2 { stream }));
+                let by = By::Http2 { stream, changed: None };
+                return Ok((response.map(AnswerBody::Http2), by));
             }
             Err(mut error) => {
                 let unsent = error.take_message();
@@ -197,7 +212,44 @@ async fn send_http2(
     trail.came_by(stream.connection().local);
     let mut sender = stream.connection().sender.clone();
     match sender.try_send_request(request).await {
-        Ok(response) => Ok((response.map(AnswerBody::Http2), By::Http2 { stream })),
+        Ok(response) => {
+            let by = By::Http2 { stream, changed: None };
+            Ok((response.map(AnswerBody::Http2), by))
+        }
+        Err(error) => Err(Box::new((fault_of(error.error()), None))),
+    }
+}
+
+/// Asks for a change of protocol: by HTTP/2 where the endpoint takes that, else by HTTP/1.
+async fn send_change(
+    worker: &Rc<Worker>,
+    (endpoint, way): (&Endpoint, &Way),
+    mut request: Request<RequestBody>,
+    trail: &mut Trail<'_>,
+) -> Result<(Response<AnswerBody>, By), Failed> {
+    let stream = match worker.pool.stream(way) {
+        Some(stream) => Ok(stream),
+        None => http2(worker, endpoint, way).await,
+    };
+    let stream = match stream {
+        Ok(stream) => stream,
+        Err(fault) => return Err(Box::new((fault, Some(request)))),
+    };
+    if !stream.connection().told.takes_changes().await {
+        drop(stream);
+        return send_http1(worker, (endpoint, way), request, trail).await;
+    }
+    trail.came_by(stream.connection().local);
+    let Some(change) = Change::ask(&mut request) else {
+        return Err(Box::new((Fault::BadRequest("the protocol to change to is no text"), None)));
+    };
+    let mut sender = stream.connection().sender.clone();
+    match sender.try_send_request(request).await {
+        Ok(mut response) => {
+            let changed = change.take(&mut response);
+            let by = By::Http2 { stream, changed };
+            Ok((response.map(AnswerBody::Http2), by))
+        }
         Err(error) => Err(Box::new((fault_of(error.error()), None))),
     }
 }

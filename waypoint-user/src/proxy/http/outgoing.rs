@@ -56,19 +56,9 @@ impl Outgoing {
         fields::upgrade_of(self.parts.version, &self.parts.headers)
     }
 
-    /// What the endpoint is spoken to: what its port declares, else what the client speaks.
-    /// Changing the protocol needs HTTP/1.
+    /// What an endpoint of a port that declares this is spoken to.
     pub(super) fn version_for(&self, declared: AppProtocol) -> forward::Version {
-        let http2 = match declared {
-            AppProtocol::Http2 => true,
-            AppProtocol::Http => false,
-            AppProtocol::Detect | AppProtocol::Tcp => self.parts.version == Version::HTTP_2,
-        };
-        if http2 && self.upgrade().is_none() {
-            forward::Version::Http2
-        } else {
-            forward::Version::Http1
-        }
+        version_for(&self.parts, declared)
     }
 
     /// Makes the request; `learn` adds what the endpoint learns of its client.
@@ -99,11 +89,26 @@ impl Outgoing {
         *request.method_mut() = parts.method;
         *request.headers_mut() = headers;
         match version {
-            forward::Version::Http1 => http1(&mut request, path_and_query, upgrade),
-            forward::Version::Http2 => http2(&mut request, path_and_query),
+            // A change gets the form of HTTP/2 once it is known that the endpoint takes it.
+            forward::Version::Http2 if upgrade.is_none() => http2(&mut request, path_and_query),
+            _ => http1(&mut request, path_and_query, upgrade),
         }
         request
     }
+}
+
+/// What the endpoint is spoken to: what its port declares, else what the client speaks. Protocols
+/// are changed by HTTP/1 unless HTTP/2 is declared.
+pub(super) fn version_for(parts: &Parts, declared: AppProtocol) -> forward::Version {
+    let http2 = match declared {
+        AppProtocol::Http2 => true,
+        AppProtocol::Http => false,
+        AppProtocol::Detect | AppProtocol::Tcp => {
+            let upgrade = fields::upgrade_of(parts.version, &parts.headers);
+            parts.version == Version::HTTP_2 && upgrade.is_none()
+        }
+    };
+    if http2 { forward::Version::Http2 } else { forward::Version::Http1 }
 }
 
 /// Sets the host, unless it is set already.
@@ -125,7 +130,7 @@ fn http1(request: &mut Request<RequestBody>, path: PathAndQuery, upgrade: Option
 }
 
 /// Finishes a request for HTTP/2, where the authority is part of the target.
-fn http2(request: &mut Request<RequestBody>, path: PathAndQuery) {
+pub(super) fn http2(request: &mut Request<RequestBody>, path: PathAndQuery) {
     *request.version_mut() = Version::HTTP_2;
     let host = request.headers_mut().remove(HOST);
     let mut target = http::uri::Parts::default();

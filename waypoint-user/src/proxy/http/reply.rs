@@ -13,10 +13,10 @@ use crate::{
     },
 };
 
-use super::body::ResponseBody;
+use super::{body::ResponseBody, grpc_web::GrpcWeb};
 
 /// Answers a request that was not forwarded, or in vain, and tells of it. A gRPC client gets
-/// trailers without a body, because it looks nowhere else.
+/// trailers without a body, because it looks nowhere else; one of gRPC-Web gets them as fields.
 pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody> {
     let fault = match fault {
         // Before the response began, it can still be told as if it had been denied from the start.
@@ -26,7 +26,8 @@ pub(super) fn refuse(mut record: Record, fault: Fault) -> Response<ResponseBody>
     let body = fault.body();
     let as_grpc = record.is_grpc || matches!(fault, Fault::Injected(AbortStatus::Grpc(_)));
     let mut response = if as_grpc {
-        grpc_status(fault.grpc_status(), &body)
+        let kind = record.grpc_web.map_or("application/grpc", GrpcWeb::content_type);
+        grpc_status(kind, fault.grpc_status(), &body)
     } else {
         plain(fault.row().status, body.into_owned())
     };
@@ -79,10 +80,10 @@ fn plain(status: u16, text: String) -> Response<ResponseBody> {
 }
 
 /// A gRPC status without a message body (gRPC `doc/PROTOCOL-HTTP2.md`, Trailers-Only).
-fn grpc_status(status: u16, message: &str) -> Response<ResponseBody> {
+fn grpc_status(kind: &'static str, status: u16, message: &str) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::Empty);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert("grpc-status", HeaderValue::from(status));
     if let Ok(message) = HeaderValue::from_str(&percent_encoded(message)) {
         headers.insert("grpc-message", message);

@@ -1,79 +1,140 @@
-//! A connection that changed its protocol (RFC 9110 section 7.8), for example to WebSocket.
+//! A connection that changed its protocol (RFC 9110 section 7.8), for example to WebSocket; or the
+//! stream of one (RFC 8441).
 //!
-//! **Invariant:** it lives until one side ends it, its policies deny it, or a drain's deadline
-//! passes.
+//! **Invariant:** it lives until both sides ended it or one broke it, its policies deny it, its
+//! time or its patience is over, or a drain's deadline passes.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::proxy::{
     lease::Lease,
     record::Record,
     respond::Fault,
-    stream::Stream,
     tcp::copy::{Count, Ended, copy_both},
 };
 
-use super::{forward::Carrier, rewind::Rewind};
+use super::{
+    deadline::Deadline,
+    forward::{Carrier, Changed},
+    idle::Idle,
+    rewind::Rewind,
+};
 
 /// An endpoint's side of a connection that changes its protocol.
 pub(in crate::proxy) struct Tunnel {
     pub(super) upstream: Carrier,
     pub(super) record: Record,
     pub(super) lease: Rc<Lease>,
+    /// When it must have ended, if ever.
+    pub(super) deadline: Option<Deadline>,
+    /// What ends it when nothing moves, if anything does.
+    pub(super) idle: Option<Idle>,
 }
 
 impl Tunnel {
+    /// Copies between it and the stream of a client, once that is there.
+    pub(super) async fn run_on(self: Box<Self>, stream: OnUpgrade) {
+        match stream.await {
+            Ok(stream) => self.run(TokioIo::new(stream), Bytes::new()).await,
+            Err(cause) => tracing::debug!(%cause, "a client left before its change of protocol"),
+        }
+    }
+
     /// Copies between it and the client, of which `first` was read, until the end; then tells of
     /// the request.
-    pub(super) async fn run(self, client: Stream, first: Bytes) {
-        let Self { upstream, mut record, lease } = self;
-        let counted = Counted::default();
-        let fault = copy((client, first), &upstream, &lease, &counted).await;
-        record.received.set(record.received.get() + counted.from_client.get());
-        record.sent += counted.to_client.get();
+    pub(super) async fn run(
+        mut self: Box<Self>,
+        client: impl AsyncRead + AsyncWrite + Unpin,
+        first: Bytes,
+    ) {
+        let moved = Moved { received: Rc::clone(&self.record.received), sent: Cell::new(0) };
+        let fault = match self.upstream.take_stream() {
+            Some(Changed::Connection(stream, ahead)) => {
+                self.copy((client, first), Rewind::new(stream, ahead), &moved).await
+            }
+            Some(Changed::Stream(stream)) => match stream.await {
+                Ok(stream) => self.copy((client, first), TokioIo::new(stream), &moved).await,
+                Err(_) => Some(Fault::UpstreamCut),
+            },
+            None => Some(Fault::UpstreamProtocol),
+        };
+        let mut record = self.record;
+        record.sent += moved.sent.get();
         if let Some(fault) = fault {
             record.fail(fault);
         }
         record.finish();
     }
+
+    /// Copies to the end.
+    async fn copy(
+        &mut self,
+        (mut client, first): (impl AsyncRead + AsyncWrite + Unpin, Bytes),
+        mut upstream: impl AsyncRead + AsyncWrite + Unpin,
+        moved: &Moved,
+    ) -> Option<Fault> {
+        let Self { lease, deadline, idle, .. } = self;
+        let mut watch = Watch { deadline, idle, sent: 0 };
+        tokio::select! {
+            ended = copy_both(&mut client, &mut upstream, first, moved) => match ended {
+                Ended::Both => None,
+                Ended::ClientReset => Some(Fault::ClientGone),
+                Ended::UpstreamReset => Some(Fault::UpstreamCut),
+            },
+            fault = lease.revoked() => Some(fault),
+            fault = poll_fn(|cx| watch.poll(moved, cx)) => Some(fault),
+        }
+    }
 }
 
-/// Copies to the end.
-async fn copy(
-    (mut client, first): (Stream, Bytes),
-    upstream: &Carrier,
-    lease: &Lease,
-    counted: &Counted,
-) -> Option<Fault> {
-    let Some((upstream, ahead)) = upstream.take_stream() else {
-        return Some(Fault::UpstreamProtocol);
-    };
-    let mut upstream = Rewind::new(upstream, ahead);
-    tokio::select! {
-        ended = copy_both(&mut client, &mut upstream, first, counted) => match ended {
-            Ended::Both => None,
-            Ended::ClientReset => Some(Fault::ClientGone),
-            Ended::UpstreamReset => Some(Fault::UpstreamCut),
-        },
-        fault = lease.revoked() => Some(fault),
+/// What ends it though both sides would go on.
+struct Watch<'a> {
+    deadline: &'a mut Option<Deadline>,
+    idle: &'a mut Option<Idle>,
+    /// How much had gone to the client when that was looked at.
+    sent: u64,
+}
+
+impl Watch<'_> {
+    fn poll(&mut self, moved: &Moved, cx: &mut Context<'_>) -> Poll<Fault> {
+        if let Some(deadline) = self.deadline
+            && let Poll::Ready(fault) = deadline.poll(cx)
+        {
+            return Poll::Ready(fault);
+        }
+        let Some(idle) = self.idle else { return Poll::Pending };
+        let sent = moved.sent.get();
+        if std::mem::replace(&mut self.sent, sent) != sent {
+            idle.heard();
+        }
+        idle.poll(cx)
     }
 }
 
 /// Bytes that were copied.
-#[derive(Default)]
-struct Counted {
-    from_client: Cell<u64>,
-    to_client: Cell<u64>,
+struct Moved {
+    /// From the client, with those of its request.
+    received: Rc<Cell<u64>>,
+    /// To the client.
+    sent: Cell<u64>,
 }
 
-impl Count for Counted {
+impl Count for Moved {
     fn sent_on(&self, bytes: u64) {
-        self.from_client.set(self.from_client.get() + bytes);
+        self.received.set(self.received.get() + bytes);
     }
 
     fn sent_back(&self, bytes: u64) {
-        self.to_client.set(self.to_client.get() + bytes);
+        self.sent.set(self.sent.get() + bytes);
     }
 }

@@ -1,9 +1,14 @@
 //! Changes of protocol.
 
+use std::time::{Duration, Instant};
+
 use tokio::io::AsyncWriteExt;
 
-use super::lab::{Backend, Lab, read_to_end, read_until};
-use crate::mesh::service::AppProtocol;
+use super::{
+    lab::{Backend, Lab, read_to_end, read_until},
+    traffic::govern,
+};
+use crate::mesh::{service::AppProtocol, snapshot::Contents};
 
 const ASK: &[u8] = b"GET /chat HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\n\
     upgrade: websocket\r\nsec-websocket-key: abc\r\n\r\n";
@@ -80,4 +85,35 @@ async fn a_change_to_http_2_is_not_passed_on() {
     let answer = lab.ask(ask).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(!answer.contains("h2c") && !answer.contains("http2-settings"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_changed_its_protocol_is_ended_when_nothing_moves() {
+    let backend = Backend::bind().await;
+    let pause = Duration::from_millis(200);
+    let idle = |contents: &mut Contents, _| {
+        govern(contents, |policy| policy.requests.timeouts.stream_idle = Some(pause));
+    };
+    let lab = Lab::start_with(&[backend.address()], AppProtocol::Http, |_| {}, idle);
+    let mut client = lab.connect().await;
+    let ask = "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+    client.write_all(ask.as_bytes()).await.unwrap();
+    let mut upstream = backend.accept().await;
+    read_until(&mut upstream, "\r\n\r\n").await;
+    let grant = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+    upstream.write_all(grant.as_bytes()).await.unwrap();
+    read_until(&mut client, "\r\n\r\n").await;
+    // Either direction alone keeps it.
+    let began = Instant::now();
+    while began.elapsed() < pause * 3 {
+        upstream.write_all(b"tick").await.unwrap();
+        read_until(&mut client, "tick").await;
+    }
+    while began.elapsed() < pause * 6 {
+        client.write_all(b"tock").await.unwrap();
+        read_until(&mut upstream, "tock").await;
+    }
+    assert_eq!(read_to_end(&mut client).await, "");
+    assert_eq!(read_to_end(&mut upstream).await, "");
+    assert_eq!(lab.line(1).await["response_flags"], "SI");
 }

@@ -25,7 +25,10 @@ use crate::{
     telemetry::task,
 };
 
-use super::{AbortOnDrop, Http2};
+use super::{
+    AbortOnDrop, Http2,
+    told::{STREAMS_UNTOLD, Told},
+};
 
 /// A new HTTP/2 connection.
 pub(super) async fn dial_http2(way: Way, worker: &Worker) -> Result<Http2, Fault> {
@@ -35,19 +38,23 @@ pub(super) async fn dial_http2(way: Way, worker: &Worker) -> Result<Http2, Fault
         .timer(TokioTimer::new())
         .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .initial_max_send_streams(STREAMS_UNTOLD)
         .max_send_buf_size(HTTP1_BUFFER_BYTES)
         .max_header_list_size(header_list_bytes())
         .handshake(TokioIo::new(stream));
     let (sender, mut connection) = handshake.await.map_err(|_| Fault::UpstreamClosed)?;
-    let allowed = Rc::new(Cell::new(connection.current_max_send_streams()));
-    let told = Rc::clone(&allowed);
+    let told = Rc::new(Told::default());
+    let heard = Rc::clone(&told);
     let task = task::spawn_local("upstream http2", async move {
         let driven = poll_fn(|cx| {
             let ended = Pin::new(&mut connection).poll(cx);
-            told.set(connection.current_max_send_streams());
+            let changes = connection.is_extended_connect_protocol_enabled();
+            heard.hear(connection.current_max_send_streams(), changes, cx);
             ended
         });
-        if let Err(cause) = driven.await {
+        let driven = driven.await;
+        heard.end();
+        if let Err(cause) = driven {
             tracing::debug!(%cause, "a connection to an endpoint broke");
         }
     });
@@ -55,7 +62,7 @@ pub(super) async fn dial_http2(way: Way, worker: &Worker) -> Result<Http2, Fault
         sender,
         local,
         streams: Cell::new(0),
-        allowed,
+        told,
         idle_since: Cell::new(Instant::now()),
         held: None,
         _task: AbortOnDrop(task.abort_handle()),

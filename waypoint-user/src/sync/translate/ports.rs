@@ -28,7 +28,6 @@ pub(super) fn protocol(app_protocol: Option<&str>, name: &str, number: u16) -> A
         "kubernetes.io/h2c" => return AppProtocol::Http2,
         "kubernetes.io/ws" => return AppProtocol::Http,
         "kubernetes.io/wss" => return AppProtocol::Tcp,
-        word if word.starts_with("grpc-web") => return AppProtocol::Http,
         _ => {}
     }
     match word.split('-').next().unwrap_or_default() {

@@ -84,7 +84,7 @@ fn protocols_are_told_by_app_protocol_then_name_then_port() {
         (None, "HTTP-web", 80, Http),
         (None, "http2-web", 80, Http2),
         (None, "grpc", 80, Http2),
-        (None, "grpc-web", 80, Http),
+        (None, "grpc-web", 80, Http2),
         (None, "https", 443, Tcp),
         (None, "tls-x", 443, Tcp),
         (None, "httpish", 80, Detect),
