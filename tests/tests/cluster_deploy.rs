@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path, sync::OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Map, Value};
 use waypoint_tests::{kube::ControlPlane, lab::command, python};
 
 #[path = "cluster_deploy/controller.rs"]
@@ -101,6 +102,34 @@ fn a_real_api_server_takes_every_manifest() -> Result<()> {
     let apply = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k"];
     for name in FOLDERS {
         plane.kubectl(&[&apply[..], &[&folder(name)]].concat()).with_context(|| name.to_owned())?;
+    }
+    Ok(())
+}
+
+/// The objects that are rendered from a folder.
+fn objects(name: &str) -> Result<Vec<Value>> {
+    let apply = ["apply", "--dry-run=client", "--output=json", "-k", &folder(name)];
+    let list: Value = serde_json::from_str(&ControlPlane::shared()?.kubectl(&apply)?)?;
+    Ok(list["items"].as_array().context("no objects")?.clone())
+}
+
+#[test]
+fn no_pod_is_guarded_by_two_disruption_budgets() -> Result<()> {
+    // Of such a pod the API server says that it cannot be evicted.
+    let all = [objects("")?, objects("overlays/revision")?].concat();
+    let of_kind = |kind, path| {
+        let found = all.iter().filter(move |one| one["kind"] == kind);
+        found.filter_map(move |one| one.pointer(path)?.as_object())
+    };
+    let pods: Vec<_> = of_kind("Deployment", "/spec/template/metadata/labels").collect();
+    ensure!(pods.len() == 2, "{pods:?}");
+    for pod in pods {
+        let matches = |wanted: &&Map<String, Value>| {
+            wanted.iter().all(|(key, value)| pod.get(key) == Some(value))
+        };
+        let budgets = of_kind("PodDisruptionBudget", "/spec/selector/matchLabels");
+        let count = budgets.filter(matches).count();
+        ensure!(count == 1, "{count} budgets match {pod:?}");
     }
     Ok(())
 }

@@ -47,6 +47,7 @@ use self::{
 mod attachment;
 mod facts;
 mod hidden;
+mod index;
 mod path_template;
 mod rules;
 

@@ -16,6 +16,7 @@ mod document;
 mod feed;
 mod files;
 mod finding;
+pub(crate) mod gateway_routes;
 mod journal;
 mod last_good;
 pub mod objects;

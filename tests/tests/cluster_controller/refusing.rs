@@ -47,6 +47,34 @@ fn a_gateway_for_namespaces_that_nobody_names_is_refused() -> Result<()> {
 }
 
 #[test]
+fn a_gateway_that_is_misspelt_keeps_serving_as_it_did_and_is_told() -> Result<()> {
+    let story = Story::begin(ControlPlane::shared()?)?;
+    let mut controller = Controller::start(&story, "one")?;
+    controller.leads()?;
+    let listener = "name: mesh, port: 15008, protocol: HBONE";
+    story.gateway("guests", "", &format!("listeners: [{{ {listener} }}]"))?;
+    story.condition("guests", "Accepted", "True")?;
+    let before = story.until("deployment", "guests", |_| true)?;
+    let from = "allowedRoutes: { namespaces: { from: Selector } }";
+    story.gateway("guests", "", &format!("listeners: [{{ {listener}, {from} }}]"))?;
+    let (reason, message) = story.condition("guests", "Accepted", "False")?;
+    ensure!(reason == "ListenersNotValid", "{reason}");
+    ensure!(message.ends_with("its last good version stays in force"), "{message}");
+    // What it says of itself makes it say nothing else.
+    controller.settled()?;
+    let gateway = story.get("gateway", "guests")?.context("no gateway")?;
+    let accepted = gateway["status"]["conditions"].as_array().context("no conditions")?;
+    let generation = &gateway["metadata"]["generation"];
+    ensure!(accepted.iter().all(|one| one["observedGeneration"] == *generation), "{gateway}");
+    let after = story.get("deployment", "guests")?.context("the deployment is gone")?;
+    ensure!(before["metadata"]["uid"] == after["metadata"]["uid"], "it was made again");
+    // Corrected, it is accepted.
+    story.gateway("guests", "", &format!("listeners: [{{ {listener} }}]"))?;
+    story.condition("guests", "Accepted", "True")?;
+    Ok(())
+}
+
+#[test]
 fn an_object_that_is_somebody_elses_is_left_alone() -> Result<()> {
     let story = Story::begin(ControlPlane::shared()?)?;
     story.apply(

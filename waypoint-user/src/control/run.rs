@@ -3,7 +3,10 @@
 //! It decides nothing: each part of it has its own desk.
 //!
 //! **Invariant:** controllers of several revisions in one namespace never do the same work: of each
-//! revision one sees to its Gateways, and of all of them one does the rest.
+//! revision one sees to its Gateways, and of all of them one does the rest. A controller from
+//! before the rest had a Lease of its own does it under that of the default revision: while such a
+//! one is replaced, by a rolling update, there may be two, which apply the same fields by the same
+//! name and so agree once the older one ends.
 
 use std::{future::Future, sync::Arc};
 

@@ -28,9 +28,15 @@ impl<'a> Facts<'a> {
         Self { subject, identity, principal: OnceCell::new() }
     }
 
-    /// Whether there is a request.
-    pub(super) fn are_of_http(&self) -> bool {
-        self.subject.head.is_some()
+    /// The path of the request, if there is one.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.subject.head.map(RequestHead::path)
+    }
+
+    /// Who asks, if that is known.
+    pub(super) fn principal(&self) -> Option<&str> {
+        let identity = self.identity?;
+        Some(self.principal.get_or_init(|| identity.principal()))
     }
 
     /// Whether a rule matches: any source, any operation, and all conditions.
@@ -147,9 +153,7 @@ impl<'a> Facts<'a> {
 
     fn match_principal(&self, principals: &AnyNone<StringMatch>) -> bool {
         principals.holds(|pattern| {
-            self.identity.is_some_and(|identity| {
-                match_principal(pattern, self.principal.get_or_init(|| identity.principal()))
-            })
+            self.principal().is_some_and(|principal| match_principal(pattern, principal))
         })
     }
 }
@@ -182,7 +186,8 @@ fn match_principal(pattern: &StringMatch, principal: &str) -> bool {
     }
 }
 
-fn without_scheme(text: &str) -> &str {
+/// A principal as rules compare it.
+pub(super) fn without_scheme(text: &str) -> &str {
     text.strip_prefix(SCHEME).unwrap_or(text)
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::mesh::policy::{Action, AuthorizationPolicy, Condition, Operation, PolicyRule};
 
-use super::{Verdict, facts::Facts};
+use super::{Verdict, facts::Facts, index::Index};
 
 /// Rules that decide together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RuleSet {
-    deny: Vec<Rule>,
-    allow: Vec<Rule>,
+    deny: Rules,
+    allow: Rules,
     /// Whether there is an ALLOW policy, with rules or not.
     must_be_allowed: bool,
 }
@@ -51,12 +51,44 @@ impl RuleSet {
 
     /// DENY, then ALLOW.
     pub(super) fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        if let Some(rule) = self.deny.iter().find(|rule| rule.matches(facts)) {
+        if let Some(rule) = self.deny.first(facts, |_| true) {
             return Verdict::Deny { rule: Some(rule.name()) };
         }
-        let can_match = |rule: &&Rule| facts.are_of_http() || !rule.asks_http;
-        let allowed = self.allow.iter().filter(can_match).any(|rule| rule.matches(facts));
+        let is_http = facts.path().is_some();
+        let allowed = self.allow.first(facts, |rule| is_http || !rule.asks_http).is_some();
         if allowed || !self.must_be_allowed { Verdict::Allow } else { Verdict::Deny { rule: None } }
+    }
+}
+
+/// Rules in their order.
+#[derive(Clone, Debug, Default)]
+struct Rules {
+    all: Vec<Rule>,
+    index: Index,
+}
+
+impl Rules {
+    fn extend(&mut self, rules: impl Iterator<Item = Rule>) {
+        for rule in rules {
+            if let Some(declared) = rule.declared() {
+                self.index.add(self.all.len(), declared);
+            }
+            self.all.push(rule);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The first rule that matches, of those that may.
+    fn first(&self, facts: &Facts<'_>, may: impl Fn(&Rule) -> bool) -> Option<&Rule> {
+        let matches = |rule: &&Rule| may(rule) && rule.matches(facts);
+        let Some(path) = facts.path() else {
+            return self.all.iter().find(matches);
+        };
+        let is_match = |at: &usize| self.all.get(*at).as_ref().is_some_and(matches);
+        self.all.get(self.index.candidates(path, facts).filter(is_match).min()?)
     }
 }
 
@@ -82,13 +114,18 @@ impl Rule {
         })
     }
 
+    /// The rule, as it was declared.
+    fn declared(&self) -> Option<&PolicyRule> {
+        self.policy.rules.get(self.index)
+    }
+
     /// Whether it asks for more than a connection can tell.
     fn asks_more(&self) -> bool {
         self.asks_http || self.asks_unsupported
     }
 
     fn matches(&self, facts: &Facts<'_>) -> bool {
-        self.policy.rules.get(self.index).is_some_and(|rule| {
+        self.declared().is_some_and(|rule| {
             if self.only_rest { facts.match_rest(rule) } else { facts.match_rule(rule) }
         })
     }

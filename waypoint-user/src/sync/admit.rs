@@ -6,6 +6,7 @@
 
 use std::{fmt::Display, sync::Arc};
 
+use gateway_api::experimental::gateways::Gateway;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -61,6 +62,7 @@ pub(super) fn admit(document: Value, place: &str) -> Admission {
     }
     let instead = unread_policy(&object, &document);
     match read(&object.kind, document) {
+        Ok(Object::Gateway(read)) => gateway(object, read),
         Ok(read) => Admission::Object(object, read),
         Err(cause) => {
             let finding = error("Invalid", format!("{place}: {cause}"));
@@ -116,8 +118,6 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "Service" => Object::Service(checked(document, check::service)?),
         "EndpointSlice" => Object::EndpointSlice(checked(document, check::endpoint_slice)?),
         "GatewayClass" => Object::GatewayClass(typed(document)?),
-        // Its listeners are judged as a whole, by translation, so that whoever writes its status
-        // can say what is wrong with them.
         "Gateway" => Object::Gateway(typed(document)?),
         "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
         "GRPCRoute" => Object::GrpcRoute(checked(document, check::grpc_route)?),
@@ -131,6 +131,20 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         }
         _ => Object::Policy(Policy::Read(checked(document, check::policy)?)),
     })
+}
+
+/// A Gateway. One whose listeners are not understood stands in for itself where there is no good
+/// version of it: translation makes no waypoint of it that is ready, and whoever writes its status
+/// can say what is wrong.
+fn gateway(object: ObjectRef, read: Arc<Gateway>) -> Admission {
+    match check::gateway(&read) {
+        Ok(()) => Admission::Object(object, Object::Gateway(read)),
+        Err(cause) => {
+            // Without the place: a status that named a version would make another one.
+            let finding = error(check::LISTENERS_NOT_VALID, cause.to_string());
+            Admission::Refused { object, finding, instead: Some(Object::Gateway(read)) }
+        }
+    }
 }
 
 /// Reads and checks.

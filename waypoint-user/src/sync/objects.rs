@@ -3,7 +3,7 @@
 //! It holds them as they are written; `translate` gives them their meaning.
 //!
 //! **Invariant:** what is in here passed admission: it is well-formed by itself, whatever it refers
-//! to.
+//! to. What stands in for an object that never did says so of itself ([`Object::is_read`]).
 
 mod table;
 
@@ -25,6 +25,7 @@ use super::{
     peer_authentication,
     service_entry::ServiceEntry,
     traffic_policy::TrafficPolicy,
+    translate::check,
     workload_entry::WorkloadEntry,
 };
 
@@ -54,11 +55,12 @@ pub enum Object {
 impl Object {
     /// Whether it was understood.
     pub fn is_read(&self) -> bool {
-        !matches!(
-            self,
+        match self {
             Self::Policy(Policy::Unread(_))
-                | Self::PeerAuthentication(PeerAuthentication::Unread(_))
-        )
+            | Self::PeerAuthentication(PeerAuthentication::Unread(_)) => false,
+            Self::Gateway(gateway) => check::gateway(gateway).is_ok(),
+            _ => true,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A length of time as the Gateway API writes it (GEP-2257): `1h30m`, `250ms`, `0s`.
 //!
-//! It knows no fractions and no sign.
+//! It knows no fractions and no sign. What is longer than eleven years counts as eleven years: the
+//! longest that can be written with each unit once.
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
@@ -32,9 +33,10 @@ impl FromStr for Span {
         while !rest.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let (number, after) = rest.split_at_checked(digits).ok_or_else(wrong)?;
-            let units = [("ms", 1), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-            let unit = units
+            // Backwards, as one unit begins with the name of another.
+            let unit = UNITS
                 .iter()
+                .rev()
                 .find_map(|(unit, worth)| after.strip_prefix(unit).map(|after| (after, *worth)));
             let (after, worth) = unit.ok_or_else(wrong)?;
             if !(1..=5).contains(&digits) || parts == PARTS_MAX {
@@ -43,16 +45,24 @@ impl FromStr for Span {
             sum += number.parse::<u64>().map_err(|_| wrong())? * worth;
             (rest, parts) = (after, parts + 1);
         }
-        if parts == 0 { Err(wrong()) } else { Ok(Self::millis(sum)) }
+        if parts == 0 { Err(wrong()) } else { Ok(Self::millis(sum.min(MILLIS_MAX))) }
     }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX) {
-            whole if whole % 1000 == 0 => write!(f, "{}s", whole / 1000),
-            millis => write!(f, "{millis}ms"),
+        let mut rest = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX).min(MILLIS_MAX);
+        if rest == 0 {
+            return f.write_str("0s");
         }
+        for (unit, worth) in UNITS {
+            let count = rest / worth;
+            rest %= worth;
+            if count > 0 {
+                write!(f, "{count}{unit}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -89,6 +99,10 @@ pub struct NotASpan(String);
 
 /// How the API server knows it.
 const PATTERN: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
+/// Units, and how many milliseconds each is worth.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+/// 99999h59m59s999ms.
+const MILLIS_MAX: u64 = 100_000 * 3_600_000 - 1;
 /// Most numbers with a unit.
 const PARTS_MAX: usize = 4;
 

@@ -28,6 +28,7 @@ use self::{
     kind = "TrafficPolicy",
     plural = "trafficpolicies",
     namespaced,
+    doc = "How requests to its targets are balanced, limited, repeated and cut off.",
     status = "TrafficPolicyStatus",
     category = "gateway-api",
     printcolumn = r#"{"name": "Accepted", "type": "string",
@@ -40,7 +41,7 @@ pub struct TrafficPolicySpec {
     /// it counts whole: a rule of a route before the route, the route before a port of the Service,
     /// the port before the Service or ServiceEntry, and these before the waypoint's Gateway. Of
     /// policies that are attached to the same target the oldest counts.
-    #[schemars(length(min = 1, max = 16))]
+    #[schemars(length(min = 1, max = TARGETS_MAX))]
     pub target_refs: Vec<TargetRef>,
     /// Which endpoint takes a request. Only for Services, ServiceEntries and Gateways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,7 +63,7 @@ pub struct TrafficPolicySpec {
     pub timeouts: Option<Timeouts>,
     /// How many requests may come; each limit must let a request pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = RATE_LIMITS_MAX))]
     pub rate_limits: Vec<RateLimit>,
     /// What goes wrong on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +95,7 @@ pub struct TargetRef {
 #[serde(default, rename_all = "camelCase")]
 pub struct TrafficPolicyStatus {
     /// One entry for each target and controller.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = TARGETS_MAX))]
     pub ancestors: Vec<Ancestor>,
 }
 
@@ -152,6 +153,11 @@ pub struct AncestorCondition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
+
+/// Most targets of a policy.
+pub(super) const TARGETS_MAX: usize = 16;
+/// Most limits of a policy.
+pub(super) const RATE_LIMITS_MAX: usize = 8;
 
 /// The CustomResourceDefinition, as the API server takes it.
 pub fn definition() -> Value {

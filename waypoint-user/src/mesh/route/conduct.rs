@@ -2,7 +2,7 @@
 //! again, and which requests belong together (Gateway API GEP-1742, GEP-1731 and GEP-1619).
 //!
 //! It knows no clock and sends nothing. Every source of such settings ends here: the rules of
-//! routes today, whatever else speaks of timeouts, retries and sessions of a Service tomorrow.
+//! routes, and what a TrafficPolicy says instead of them (`proxy/view/governed.rs`).
 
 use std::time::Duration;
 

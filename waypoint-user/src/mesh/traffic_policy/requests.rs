@@ -22,13 +22,13 @@ pub struct RequestRules {
 /// Which requests are sent again.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Retry {
-    /// What must have happened; the default conditions where there are none.
+    /// What must have happened; nothing but `codes` counts where there is none.
     pub on: Vec<RetryOn>,
     /// Statuses that are sent again.
     pub codes: Vec<u16>,
     /// How often a request is sent again.
     pub attempts: u8,
-    /// How long one attempt may take.
+    /// How long one attempt may take; zero is for ever, and nothing is as the route says.
     pub per_try_timeout: Option<Duration>,
     /// How long is waited between attempts.
     pub backoff: Backoff,
@@ -53,6 +53,12 @@ pub enum RetryOn {
     Reset,
     /// 409.
     Conflict,
+}
+
+impl RetryOn {
+    /// What must have happened where nobody says so: Istio's default.
+    pub const DEFAULT: [Self; 4] =
+        [Self::ConnectFailure, Self::RefusedStream, Self::Grpc(UNAVAILABLE), Self::Grpc(CANCELLED)];
 }
 
 /// How long is waited between attempts.
@@ -98,7 +104,8 @@ pub struct Hedging {
 /// How long things may take; for ever where there is nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Timeouts {
-    /// A request, until its response begins.
+    /// A request, until its response has ended, with all that is tried; zero is for ever, and
+    /// nothing is as the route says.
     pub request: Option<Duration>,
     /// A request on which nothing moves.
     pub stream_idle: Option<Duration>,
@@ -187,6 +194,9 @@ impl Percentage {
     }
 }
 
+/// Statuses of gRPC.
+const CANCELLED: u16 = 1;
+const UNAVAILABLE: u16 = 14;
 /// All requests.
 const MILLION: u32 = 1_000_000;
 /// How often a wait is doubled; further ones are as long.

@@ -271,3 +271,31 @@ fn a_dry_run_policy_decides_nothing_and_tells_what_it_would() {
     assert_eq!(policies.shadow(&subject), Some(denied_by("ns[default]-policy[p]-rule[0]")));
     assert_eq!(Policies::default().shadow(&subject), None);
 }
+
+#[test]
+fn of_several_rules_that_deny_the_first_is_named_however_they_are_found() {
+    let denies = [
+        paths("/other"),
+        principals("cluster.local/ns/a/*"),
+        paths("/x*"),
+        methods("GET"),
+        paths("/xyz"),
+    ];
+    let (get, delete) =
+        (Request::new("GET", "http://s/xyz"), Request::new("DELETE", "http://s/xyz"));
+    let cases = [
+        (0, pod("a", "x"), &get, "rule[1]"),
+        (0, pod("b", "x"), &get, "rule[2]"),
+        (3, pod("b", "x"), &get, "rule[0]"),
+        (3, stranger(), &delete, "rule[1]"),
+    ];
+    for (skipped, peer, request, rule) in cases {
+        let rules = denies.iter().skip(skipped).cloned().collect();
+        let verdict = judge(&policies([policy(Action::Deny, rules)]), &peer, request);
+        assert_eq!(
+            verdict,
+            denied_by(&format!("ns[default]-policy[p]-{rule}")),
+            "{skipped} {rule}"
+        );
+    }
+}

@@ -45,9 +45,11 @@ impl Governed {
             attempts: retry.attempts.into(),
             backoff: None,
         });
+        // What the policy says counts, also that it is for ever.
+        let limited = |time: Option<Duration>| time.filter(|time| !time.is_zero());
         let timeouts = Timeouts {
-            request: rules.timeouts.request.or(base.timeouts.request),
-            backend_request: per_try.or(base.timeouts.backend_request),
+            request: limited(rules.timeouts.request.or(base.timeouts.request)),
+            backend_request: limited(per_try.or(base.timeouts.backend_request)),
         };
         let persistence = base.persistence.clone();
         Self {
@@ -117,3 +119,6 @@ impl Governors {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

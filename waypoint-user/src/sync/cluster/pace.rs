@@ -16,9 +16,12 @@ pub struct Pace {
     pub silence: Duration,
     /// How long the answer to anything else may take.
     pub answer: Duration,
-    /// The longest wait between two tries; the first is a tenth of a second.
+    /// The longest wait between two tries; the first is a tenth of a second. It bounds for how
+    /// long agents and waypoints that were cut off from their API server differ about the mesh when
+    /// it is back, and waypoints refuse what agents still send by what was. A process asks for each
+    /// of some twenty selections once in that time, while the server does not answer.
     pub retry_max: Duration,
-    /// How often to look for kinds that the server does not have.
+    /// How often to look for kinds that the server does not have, and for what it forbids.
     pub look_again: Duration,
 }
 
@@ -29,18 +32,19 @@ impl Default for Pace {
             watch: Duration::from_secs(285),
             silence: Duration::from_secs(150),
             answer: Duration::from_secs(30),
-            retry_max: Duration::from_secs(10),
+            retry_max: Duration::from_secs(2),
             look_again: Duration::from_secs(10),
         }
     }
 }
 
 impl Pace {
-    /// How long to wait after so many failures in a row. It is never the same for everybody: a
-    /// server that comes back is not asked by all at once.
-    pub(super) fn retry(&self, failures: u32) -> Duration {
+    /// How long to wait after so many failures in a row, of which the last was a refusal or not. It
+    /// is never the same for everybody: a server that comes back is not asked by all at once.
+    pub(super) fn retry(&self, failures: u32, is_denied: bool) -> Duration {
         let doubled = RETRY_MIN.saturating_mul(1 << failures.saturating_sub(1).min(DOUBLINGS));
-        doubled.min(self.retry_max).mul_f64(0.5 + fastrand::f64() / 2.0)
+        let most = if is_denied { self.look_again } else { self.retry_max };
+        doubled.min(most).mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 }
 

@@ -13,6 +13,8 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value;
+
 use crate::{
     mesh::{
         object::{ObjectName, ObjectRef},
@@ -192,7 +194,8 @@ impl Store {
             Some(kept) => kept.object.take(),
             None => None,
         };
-        let admission = admit(value, &place(version));
+        let place = place(&value, version);
+        let admission = admit(value, &place);
         let before = last.clone();
         let (object, finding) = outcome(admission, last);
         let kept = Kept { version, digest, round, object, finding };
@@ -260,9 +263,14 @@ fn outcome(admission: Admission, last: Option<Object>) -> (Option<Object>, Optio
     }
 }
 
-/// Where a version is, as findings say it.
-fn place(version: u64) -> String {
-    format!("resource version {version}")
+/// Which version of an object it is, as findings say it: by its generation where it has one, which
+/// stays while only its status changes. A status that says a finding would change that otherwise,
+/// for ever.
+fn place(value: &Value, version: u64) -> String {
+    match value.pointer("/metadata/generation").and_then(Value::as_i64) {
+        Some(generation) => format!("generation {generation}"),
+        None => format!("resource version {version}"),
+    }
 }
 
 /// Says something of a selection, or nothing any more; whether that is new.

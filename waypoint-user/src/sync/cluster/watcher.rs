@@ -358,7 +358,7 @@ impl Watcher {
             self.is_told = true;
             self.tell(Change::Failing { told: failure.to_string(), is_denied }).await?;
         }
-        Ok(self.pace.retry(self.failures))
+        Ok(self.pace.retry(self.failures, is_denied))
     }
 
     fn count(&self, reason: &'static str) {

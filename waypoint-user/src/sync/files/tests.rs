@@ -144,6 +144,58 @@ fn a_peer_authentication_that_was_never_understood_is_strict_and_a_known_one_sta
     }
 }
 
+/// Whether waypoint `w` is ready, what it serves, and what is said of its Gateway.
+fn served(files: &Files) -> (bool, usize, Vec<(String, String)>) {
+    let (objects, report) = files.merge();
+    let (snapshot, report) = translate(&objects, &Settings::default(), Served::Here, report);
+    let name = ObjectName::new("n", "w");
+    let is_ready = snapshot.waypoints().get(&name).is_some_and(|waypoint| waypoint.ready);
+    let bound = snapshot.services().values().filter(|service| service.is_served_by(&name)).count();
+    let gateway = ObjectRef::new("Gateway", name);
+    let told = report.of(&gateway);
+    let told = told.map(|finding| (finding.reason.clone(), finding.message.clone())).collect();
+    (is_ready, bound, told)
+}
+
+#[test]
+fn a_gateway_whose_listener_is_misspelt_stays_the_waypoint_that_it_was() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: n, \
+                   labels: {istio.io/use-waypoint: w}}\n\
+                   spec: {clusterIPs: [10.0.0.1], ports: [{port: 80}]}\n---\n";
+    let gateway = |from: &str, of: u8| {
+        format!(
+            "{service}apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\
+             metadata: {{name: w, namespace: n, generation: {of}, labels: {{of: \"{of}\"}}}}\n\
+             spec: {{gatewayClassName: istio-waypoint, listeners: [{{name: mesh, port: 15008, \
+             protocol: HBONE, allowedRoutes: {{namespaces: {{from: {from}}}}}}}]}}\n\
+             status: {{addresses: [{{value: 10.9.0.{of}}}]}}\n"
+        )
+    };
+    let text = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    let cause = "allowedRoutes.namespaces: from is Selector, without a selector";
+    let mut files = Files::default();
+    for of in [1, 2] {
+        files.replace("a.yaml", gateway("Selector", of).as_bytes());
+        let told = vec![text("ListenersNotValid", cause)];
+        assert_eq!(served(&files), (false, 0, told), "never good, for the {of}. time");
+    }
+    files.replace("a.yaml", gateway("Same", 3).as_bytes());
+    assert_eq!(served(&files), (true, 1, vec![text("Accepted", "Resource accepted")]));
+    for of in [4, 5] {
+        files.replace("a.yaml", gateway("Selector", of).as_bytes());
+        let message = format!("{cause}; its last good version stays in force");
+        assert_eq!(served(&files), (true, 1, vec![text("ListenersNotValid", &message)]));
+        let (objects, _) = files.merge();
+        let kept = &objects.gateways[&ObjectName::new("n", "w")];
+        assert_eq!(kept.metadata.generation, Some(of.into()));
+        assert_eq!(kept.metadata.labels.as_ref().unwrap()["of"], "3");
+        let addresses = kept.status.as_ref().unwrap().addresses.as_ref().unwrap();
+        assert_eq!(addresses[0].value, format!("10.9.0.{of}"));
+    }
+    files.replace("a.yaml", gateway("All", 6).as_bytes());
+    assert_eq!(served(&files), (true, 1, vec![text("Accepted", "Resource accepted")]));
+}
+
 #[test]
 fn a_grant_that_is_not_understood_any_more_still_grants() {
     let documents = "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: n}\n\

@@ -24,7 +24,19 @@ fn anything_else_is_refused() {
 
 #[test]
 fn what_is_written_is_read_again() {
-    for span in [Span::seconds(0), Span::seconds(300), Span::millis(1_500), Span::millis(25)] {
-        assert_eq!(span.to_string().parse(), Ok(span));
+    for (text, written) in [
+        ("0s", "0s"),
+        ("300s", "5m"),
+        ("1500ms", "1s500ms"),
+        ("25ms", "25ms"),
+        ("1h1m1s1ms", "1h1m1s1ms"),
+        ("99999s", "27h46m39s"),
+        ("99999h", "99999h"),
+        ("99999h99999h", "99999h59m59s999ms"),
+        ("99999h99999h99999h99999h", "99999h59m59s999ms"),
+    ] {
+        let span: Span = text.parse().unwrap();
+        assert_eq!(span.to_string(), written);
+        assert_eq!(written.parse(), Ok(span), "{text}");
     }
 }

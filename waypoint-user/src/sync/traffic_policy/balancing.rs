@@ -16,7 +16,7 @@ pub struct LoadBalancing {
     /// What RingHash and Maglev hash, one after the other: the first that a request has counts.
     /// A request that has none goes to any endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = HASH_ON_MAX))]
     pub hash_on: Vec<HashOn>,
     /// New endpoints get less at first. Not with RingHash and Maglev.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub struct HashOn {
     pub kind: HashKind,
     /// The name of the header field, cookie or query parameter.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = NAME_BYTES_MAX))]
     pub name: String,
 }
 
@@ -78,7 +78,7 @@ pub struct SlowStart {
     pub window: Span,
     /// How fast its share grows: 1 is evenly, more is faster at first.
     #[serde(default = "one")]
-    #[schemars(range(min = 0.1, max = 100.0))]
+    #[schemars(range(min = AGGRESSION_MIN, max = 100.0))]
     pub aggression: f64,
 }
 
@@ -160,6 +160,13 @@ impl Default for SuccessRate {
         Self { minimum_hosts: 5, request_volume: 100, stdev_factor: 1.9 }
     }
 }
+
+/// Most things that are hashed, one after the other.
+pub(in crate::sync) const HASH_ON_MAX: usize = 8;
+/// Longest name of a header field, cookie or query parameter.
+pub(in crate::sync) const NAME_BYTES_MAX: usize = 256;
+/// The slowest growth of a new endpoint's share.
+pub(in crate::sync) const AGGRESSION_MIN: f64 = 0.1;
 
 fn one() -> f64 {
     1.0

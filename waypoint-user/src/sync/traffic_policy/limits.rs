@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::sync::span::Span;
 
+use super::balancing::NAME_BYTES_MAX;
+
 /// How many requests may come; more are answered with 429. Each process counts by itself.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -34,7 +36,7 @@ pub struct RateLimitKey {
     pub kind: RateLimitKeyKind,
     /// The name of the header field. Requests without it are not limited.
     #[serde(skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = NAME_BYTES_MAX))]
     pub name: String,
 }
 

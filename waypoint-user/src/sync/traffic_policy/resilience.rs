@@ -11,18 +11,20 @@ use crate::sync::span::Span;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Retry {
-    /// What must have happened; Istio's default conditions where there are none.
+    /// What must have happened. Where none is named: connect-failure, refused-stream, unavailable
+    /// and cancelled, also if there are `codes`.
     // Not `on`, which YAML takes for a truth value.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = RETRY_ON_MAX))]
     pub retry_on: Vec<RetryOn>,
     /// Statuses that are sent again, whatever the conditions say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(range(min = 400, max = 599)))]
+    #[schemars(length(max = CODES_MAX), inner(range(min = 400, max = 599)))]
     pub codes: Vec<u16>,
     /// How often a request is sent again; 0 is never.
-    #[schemars(range(min = 0, max = 16))]
+    #[schemars(range(min = 0, max = ATTEMPTS_MAX))]
     pub attempts: u8,
-    /// How long one attempt may take.
+    /// How long one attempt may take, with its response; `0s` is for ever, and without it a route's
+    /// own timeout holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_try_timeout: Option<Span>,
     /// How long is waited between attempts.
@@ -73,7 +75,8 @@ pub enum RetryOn {
     /// 409.
     #[serde(rename = "retriable-4xx")]
     RetriableClientError,
-    /// A status of `codes`; so it is without this word, too.
+    /// A status of `codes`, and nothing else if it is the only word; with other words it adds
+    /// nothing, as `codes` count in any case. Not without `codes`.
     RetriableStatusCodes,
 }
 
@@ -120,7 +123,7 @@ pub struct Hedging {
     pub delay: Span,
     /// How often a request is sent at most.
     #[serde(default = "two")]
-    #[schemars(range(min = 2, max = 5))]
+    #[schemars(range(min = HEDGED_MIN, max = HEDGED_MAX))]
     pub max_requests: u8,
 }
 
@@ -128,7 +131,8 @@ pub struct Hedging {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Timeouts {
-    /// A request, until its response begins.
+    /// A request, until its response has ended, with all that is tried. Without it a route's own
+    /// timeout holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Span>,
     /// A request on which nothing moves.
@@ -141,6 +145,16 @@ pub struct Timeouts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect: Option<Span>,
 }
+
+/// Most conditions of a retry.
+pub(in crate::sync) const RETRY_ON_MAX: usize = 16;
+/// Most statuses that are sent again.
+pub(in crate::sync) const CODES_MAX: usize = 32;
+/// How often a request is sent again at most.
+pub(in crate::sync) const ATTEMPTS_MAX: u8 = 16;
+/// How often a request is sent where it is hedged, at least and at most.
+pub(in crate::sync) const HEDGED_MIN: u8 = 2;
+pub(in crate::sync) const HEDGED_MAX: u8 = 5;
 
 fn two() -> u8 {
     2

@@ -1,8 +1,8 @@
 //! What was translated last, so that what did not change is taken from there.
 //!
-//! What a pod means depends on itself, on its namespace and on the waypoints that there are; a
-//! Service also on the pods of its namespace and on its EndpointSlices. Where all of these are the
-//! very objects of the last translation, it is what it was.
+//! What a pod means depends on itself, on its namespace and on the waypoints that there are. Where
+//! all of these are the very objects of the last translation, it is what it was. Services are
+//! translated every time.
 //!
 //! **Invariant:** what is taken over is what translating it again would give.
 
@@ -38,12 +38,12 @@ pub(in crate::sync) struct Before {
 /// What was said of objects, by name.
 pub(in crate::sync) type Said = BTreeMap<ObjectName, Report>;
 
-/// What becomes of an object that was translated before.
-pub(super) enum Again<'b, T> {
+/// What becomes of a pod that was translated before.
+pub(super) enum Again<'b> {
     /// It, or what it depends on, is another.
     Changed,
     /// It means what it did, or nothing as before, and this is said of it.
-    Same(Option<Arc<T>>, Option<&'b Report>),
+    Same(Option<Arc<Workload>>, Option<&'b Report>),
 }
 
 /// Pods as they were, asked for in their order.
@@ -71,7 +71,7 @@ impl<'b> Pods<'b> {
     }
 
     /// What became of a pod. Pods are asked for in the order of their names.
-    pub(super) fn again(&mut self, name: &ObjectName, pod: &Arc<Pod>) -> Again<'b, Workload> {
+    pub(super) fn again(&mut self, name: &ObjectName, pod: &Arc<Pod>) -> Again<'b> {
         let is_same = self.pods.at(name).is_some_and(|known| Arc::ptr_eq(known, pod));
         if !is_same || !self.is_at_home(&name.namespace) {
             return Again::Changed;

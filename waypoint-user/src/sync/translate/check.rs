@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use gateway_api::experimental::{grpcroutes::GrpcRoute, httproutes::HttpRoute};
+use gateway_api::experimental::{gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute};
 use k8s_openapi::api::{
     core::v1::{Node, Pod, Service},
     discovery::v1::EndpointSlice,
@@ -21,8 +21,8 @@ use crate::{
 };
 
 use super::{
-    grpc_rules, invalid::Invalid, meta, nodes, peer_authentications, pods, policies, ports, rules,
-    service_hosts, services, traffic_rules, workload_entries,
+    grpc_rules, invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies,
+    ports, rules, service_hosts, services, traffic_rules, workload_entries,
 };
 
 /// Names, and labels' values.
@@ -88,6 +88,13 @@ pub(in crate::sync) fn endpoint_slice(slice: &EndpointSlice) -> Result<(), Inval
     ports.try_for_each(|port| meta::port(port).map(drop))
 }
 
+/// Who may use the listeners that a waypoint goes by. Whether they are those of a waypoint depends
+/// on the Gateway's class.
+pub(in crate::sync) fn gateway(gateway: &Gateway) -> Result<(), Invalid> {
+    let mut tunnels = gateway.spec.listeners.iter().filter(|one| listeners::is_tunnel(one));
+    tunnels.try_for_each(|listener| listeners::allowed(listener).map(drop))
+}
+
 /// Matches, filters and weights.
 pub(in crate::sync) fn http_route(route: &HttpRoute) -> Result<(), Invalid> {
     let mut declared = route.spec.rules.iter().flatten().enumerate();
@@ -126,6 +133,9 @@ pub(in crate::sync) fn peer_authentication(declared: &PeerAuthentication) -> Res
 pub(in crate::sync) fn traffic_policy(declared: &TrafficPolicy) -> Result<(), Invalid> {
     traffic_rules::rules(&declared.spec).map(drop)
 }
+
+/// Why a Gateway's listeners are none that its waypoint could go by.
+pub(in crate::sync) const LISTENERS_NOT_VALID: &str = "ListenersNotValid";
 
 /// A DNS subdomain, which every name is (RFC 1123).
 fn is_name(name: &str) -> bool {

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-use super::{listeners, meta, placements, scene::fail_mode};
+use super::{check::LISTENERS_NOT_VALID, listeners, meta, placements, scene::fail_mode};
 
 /// The waypoints among the Gateways. One that is not valid is there, but never ready. Where
 /// waypoints are processes of their own, every Gateway that has an address can be named as one.
@@ -87,14 +87,18 @@ impl Place<'_> {
         };
         let allowed = listener.map(listeners::allowed);
         let finding = match &allowed {
-            None => error(
-                "ListenersNotValid",
+            None => Some(error(
+                LISTENERS_NOT_VALID,
                 "Expected a single listener on port 15008 with protocol \"HBONE\"",
-            ),
-            Some(Err(cause)) => error("ListenersNotValid", cause.to_string()),
-            Some(Ok(_)) => accepted("Accepted", "Resource accepted"),
+            )),
+            Some(Err(cause)) => Some(error(LISTENERS_NOT_VALID, cause.to_string())),
+            // What is in force is the version before that which was refused.
+            Some(Ok(_)) if is_refused(object, report) => None,
+            Some(Ok(_)) => Some(accepted("Accepted", "Resource accepted")),
         };
-        report.add(object.clone(), finding);
+        if let Some(finding) = finding {
+            report.add(object.clone(), finding);
+        }
         let has_addresses = gateway.spec.addresses.as_ref().is_some_and(|all| !all.is_empty());
         // In a cluster somebody serves it at these addresses.
         if has_addresses && self.served == Served::Here {
@@ -129,6 +133,11 @@ impl Place<'_> {
             fail_mode: fail_mode(object, meta::annotations(&gateway.metadata), report),
         }
     }
+}
+
+/// Whether the newest version of the Gateway was refused when it was to be admitted.
+fn is_refused(object: &ObjectRef, report: &Report) -> bool {
+    report.of(object).any(|finding| finding.reason == LISTENERS_NOT_VALID)
 }
 
 /// The service account that the Gateway stands for without labels.

@@ -32,6 +32,11 @@ pub(super) fn is_hbone(listener: &GatewayListeners) -> bool {
     listener.protocol == HBONE && listener.port == HBONE_PORT
 }
 
+/// Whether a waypoint takes connections there.
+pub(super) fn is_tunnel(listener: &GatewayListeners) -> bool {
+    is_hbone(listener) || listener.protocol == PROXY
+}
+
 /// From which namespaces a listener may be used.
 pub(super) fn allowed(listener: &GatewayListeners) -> Result<AllowedNamespaces, Invalid> {
     let routes = listener.allowed_routes.as_ref();

@@ -78,9 +78,10 @@ pub(super) fn of_rule(declared: &[Declared]) -> Result<Filtered, Invalid> {
 /// read again as the other.
 pub(super) fn of_backend(declared: &[BackendFilter]) -> Result<Filtered, Invalid> {
     let same: Vec<Declared> = again(&declared)?;
-    // What changes where a request goes is decided before there is a backend.
-    let early =
-        same.iter().find(|one| matches!(one.r#type, Type::RequestRedirect | Type::UrlRewrite));
+    // Where a request goes, and whether it may, is decided before there is a backend.
+    let early = same.iter().find(|one| {
+        matches!(one.r#type, Type::RequestRedirect | Type::UrlRewrite | Type::ExternalAuth)
+    });
     match early {
         Some(filter) => Ok(Filtered::Unsupported(name(&filter.r#type).to_owned())),
         None => of_rule(&same),

@@ -12,16 +12,19 @@ use std::{
 };
 
 use gateway_api::experimental::{
-    gateways::{GatewayListeners, GatewayListenersAllowedRoutesKinds as AllowedKind},
+    gateways::GatewayListeners,
     httproutes::{HttpRoute as Declared, HttpRouteParentRefs as ParentRef},
 };
 
-use crate::mesh::{
-    binding::{Refusal, RefusalReason},
-    object::{ObjectName, ObjectRef},
-    route::{RouteKind, ServiceParent},
-    service::Service,
-    waypoint::Waypoint,
+use crate::{
+    mesh::{
+        binding::{Refusal, RefusalReason},
+        object::{ObjectName, ObjectRef},
+        route::{RouteKind, ServiceParent},
+        service::Service,
+        waypoint::Waypoint,
+    },
+    sync::gateway_routes,
 };
 
 use super::{
@@ -45,10 +48,8 @@ pub(super) fn waypoint<'s>(
     gateways::is_waypoint_class(scene.objects, &found.class).then_some(found)
 }
 
-/// Whether the parent is a Gateway, which it is where nothing else is said.
 fn is_gateway(reference: &ParentRef) -> bool {
-    reference.kind.as_deref().unwrap_or("Gateway") == "Gateway"
-        && reference.group.as_deref().unwrap_or(GATEWAY_API) == GATEWAY_API
+    gateway_routes::is_gateway(reference.group.as_deref(), reference.kind.as_deref())
 }
 
 /// What routes of a kind are attached among.
@@ -133,7 +134,7 @@ fn check_listener(
         return Err(("NoMatchingParent", message));
     }
     let kind = route.object.kind.as_str();
-    if !named.any(|listener| allows(listener, kind)) {
+    if !named.any(|listener| gateway_routes::takes(listener, kind)) {
         let message = format!("waypoint {} does not allow routes of kind {kind}", waypoint.name);
         return Err((NOT_ALLOWED, message));
     }
@@ -144,16 +145,6 @@ fn check_listener(
 fn is_meant(listener: &GatewayListeners, reference: &ParentRef) -> bool {
     reference.section_name.as_ref().is_none_or(|name| *name == listener.name)
         && reference.port.is_none_or(|port| port == listener.port)
-}
-
-/// Whether the listener takes routes of a kind; where it does not say, it takes ours.
-fn allows(listener: &GatewayListeners, kind: &str) -> bool {
-    let kinds = listener.allowed_routes.as_ref().and_then(|allowed| allowed.kinds.as_deref());
-    kinds.is_none_or(|kinds| kinds.is_empty() || kinds.iter().any(|one| is_kind(one, kind)))
-}
-
-fn is_kind(one: &AllowedKind, kind: &str) -> bool {
-    one.kind == kind && one.group.as_deref().unwrap_or(GATEWAY_API) == GATEWAY_API
 }
 
 /// Whether the Service has one of these names, if there are any.
@@ -230,5 +221,3 @@ impl Own {
 }
 
 const NOT_ALLOWED: &str = "NotAllowedByListeners";
-/// The API group of Gateways.
-const GATEWAY_API: &str = "gateway.networking.k8s.io";

@@ -13,7 +13,7 @@ use crate::{
     sync::{
         span::Span,
         traffic_policy::{
-            TrafficPolicySpec as Spec,
+            RATE_LIMITS_MAX, TARGETS_MAX, TrafficPolicySpec as Spec,
             balancing::{self, HashKind},
             limits::{self, RateLimitKeyKind},
             resilience,
@@ -21,20 +21,23 @@ use crate::{
     },
 };
 
-use super::invalid::Invalid;
+use super::{invalid::Invalid, route_matches::header_name};
 
 /// What holds for endpoints and for requests.
 pub(in crate::sync) fn rules(spec: &Spec) -> Result<(EndpointRules, RequestRules), Invalid> {
     if spec.target_refs.is_empty() {
         return Err(Invalid::new("spec.targetRefs: there is none, so that it is for nothing"));
     }
+    few("spec.targetRefs", &spec.target_refs, TARGETS_MAX)?;
+    few("spec.rateLimits", &spec.rate_limits, RATE_LIMITS_MAX)?;
     let at = |field: &'static str| move |cause: Invalid| Invalid::field(field, cause);
+    let breaker = spec.circuit_breaker.as_ref().map(breaker).transpose();
     let balancing = spec.load_balancing.as_ref().map(load_balancing).transpose();
     let outliers = spec.outlier_detection.as_ref().map(outlier_detection).transpose();
     let timeouts = spec.timeouts.as_ref();
     let endpoints = EndpointRules {
         load_balancing: balancing.map_err(at("spec.loadBalancing"))?.unwrap_or_default(),
-        circuit_breaker: spec.circuit_breaker.as_ref().map(breaker).unwrap_or_default(),
+        circuit_breaker: breaker.map_err(at("spec.circuitBreaker"))?.unwrap_or_default(),
         outlier_detection: outliers.map_err(at("spec.outlierDetection"))?,
         connect_timeout: timeouts.and_then(|timeouts| limited(timeouts.connect)),
     };
@@ -43,7 +46,8 @@ pub(in crate::sync) fn rules(spec: &Spec) -> Result<(EndpointRules, RequestRules
         retry: spec.retry.as_ref().map(retry).transpose().map_err(at("spec.retry"))?,
         hedging: spec.hedging.as_ref().map(hedging).transpose().map_err(at("spec.hedging"))?,
         timeouts: Timeouts {
-            request: timeouts.and_then(|timeouts| limited(timeouts.request)),
+            // Zero is said, as a route may say otherwise.
+            request: timeouts.and_then(|timeouts| timeouts.request).map(|span| span.0),
             stream_idle: timeouts.and_then(|timeouts| limited(timeouts.stream_idle)),
             max_stream_duration: timeouts
                 .and_then(|timeouts| limited(timeouts.max_stream_duration)),
@@ -73,6 +77,7 @@ pub(super) fn field_of_endpoints(spec: &Spec) -> Option<&'static str> {
 }
 
 fn load_balancing(declared: &balancing::LoadBalancing) -> Result<LoadBalancing, Invalid> {
+    few("hashOn", &declared.hash_on, balancing::HASH_ON_MAX)?;
     let keys: Result<Vec<HashKey>, _> = declared.hash_on.iter().map(hash_key).collect();
     let keys = keys?;
     let is_hashed = match declared.algorithm {
@@ -108,8 +113,9 @@ fn hash_key(declared: &balancing::HashOn) -> Result<HashKey, Invalid> {
         let cause = format!("{:?} and name {name:?} do not go together", declared.kind);
         return Err(Invalid::field("hashOn", cause));
     }
+    short("hashOn", &name)?;
     Ok(match declared.kind {
-        HashKind::Header => HashKey::Header(name.to_ascii_lowercase()),
+        HashKind::Header => HashKey::Header(field_name("hashOn", &name)?),
         HashKind::Cookie => HashKey::Cookie(name),
         HashKind::QueryParameter => HashKey::QueryParameter(name),
         HashKind::SourceAddress => HashKey::SourceAddress,
@@ -118,26 +124,28 @@ fn hash_key(declared: &balancing::HashOn) -> Result<HashKey, Invalid> {
 
 fn slow_start(declared: &balancing::SlowStart) -> Result<SlowStart, Invalid> {
     let aggression = thousandths("slowStart.aggression", declared.aggression)?;
-    if aggression == 0 {
-        return Err(Invalid::field("slowStart.aggression", "0 would never end"));
+    if declared.aggression < balancing::AGGRESSION_MIN {
+        let cause = format!("it is less than {}, and would hardly end", balancing::AGGRESSION_MIN);
+        return Err(Invalid::field("slowStart.aggression", cause));
     }
     Ok(SlowStart { window: positive("slowStart.window", declared.window)?, aggression })
 }
 
-fn breaker(declared: &balancing::CircuitBreaker) -> CircuitBreaker {
-    CircuitBreaker {
-        connections: declared.max_connections,
+fn breaker(declared: &balancing::CircuitBreaker) -> Result<CircuitBreaker, Invalid> {
+    let some = |field, number: Option<u32>| number.map(|number| some(field, number)).transpose();
+    Ok(CircuitBreaker {
+        connections: some("maxConnections", declared.max_connections)?,
         pending: declared.max_pending_requests,
-        requests: declared.max_requests,
+        requests: some("maxRequests", declared.max_requests)?,
         retries: declared.max_retries,
-    }
+    })
 }
 
 fn outlier_detection(declared: &balancing::OutlierDetection) -> Result<OutlierDetection, Invalid> {
     let success_rate = |rate: &balancing::SuccessRate| {
-        Ok(SuccessRate {
-            minimum_hosts: rate.minimum_hosts,
-            request_volume: rate.request_volume,
+        Ok::<_, Invalid>(SuccessRate {
+            minimum_hosts: some("successRate.minimumHosts", rate.minimum_hosts)?,
+            request_volume: some("successRate.requestVolume", rate.request_volume)?,
             stdev_factor: thousandths("successRate.stdevFactor", rate.stdev_factor)?,
         })
     };
@@ -157,6 +165,12 @@ fn retry(declared: &resilience::Retry) -> Result<Retry, Invalid> {
     if let Some(code) = declared.codes.iter().find(|code| !(400..=599).contains(*code)) {
         return Err(Invalid::field("codes", format!("{code} is not the status of an error")));
     }
+    few("codes", &declared.codes, resilience::CODES_MAX)?;
+    few("retryOn", &declared.retry_on, resilience::RETRY_ON_MAX)?;
+    if declared.attempts > resilience::ATTEMPTS_MAX {
+        let most = resilience::ATTEMPTS_MAX;
+        return Err(Invalid::field("attempts", format!("it is more than {most}")));
+    }
     let base = positive("backoff.base", declared.backoff.base)?;
     let max = declared.backoff.max.map_or(base.saturating_mul(10), |max| max.0);
     let budget = |budget: &resilience::Budget| {
@@ -165,11 +179,19 @@ fn retry(declared: &resilience::Retry) -> Result<Retry, Invalid> {
             min_retries_per_second: budget.min_retries_per_second,
         })
     };
+    let words = &declared.retry_on;
+    if words.contains(&resilience::RetryOn::RetriableStatusCodes) && declared.codes.is_empty() {
+        return Err(Invalid::field("retryOn", "retriable-status-codes, and there are no codes"));
+    }
+    let on = match words.as_slice() {
+        [] => RetryOn::DEFAULT.to_vec(),
+        words => words.iter().filter_map(|word| retry_on(*word)).collect(),
+    };
     Ok(Retry {
-        on: declared.retry_on.iter().filter_map(|word| retry_on(*word)).collect(),
+        on,
         codes: declared.codes.clone(),
         attempts: declared.attempts,
-        per_try_timeout: limited(declared.per_try_timeout),
+        per_try_timeout: declared.per_try_timeout.map(|span| span.0),
         backoff: Backoff { base, max: max.max(base) },
         budget: declared.budget.as_ref().map(budget).transpose()?,
     })
@@ -194,8 +216,9 @@ fn retry_on(word: resilience::RetryOn) -> Option<RetryOn> {
 }
 
 fn hedging(declared: &resilience::Hedging) -> Result<Hedging, Invalid> {
-    if declared.max_requests < 2 {
-        return Err(Invalid::field("maxRequests", "fewer than 2 is no hedging"));
+    let (least, most) = (resilience::HEDGED_MIN, resilience::HEDGED_MAX);
+    if !(least..=most).contains(&declared.max_requests) {
+        return Err(Invalid::field("maxRequests", format!("it is not in {least} to {most}")));
     }
     Ok(Hedging { delay: declared.delay.0, max_requests: declared.max_requests })
 }
@@ -211,10 +234,11 @@ fn rate_limit(declared: &limits::RateLimit) -> Result<RateLimit, Invalid> {
         let cause = format!("{:?} and name {name:?} do not go together", declared.key.kind);
         return Err(Invalid::field("key", cause));
     }
+    short("key", name)?;
     let key = match declared.key.kind {
         RateLimitKeyKind::Service => RateLimitKey::Service,
         RateLimitKeyKind::Principal => RateLimitKey::Principal,
-        RateLimitKeyKind::Header => RateLimitKey::Header(name.to_ascii_lowercase()),
+        RateLimitKeyKind::Header => RateLimitKey::Header(field_name("key", name)?),
     };
     Ok(RateLimit { requests: declared.requests, per, burst, key })
 }
@@ -251,6 +275,36 @@ fn positive(field: &str, span: Span) -> Result<Duration, Invalid> {
         return Err(Invalid::field(field, "0s is too short"));
     }
     Ok(span.0)
+}
+
+/// A list that is not too long.
+fn few<T>(field: &str, list: &[T], most: usize) -> Result<(), Invalid> {
+    if list.len() > most {
+        return Err(Invalid::field(field, format!("{} are more than {most}", list.len())));
+    }
+    Ok(())
+}
+
+/// A number that is not zero.
+fn some(field: &str, number: u32) -> Result<u32, Invalid> {
+    if number == 0 {
+        return Err(Invalid::field(field, "0 is too few"));
+    }
+    Ok(number)
+}
+
+/// A name that is not too long.
+fn short(field: &str, name: &str) -> Result<(), Invalid> {
+    let most = balancing::NAME_BYTES_MAX;
+    if name.len() > most {
+        return Err(Invalid::field(field, format!("a name is longer than {most} bytes")));
+    }
+    Ok(())
+}
+
+/// The name of a header field, in lower case.
+fn field_name(field: &str, name: &str) -> Result<String, Invalid> {
+    header_name(name).map_err(|cause| Invalid::field(field, cause))
 }
 
 fn percent(field: &str, value: u8) -> Result<u8, Invalid> {

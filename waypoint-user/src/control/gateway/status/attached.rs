@@ -6,11 +6,14 @@ use gateway_api::experimental::gateways::{
     Gateway, GatewayListeners, GatewayStatusListenersSupportedKinds as SupportedKind,
 };
 
-use crate::mesh::{
-    condition::{ACCEPTED, Parent, Truth},
-    object::{ObjectName, ObjectRef},
-    report::Report,
-    route::RouteKind,
+use crate::{
+    mesh::{
+        condition::{ACCEPTED, Parent, Truth},
+        object::{ObjectName, ObjectRef},
+        report::Report,
+        route::RouteKind,
+    },
+    sync::gateway_routes::{GATEWAY_API, is_gateway, is_ours, takes},
 };
 
 /// The routes that are attached to Gateways, each with the reference by which it is.
@@ -20,11 +23,12 @@ pub(in crate::control::gateway) struct Attached<'r>(Vec<(&'r ObjectRef, &'r Pare
 impl<'r> Attached<'r> {
     /// Those of a Report.
     pub(in crate::control::gateway) fn of(report: &'r Report) -> Self {
+        let is_its = |about: &Parent| is_gateway(about.group.as_deref(), about.kind.as_deref());
         let of_object = |(object, conditions): (&'r ObjectRef, &'r [_])| {
             let is_route = KINDS.iter().any(|kind| kind.as_str() == object.kind);
             let conditions = conditions.iter().filter(move |_| is_route);
             conditions.filter_map(move |one: &'r crate::mesh::condition::Condition| {
-                let about = one.about.as_ref().filter(|about| is_gateway(about))?;
+                let about = one.about.as_ref().filter(|about| is_its(about))?;
                 let holds = one.kind == ACCEPTED && one.status == Truth::True;
                 holds.then_some((object, about))
             })
@@ -65,26 +69,14 @@ pub(super) fn supported(listener: &GatewayListeners) -> Vec<SupportedKind> {
 pub(super) fn unsupported(listener: &GatewayListeners) -> Option<String> {
     let named = listener.allowed_routes.iter().flat_map(|allowed| allowed.kinds.iter().flatten());
     let unknown = named.filter(|one| {
-        let group = one.group.as_deref().unwrap_or(GATEWAY_API);
-        group != GATEWAY_API || KINDS.iter().all(|kind| kind.as_str() != one.kind)
+        !is_ours(one.group.as_deref()) || KINDS.iter().all(|kind| kind.as_str() != one.kind)
     });
     let unknown: Vec<_> = unknown.map(|one| one.kind.as_str()).collect();
     (!unknown.is_empty()).then(|| format!("unsupported kinds of routes: {}", unknown.join(", ")))
 }
 
 fn kinds(listener: &GatewayListeners) -> impl Iterator<Item = RouteKind> {
-    let named = listener.allowed_routes.as_ref().and_then(|allowed| allowed.kinds.as_ref());
-    KINDS.into_iter().filter(move |kind| {
-        named.is_none_or(|named| {
-            named.is_empty() || named.iter().any(|one| one.kind == kind.as_str())
-        })
-    })
-}
-
-fn is_gateway(about: &Parent) -> bool {
-    about.kind.as_deref().unwrap_or("Gateway") == "Gateway"
-        && about.group.as_deref().unwrap_or(GATEWAY_API) == GATEWAY_API
+    KINDS.into_iter().filter(|kind| takes(listener, kind.as_str()))
 }
 
 const KINDS: [RouteKind; 2] = [RouteKind::Http, RouteKind::Grpc];
-const GATEWAY_API: &str = "gateway.networking.k8s.io";

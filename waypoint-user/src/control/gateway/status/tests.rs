@@ -209,3 +209,16 @@ fn addresses_of_the_spec_name_services_that_somebody_else_sees_to() {
     let accepted = &status.conditions.as_ref().unwrap()[0];
     assert_eq!(accepted.reason, "UnsupportedAddress");
 }
+
+#[test]
+fn a_kind_of_another_group_is_none_that_a_listener_takes() {
+    let kinds = "kinds: [{ group: example.org, kind: HTTPRoute }, { kind: GRPCRoute }]";
+    let text = GATEWAY_TEXT
+        .replace("protocol: HBONE", &format!("protocol: HBONE, allowedRoutes: {{ {kinds} }}"));
+    let status = due_of(&[&text], None).unwrap();
+    let listener = &status.listeners.as_ref().unwrap()[0];
+    let supported = listener.supported_kinds.iter().flatten().map(|one| one.kind.as_str());
+    assert_eq!(supported.collect::<Vec<_>>(), ["GRPCRoute"]);
+    let refs = listener.conditions.iter().find(|one| one.type_ == "ResolvedRefs").unwrap();
+    assert_eq!(refs.reason, "InvalidRouteKinds");
+}

@@ -50,8 +50,7 @@ impl Wishes<'_> {
     }
 
     fn any(&self, is_met: impl Fn(RetryOn) -> bool) -> bool {
-        let on = if self.0.on.is_empty() && self.0.codes.is_empty() { DEFAULT } else { &self.0.on };
-        on.iter().any(|on| is_met(*on))
+        self.0.on.iter().any(|on| is_met(*on))
     }
 }
 
@@ -71,14 +70,3 @@ fn is_it(on: RetryOn, fault: &Fault) -> bool {
         RetryOn::Grpc(_) | RetryOn::Conflict => false,
     }
 }
-
-/// What is wished for where nothing is said: Istio's default.
-const DEFAULT: &[RetryOn] = &[
-    RetryOn::ConnectFailure,
-    RetryOn::RefusedStream,
-    RetryOn::Grpc(GRPC_UNAVAILABLE),
-    RetryOn::Grpc(GRPC_CANCELLED),
-];
-
-const GRPC_CANCELLED: u16 = 1;
-const GRPC_UNAVAILABLE: u16 = 14;

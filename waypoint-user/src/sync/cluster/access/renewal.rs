@@ -17,16 +17,15 @@ use std::{
 };
 
 use kube::{Client, client::Body, config::Kubeconfig};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tower::service_fn;
 
 use super::{Access, Error, Way};
 
 /// A client that is made again whenever its files have changed.
 pub(super) async fn client(way: Way) -> Result<Client, Error> {
-    let first = Credentials::read(&way).await?;
-    let namespace = first.client.default_namespace().to_owned();
-    let current = Arc::new(Renewed { way, credentials: Mutex::new(first) });
+    let current = Arc::new(Renewed::new(way).await?);
+    let namespace = current.client().await.default_namespace().to_owned();
     let service = service_fn(move |request: http::Request<Body>| {
         let current = Arc::clone(&current);
         async move { current.client().await.send(request).await }
@@ -38,26 +37,44 @@ pub(super) async fn client(way: Way) -> Result<Client, Error> {
 #[derive(Debug)]
 struct Renewed {
     way: Way,
-    credentials: Mutex<Credentials>,
+    credentials: watch::Sender<Credentials>,
+    /// Held by whoever reads the files again.
+    reading: Mutex<()>,
 }
 
 impl Renewed {
-    /// A client with the credentials that the files have now.
+    /// The credentials that the files have now.
+    async fn new(way: Way) -> Result<Self, Error> {
+        // Looked at first: what changes while they are read has changed since.
+        let files = files(&way.access);
+        let client = way.client().await?;
+        let credentials = watch::Sender::new(Credentials { client, files });
+        Ok(Self { way, credentials, reading: Mutex::new(()) })
+    }
+
+    /// A client with the credentials that the files have now. While they are being read for
+    /// somebody, it is the one of before for everybody else.
     async fn client(&self) -> Client {
-        let mut credentials = self.credentials.lock().await;
-        if !credentials.are_current() {
-            match Credentials::read(&self.way).await {
-                Ok(read) => {
-                    tracing::info!("credentials for the API server were read again");
-                    *credentials = read;
-                }
-                Err(cause) => {
-                    tracing::warn!(%cause, "new credentials are left alone; the old ones stay");
-                    credentials.files = files(&self.way.access);
-                }
+        let are_current = self.credentials.borrow().are_current();
+        if !are_current && let Ok(_reading) = self.reading.try_lock() {
+            self.read_again().await;
+        }
+        self.credentials.borrow().client.clone()
+    }
+
+    async fn read_again(&self) {
+        // First, as above: also what could not be read may have changed since.
+        let files = files(&self.way.access);
+        match self.way.client().await {
+            Ok(client) => {
+                tracing::info!("credentials for the API server were read again");
+                self.credentials.send_replace(Credentials { client, files });
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, "new credentials are left alone; the old ones stay");
+                self.credentials.send_modify(|credentials| credentials.files = files);
             }
         }
-        credentials.client.clone()
     }
 }
 
@@ -68,12 +85,6 @@ struct Credentials {
 }
 
 impl Credentials {
-    async fn read(way: &Way) -> Result<Self, Error> {
-        // Looked at first: what changes while they are read has changed since.
-        let files = files(&way.access);
-        Ok(Self { client: way.client().await?, files })
-    }
-
     /// Whether the files are those that were read.
     fn are_current(&self) -> bool {
         self.files.iter().all(|(path, known)| stamp(path) == *known)

@@ -1,4 +1,4 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::{mesh::report::Severity, sync::cluster::kinds::KINDS};
@@ -105,6 +105,27 @@ fn a_refused_policy_keeps_its_last_good_version_and_denies_without_one() {
     assert!(error.ends_with("its last good version stays in force"), "{error}");
     store.take(&selection, deleted(policy(4, &json!("wrong"))));
     assert_eq!((of(&store).len(), errors(&store).len()), (0, 0));
+}
+
+#[test]
+fn what_is_said_of_an_object_stays_while_only_its_status_changes() {
+    let selection = selection("TrafficPolicy");
+    let mut store = store(&[&selection]);
+    let policy = |version: u64, generation: u64, status: &str| {
+        let metadata = json!({"name": "p", "namespace": "n", "generation": generation});
+        let value = json!({
+            "apiVersion": "waypoint.dev/v1alpha1", "kind": "TrafficPolicy", "metadata": metadata,
+            "spec": {"targetRefs": []}, "status": {"ancestors": [{"controllerName": status}]},
+        });
+        document("p", version, value)
+    };
+    store.take(&selection, applied(policy(1, 1, "a")));
+    let told = errors(&store);
+    assert!(told[0].contains("generation 1: "), "{told:?}");
+    assert!(store.take(&selection, applied(policy(2, 1, "b"))));
+    assert_eq!(errors(&store), told);
+    store.take(&selection, applied(policy(3, 2, "b")));
+    assert_ne!(errors(&store), told);
 }
 
 #[test]

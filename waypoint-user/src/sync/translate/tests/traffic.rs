@@ -7,7 +7,7 @@ use crate::mesh::{
     condition::Condition,
     object::ObjectRef,
     route::RouteKind,
-    traffic_policy::{Addressed, Algorithm, HashKey},
+    traffic_policy::{Addressed, Algorithm, HashKey, RetryOn},
 };
 
 /// A policy with an age in seconds.
@@ -140,6 +140,7 @@ fn what_a_policy_says_is_in_the_snapshot() {
 fn a_policy_that_is_not_understood_is_refused_and_no_other() {
     let wrong = [
         ", retry: {attempt: 3}",
+        ", retry: {retryOn: [retriable-status-codes]}",
         ", timeouts: {request: 5}",
         ", loadBalancing: {algorithm: RingHash}",
         ", loadBalancing: {panicThreshold: 101}",
@@ -155,6 +156,68 @@ fn a_policy_that_is_not_understood_is_refused_and_no_other() {
         assert_eq!(worst, Some(Severity::Error), "{rest}");
         assert_eq!(counting(&snapshot).0.as_deref(), Some("q"), "{rest}");
     }
+}
+
+/// What policy `p` says, if it is this.
+fn said(rest: &str) -> Arc<crate::mesh::traffic_policy::TrafficPolicy> {
+    let (snapshot, _) = around(&[policy("p", 1, TO_S, rest)]);
+    Arc::clone(&snapshot.traffic_policies()[&ObjectName::new("a", "p")])
+}
+
+#[test]
+fn a_time_of_zero_is_said_where_a_route_might_say_another() {
+    let rest = ", timeouts: {request: 0s, maxStreamDuration: 0s}, retry: {perTryTimeout: 0s}";
+    let requests = &said(rest).requests;
+    let per_try = requests.retry.as_ref().unwrap().per_try_timeout;
+    assert_eq!((requests.timeouts.request, per_try), (Some(Duration::ZERO), Some(Duration::ZERO)));
+    assert_eq!(requests.timeouts.max_stream_duration, None);
+}
+
+#[test]
+fn a_retry_has_the_default_conditions_only_where_it_names_none() {
+    let on = |rest: &str| said(&format!(", retry: {rest}")).requests.retry.clone().unwrap().on;
+    use RetryOn::{ConnectFailure, Grpc, RefusedStream, Reset};
+    let default = [ConnectFailure, RefusedStream, Grpc(14), Grpc(1)];
+    assert_eq!(on("{}"), default);
+    assert_eq!(on("{codes: [429]}"), default);
+    assert_eq!(on("{retryOn: [reset], codes: [429]}"), [Reset]);
+    assert_eq!(on("{retryOn: [retriable-status-codes], codes: [429]}"), []);
+}
+
+/// So many times the same.
+fn times(count: usize, item: &str) -> String {
+    vec![item; count].join(", ")
+}
+
+#[test]
+fn what_a_schema_would_refuse_is_refused_without_an_api_server_too() {
+    let long = "x".repeat(257);
+    let wrong = [
+        ", retry: {attempts: 17}".to_owned(),
+        format!(", retry: {{retryOn: [{}]}}", times(17, "reset")),
+        format!(", retry: {{codes: [{}]}}", times(33, "500")),
+        ", hedging: {delay: 1s, maxRequests: 6}".to_owned(),
+        ", circuitBreaker: {maxConnections: 0}".to_owned(),
+        ", circuitBreaker: {maxRequests: 0}".to_owned(),
+        ", outlierDetection: {successRate: {minimumHosts: 0}}".to_owned(),
+        ", outlierDetection: {successRate: {requestVolume: 0}}".to_owned(),
+        ", loadBalancing: {slowStart: {window: 1s, aggression: 0.001}}".to_owned(),
+        format!(", rateLimits: [{}]", times(9, "{requests: 1, per: 1s}")),
+        format!(
+            ", loadBalancing: {{algorithm: Maglev, hashOn: [{}]}}",
+            times(9, "{type: SourceAddress}")
+        ),
+        format!(", loadBalancing: {{algorithm: Maglev, hashOn: [{{type: Cookie, name: {long}}}]}}"),
+        ", loadBalancing: {algorithm: Maglev, hashOn: [{type: Header, name: 'a b'}]}".to_owned(),
+        ", rateLimits: [{requests: 1, per: 1s, key: {type: Header, name: 'a:'}}]".to_owned(),
+    ];
+    for rest in wrong {
+        let (snapshot, report) = around(&[policy("p", 1, TO_S, &rest)]);
+        assert_eq!(counting(&snapshot).0, None, "{rest}");
+        assert_eq!(reasons(&report, "p"), ["Invalid"], "{rest}");
+    }
+    let (snapshot, _) = around(&[policy("p", 1, &times(17, TO_S), "")]);
+    assert_eq!(counting(&snapshot).0, None);
 }
 
 #[test]
