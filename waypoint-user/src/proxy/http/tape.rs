@@ -114,8 +114,8 @@ impl Tape {
         untouched || self.kept.borrow().whole
     }
 
-    /// The body from its start; `None` when that was let go. Whoever got it before gets no more, and
-    /// hears of it.
+    /// The body from its start; `None` when that was let go. Whoever got it before
+    /// gets no more, and hears of it.
     pub(super) fn play(self: &Rc<Self>) -> Option<Play> {
         self.is_whole().then(|| {
             self.progress.ended.set(false);
