@@ -1,4 +1,4 @@
-//! What is told of a request when it ends: one line of the access log, and the metrics.
+//! What is told of a request when it ends: one line of the access log, the metrics, and a span.
 //!
 //! **Invariant:** every request is told exactly once, however it ends: a record that is dropped
 //! before its request ended tells that the client went away.
@@ -13,6 +13,7 @@ use crate::{
     telemetry::{
         access::Entry,
         metrics::traffic::{NO_FLAG, Outcome, Protocol, Sample, ServiceLabels},
+        traces::{Context, Span},
     },
 };
 
@@ -47,8 +48,10 @@ pub(super) struct Record {
     pub(super) flag: &'static str,
     /// Counts it as under way.
     pub(super) admitted: Option<Admitted>,
-    /// What is logged of it, unless nothing is.
+    /// What is logged or traced of it, unless nothing is.
     entry: Option<Box<Entry>>,
+    /// Its place in a trace, if its span is kept.
+    trace: Option<Box<Context>>,
     connection: Rc<Connection>,
     peer: Peer,
     began: Instant,
@@ -58,8 +61,13 @@ pub(super) struct Record {
 
 impl Record {
     /// A record that begins now.
-    pub(super) fn new(connection: &Rc<Connection>, peer: Peer, target: Option<&Target>) -> Self {
-        let entry = connection.worker.log.is_on().then(|| {
+    pub(super) fn new(
+        connection: &Rc<Connection>,
+        peer: Peer,
+        target: Option<&Target>,
+        trace: Option<Box<Context>>,
+    ) -> Self {
+        let entry = (trace.is_some() || connection.worker.log.is_on()).then(|| {
             let mut entry = Entry::new(SystemTime::now(), connection.remote, connection.local);
             describe(&mut entry, &peer, target);
             Box::new(entry)
@@ -77,6 +85,7 @@ impl Record {
             flag: "",
             admitted: None,
             entry,
+            trace,
             connection: Rc::clone(connection),
             peer,
             began: Instant::now(),
@@ -85,7 +94,7 @@ impl Record {
         }
     }
 
-    /// Notes what is only logged.
+    /// Notes what is only logged, or traced.
     pub(super) fn note(&mut self, note: impl FnOnce(&mut Entry)) {
         if let Some(entry) = &mut self.entry {
             note(entry);
@@ -150,7 +159,24 @@ impl Record {
         entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
         (entry.bytes_received, entry.bytes_sent) = (received, self.sent);
         entry.duration = duration;
+        if let Some(context) = self.trace.take() {
+            self.end_span(*context, &entry);
+        }
         self.connection.worker.log.record(entry);
+    }
+
+    /// Tells the request's trace that it ended.
+    fn end_span(&self, context: Context, entry: &Entry) {
+        let span = Span {
+            context,
+            entry: entry.clone(),
+            is_grpc: self.is_grpc,
+            grpc_status: self.grpc_status,
+            service: (*self.labels).clone(),
+            source: self.peer.workload.clone(),
+            destination: self.workload.clone(),
+        };
+        self.connection.worker.tracing.end(span.shortened());
     }
 }
 

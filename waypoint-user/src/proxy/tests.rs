@@ -21,6 +21,7 @@ mod refusals;
 mod routes;
 mod silence;
 mod tcp;
+mod traces;
 mod traffic;
 mod upgrades;
 mod upstream_http1;

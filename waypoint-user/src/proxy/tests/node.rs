@@ -45,7 +45,7 @@ use crate::{
         workload::{Enrolment, NetnsRef, Transport, Workload},
     },
     proxy::{Doors, Duty, Engine, LocalHop, Node, Settings, Surroundings, Telemetry, Vantage},
-    telemetry::{access::AccessLog, metrics::Registry},
+    telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
 };
 
 /// The node's name.
@@ -122,7 +122,11 @@ impl NodeLab {
             origins: Arc::new(|_| Origin::Pod(name("web"))),
             network: Arc::new(network),
             identities: Some(identities),
-            telemetry: Telemetry { registry: registry.clone(), access_log: log.clone() },
+            telemetry: Telemetry {
+                registry: registry.clone(),
+                access_log: log.clone(),
+                tracing: Tracing::default(),
+            },
         };
         let node = Node { name: NODE.to_owned(), local_hop: LocalHop::Unix };
         let mut settings =
