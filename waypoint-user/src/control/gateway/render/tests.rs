@@ -17,6 +17,7 @@ fn settings() -> Settings {
         waypoint_image: "waypoint.dev/waypoint:1.2.3".to_owned(),
         ca_address: "waypoint-controller.waypoint-system.svc:15012".to_owned(),
         revision: "default".to_owned(),
+        tracing: None,
         mesh: snapshot::Settings::default(),
     }
 }
