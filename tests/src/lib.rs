@@ -15,6 +15,7 @@ pub mod go;
 pub mod golden;
 pub mod kube;
 pub mod lab;
+pub mod otlp;
 pub mod python;
 pub mod shop;
 pub mod story;

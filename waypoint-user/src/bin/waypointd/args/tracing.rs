@@ -4,7 +4,6 @@ use clap::{Args, ValueEnum};
 use waypoint_user::telemetry::traces::{self, Endpoint, Protocol, Rate};
 
 #[derive(Args)]
-#[command(next_help_heading = "Tracing")]
 pub(crate) struct Tracing {
     /// Collector that gets a span of each sampled request by OTLP, http://HOST:PORT; without one,
     /// what requests say of traces passes untouched.
@@ -14,6 +13,7 @@ pub(crate) struct Tracing {
     #[arg(
         long,
         value_enum,
+        value_name = "PROTOCOL",
         default_value_t = Otlp::Grpc,
         env = "OTEL_EXPORTER_OTLP_PROTOCOL",
         hide_env_values = true
