@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result, ensure};
 use waypoint_tests::{
-    lab::{Lab, LabBuilder, Netns, Object, WaypointPod, wait},
+    lab::{Lab, LabBuilder, Netns, WaypointPod, wait},
     otlp::{Collector, Span},
     story,
     story::{mesh, none_fails_under_load, shop_behind_waypoint},

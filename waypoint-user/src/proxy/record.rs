@@ -167,16 +167,9 @@ impl Record {
 
     /// Tells the request's trace that it ended.
     fn end_span(&self, context: Context, entry: &Entry) {
-        let span = Span {
-            context,
-            entry: entry.clone(),
-            is_grpc: self.is_grpc,
-            grpc_status: self.grpc_status,
-            service: (*self.labels).clone(),
-            source: self.peer.workload.clone(),
-            destination: self.workload.clone(),
-        };
-        self.connection.worker.tracing.end(span.shortened());
+        let (service, grpc) = ((*self.labels).clone(), (self.is_grpc, self.grpc_status));
+        let span = Span::new(context, entry.clone(), service, grpc);
+        self.connection.worker.tracing.end(span);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use http::uri::Authority;
+use http::{HeaderValue, Method, uri::Authority};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 
 use crate::{mesh::workload::Workload, telemetry::access::Entry};
@@ -25,19 +25,19 @@ pub(super) fn of(span: &Span) -> Vec<KeyValue> {
 /// OpenTelemetry, "Semantic conventions for HTTP spans".
 fn of_http(span: &Span, all: &mut Attributes) {
     let entry = &span.entry;
-    let known = method(entry.method.as_deref());
+    let known = method(entry.method.as_ref());
     all.text("http.request.method", known);
     if known == OTHER {
-        all.some("http.request.method_original", entry.method.as_deref());
+        all.some("http.request.method_original", entry.method.as_ref().map(Method::as_str));
     }
     all.text("url.scheme", "http");
-    all.some("url.path", span.path());
+    all.some("url.path", span.path.as_deref());
     let (host, port) = server(entry);
     all.text("server.address", host);
     all.number("server.port", port.into());
     all.text("client.address", entry.downstream_remote_address.ip().to_string());
     all.some("network.protocol.version", entry.protocol.and_then(|text| text.split('/').nth(1)));
-    all.some("user_agent.original", entry.user_agent.as_deref());
+    all.value("user_agent.original", entry.user_agent.as_ref());
     if entry.response_code > 0 {
         all.number("http.response.status_code", entry.response_code.into());
     }
@@ -63,7 +63,7 @@ fn of_grpc(span: &Span, all: &mut Attributes) {
 fn of_envoy(span: &Span, all: &mut Attributes) {
     let entry = &span.entry;
     all.text("component", "proxy");
-    all.some("http.method", entry.method.as_deref());
+    all.some("http.method", entry.method.as_ref().map(Method::as_str));
     all.some("http.protocol", entry.protocol);
     all.text("http.status_code", entry.response_code.to_string());
     if let Some(status) = span.grpc_status {
@@ -72,7 +72,7 @@ fn of_envoy(span: &Span, all: &mut Attributes) {
     all.text("response_flags", entry.response_flags.unwrap_or("-"));
     all.text("request_size", entry.bytes_received.to_string());
     all.text("response_size", entry.bytes_sent.to_string());
-    all.some("guid:x-request-id", entry.request_id.as_deref());
+    all.value("guid:x-request-id", entry.request_id.as_ref());
     all.some("upstream_cluster", entry.upstream_cluster.as_deref());
     all.some("upstream_cluster.name", entry.upstream_cluster.as_deref());
     all.some("upstream_address", entry.upstream_host.as_ref().map(SocketAddr::to_string));
@@ -89,13 +89,13 @@ fn of_istio(span: &Span, all: &mut Attributes) {
         all.text("istio.namespace", namespace);
     }
     all.some("istio.source_principal", entry.source_principal.as_ref().map(ToString::to_string));
-    if let Some(source) = &span.source {
+    if let Some(source) = &entry.source_workload {
         party(source, &SOURCE, all);
     }
     all.text("istio.destination_service", &*span.service.host);
     all.text("istio.destination_service_name", &*span.service.name);
     all.text("istio.destination_service_namespace", &*span.service.namespace);
-    if let Some(destination) = &span.destination {
+    if let Some(destination) = &entry.destination_workload {
         party(destination, &DESTINATION, all);
     }
     all.some("waypoint.route", entry.route_name.as_deref());
@@ -123,7 +123,8 @@ fn server(entry: &Entry) -> (String, u16) {
 }
 
 /// A method, if it is one that is known (RFC 9110 and RFC 5789).
-pub(super) fn method(method: Option<&str>) -> &'static str {
+pub(super) fn method(method: Option<&Method>) -> &'static str {
+    let method = method.map(Method::as_str);
     let known = METHODS.iter().find(|known| method == Some(**known));
     known.copied().unwrap_or(OTHER)
 }
@@ -150,6 +151,12 @@ impl Attributes {
         if let Some(value) = value {
             self.text(key, value);
         }
+    }
+
+    /// What a client sent, which need not be text.
+    fn value(&mut self, key: &str, value: Option<&HeaderValue>) {
+        let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        self.some(key, text);
     }
 
     fn number(&mut self, key: &str, value: i64) {

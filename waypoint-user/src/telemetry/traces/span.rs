@@ -1,15 +1,13 @@
 //! What is told of one request: what the access log has, and its place in a trace.
 
-use std::{sync::Arc, time::UNIX_EPOCH};
+use std::{borrow::Cow, time::UNIX_EPOCH};
 
+use http::{HeaderValue, Method};
 use opentelemetry_proto::tonic::trace::v1::{
     self as otlp, Status, span::SpanKind, status::StatusCode,
 };
 
-use crate::{
-    mesh::workload::Workload,
-    telemetry::{access::Entry, metrics::traffic::ServiceLabels},
-};
+use crate::telemetry::{access::Entry, metrics::traffic::ServiceLabels};
 
 use super::{attributes, context::Context};
 
@@ -17,39 +15,39 @@ use super::{attributes, context::Context};
 #[derive(Clone, Debug)]
 pub struct Span {
     /// Its place.
-    pub context: Context,
-    /// What the access log says of it.
-    pub entry: Entry,
-    /// Whether it was gRPC.
-    pub is_grpc: bool,
-    /// The gRPC status, if it had one.
-    pub grpc_status: Option<u16>,
+    pub(super) context: Context,
+    /// What the access log says of it, but for the path.
+    pub(super) entry: Entry,
+    /// The path, without what is asked of it.
+    pub(super) path: Option<String>,
+    /// Whether it was gRPC, and the status, if it had one.
+    pub(super) is_grpc: bool,
+    pub(super) grpc_status: Option<u16>,
     /// The Service that it was sent to.
-    pub service: ServiceLabels,
-    /// The client's pod.
-    pub source: Option<Arc<Workload>>,
-    /// The pod that answered.
-    pub destination: Option<Arc<Workload>>,
+    pub(super) service: ServiceLabels,
 }
 
 impl Span {
-    /// The same with no text longer than [`TEXT_BYTES_MAX`], as clients choose what they say.
-    #[must_use]
-    pub fn shortened(mut self) -> Self {
-        let entry = &mut self.entry;
+    /// A span of which the access log has the entry. What a client chose is copied, and no longer
+    /// than [`TEXT_BYTES_MAX`], so that what waits does not hold whole requests.
+    pub fn new(
+        context: Context,
+        mut entry: Entry,
+        service: ServiceLabels,
+        (is_grpc, grpc_status): (bool, Option<u16>),
+    ) -> Self {
+        let path = entry.path.take().map(|path| shortened(path.path()));
         entry.x_forwarded_for = None;
-        for text in [
-            &mut entry.method,
-            &mut entry.path,
-            &mut entry.authority,
-            &mut entry.user_agent,
-            &mut entry.request_id,
-            &mut entry.response_code_details,
-            &mut entry.upstream_transport_failure_reason,
-        ] {
-            shorten(text);
-        }
-        self
+        entry.user_agent = entry.user_agent.as_ref().and_then(copied);
+        entry.request_id = entry.request_id.as_ref().and_then(copied);
+        entry.authority = entry.authority.as_deref().map(shortened);
+        let details = entry.response_code_details.as_deref().map(shortened);
+        entry.response_code_details = details.map(Cow::Owned);
+        let method = entry.method.take();
+        let fits = |method: &Method| method.as_str().len() <= METHOD_BYTES_MAX;
+        // A method that long is nobody's.
+        entry.method = method.filter(fits);
+        Self { context, entry, path, is_grpc, grpc_status, service }
     }
 
     /// As a collector is told of it.
@@ -82,20 +80,15 @@ impl Span {
         if let Some((service, method)) = self.called() {
             return format!("{service}/{method}");
         }
-        let method = attributes::method(self.entry.method.as_deref());
+        let method = attributes::method(self.entry.method.as_ref());
         let method = if method == attributes::OTHER { "HTTP" } else { method };
         format!("{method} {}", self.service.host)
     }
 
     /// The service and the method that are called, of gRPC.
     pub(super) fn called(&self) -> Option<(&str, &str)> {
-        let path = self.path().filter(|_| self.is_grpc)?;
+        let path = self.path.as_deref().filter(|_| self.is_grpc)?;
         path.strip_prefix('/')?.split_once('/')
-    }
-
-    /// The path, without what is asked of it.
-    pub(super) fn path(&self) -> Option<&str> {
-        self.entry.path.as_deref()?.split('?').next()
     }
 
     /// Whether it failed, and not by the client's doing.
@@ -107,16 +100,21 @@ impl Span {
     }
 }
 
-/// Cuts a text that is too long.
-fn shorten(text: &mut Option<String>) {
-    if let Some(text) = text.as_mut().filter(|text| text.len() > TEXT_BYTES_MAX) {
-        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        text.shrink_to_fit();
-    }
+/// A copy of a text, cut where it is too long.
+fn shortened(text: &str) -> String {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default().to_owned()
+}
+
+/// A copy of a value that holds nothing of the request that it came with.
+fn copied(value: &HeaderValue) -> Option<HeaderValue> {
+    let bytes = value.as_bytes();
+    HeaderValue::from_bytes(bytes.get(..TEXT_BYTES_MAX).unwrap_or(bytes)).ok()
 }
 
 /// The longest text of a span; longer ones are cut.
 pub const TEXT_BYTES_MAX: usize = 512;
+/// The longest method that is told.
+const METHOD_BYTES_MAX: usize = 64;
 
 /// The flags of a span (OTLP, `SpanFlags`).
 const SAMPLED: u32 = 0b1;

@@ -41,15 +41,8 @@ pub(crate) fn start(
 fn ask(tracing: &Tracing, number: u128) {
     let (client, dialled) = ("10.0.0.1:5".parse().unwrap(), "10.9.0.1:80".parse().unwrap());
     let Some(context) = tracing.begin(&mut HeaderMap::new(), || number) else { return };
-    tracing.end(Span {
-        context: *context,
-        entry: Entry::new(SystemTime::now(), client, dialled),
-        is_grpc: false,
-        grpc_status: None,
-        service: ServiceLabels::default(),
-        source: None,
-        destination: None,
-    });
+    let entry = Entry::new(SystemTime::now(), client, dialled);
+    tracing.end(Span::new(*context, entry, ServiceLabels::default(), (false, None)));
 }
 
 /// Waits until a line of the metrics is there.

@@ -7,18 +7,26 @@ use super::{
     *,
 };
 
-fn span() -> Span {
+fn entry() -> Entry {
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
     let mut entry =
         Entry::new(start, "10.0.0.1:5".parse().unwrap(), "10.9.0.1:80".parse().unwrap());
-    entry.method = Some("GET".to_owned());
-    entry.path = Some("/cart?token=secret".to_owned());
+    entry.method = Some(Method::GET);
+    entry.path = Some("/cart?token=secret".parse().unwrap());
     entry.authority = Some("reviews:8080".to_owned());
     entry.protocol = Some("HTTP/1.1");
     entry.response_code = 200;
     entry.response_flags = Some("-");
     entry.duration = Duration::from_millis(3);
-    entry.waypoint = Some("shop/waypoint".to_owned());
+    entry.waypoint = Some("shop/waypoint".into());
+    entry
+}
+
+fn span() -> Span {
+    span_of(entry())
+}
+
+fn span_of(entry: Entry) -> Span {
     let context = Context {
         trace: 7,
         span: 9,
@@ -32,8 +40,7 @@ fn span() -> Span {
         name: "reviews".to_owned(),
         namespace: "shop".to_owned(),
     };
-    let (is_grpc, grpc_status, source, destination) = (false, None, None, None);
-    Span { context, entry, is_grpc, grpc_status, service, source, destination }
+    Span::new(context, entry, service, (false, None))
 }
 
 /// An attribute as text.
@@ -87,7 +94,7 @@ fn a_span_tells_of_the_request_but_not_what_was_asked_of_the_path() {
 #[test]
 fn a_method_that_nobody_knows_makes_no_name_of_its_own() {
     let mut span = span();
-    span.entry.method = Some("BREW".to_owned());
+    span.entry.method = Some("BREW".parse().unwrap());
     assert_eq!(span.to_otlp().name, "HTTP reviews.shop.svc.cluster.local");
     assert_eq!(told(&span, "http.request.method").unwrap(), "_OTHER");
     assert_eq!(told(&span, "http.request.method_original").unwrap(), "BREW");
@@ -97,7 +104,7 @@ fn a_method_that_nobody_knows_makes_no_name_of_its_own() {
 fn a_call_is_named_after_what_is_called() {
     let mut span = span();
     (span.is_grpc, span.grpc_status) = (true, Some(14));
-    span.entry.path = Some("/shop.Reviews/List".to_owned());
+    span.path = Some("/shop.Reviews/List".to_owned());
     let otlp = span.to_otlp();
     assert_eq!(otlp.name, "shop.Reviews/List");
     assert_eq!(otlp.status.unwrap().code, i32::from(StatusCode::Error));
@@ -129,10 +136,14 @@ fn failures_are_those_of_servers() {
 
 #[test]
 fn no_text_is_longer_than_it_may_be() {
-    let mut span = span();
-    span.entry.path = Some(format!("/{}", "\u{fc}".repeat(TEXT_BYTES_MAX)));
-    span.entry.user_agent = Some("a".repeat(10_000));
-    let span = span.shortened();
+    let mut entry = entry();
+    entry.path = Some(format!("/{}", "a".repeat(TEXT_BYTES_MAX)).parse().unwrap());
+    entry.authority = Some("\u{fc}".repeat(TEXT_BYTES_MAX));
+    entry.user_agent = Some("a".repeat(10_000).parse().unwrap());
+    entry.method = Some("B".repeat(1000).parse().unwrap());
+    let span = span_of(entry);
+    assert!(span.entry.authority.as_ref().unwrap().len() <= TEXT_BYTES_MAX);
+    assert_eq!(told(&span, "http.request.method_original"), None);
     assert!(told(&span, "url.path").unwrap().len() <= TEXT_BYTES_MAX);
     assert_eq!(told(&span, "user_agent.original").unwrap().len(), TEXT_BYTES_MAX);
 }
