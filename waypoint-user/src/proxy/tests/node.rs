@@ -122,11 +122,7 @@ impl NodeLab {
             origins: Arc::new(|_| Origin::Pod(name("web"))),
             network: Arc::new(network),
             identities: Some(identities),
-            telemetry: Telemetry {
-                registry: registry.clone(),
-                access_log: log.clone(),
-                tracing: Tracing::default(),
-            },
+            telemetry: telemetry(&registry, &log),
         };
         let node = Node { name: NODE.to_owned(), local_hop: LocalHop::Unix };
         let mut settings =
@@ -237,6 +233,12 @@ impl NodeLab {
         };
         timeout(PATIENCE, pool.open(&key, connect, dial)).await.expect("no answer")
     }
+}
+
+/// Where an engine reports to that traces nothing.
+fn telemetry(registry: &Registry, log: &AccessLog) -> Telemetry {
+    let (registry, access_log) = (registry.clone(), log.clone());
+    Telemetry { registry, access_log, tracing: Tracing::default() }
 }
 
 /// Adds the waypoint before the Service, with a pod at each address, on another node.
