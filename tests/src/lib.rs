@@ -16,6 +16,7 @@ pub mod golden;
 pub mod kube;
 pub mod lab;
 pub mod node_js;
+pub mod otlp;
 pub mod python;
 pub mod shop;
 pub mod story;

@@ -23,6 +23,12 @@ pub fn with_clients() -> Result<PathBuf> {
     Ok(environment(&format!("clients-{CLIENTS_VERSION}"), "9 MB", CLIENTS)?.join("bin/python3"))
 }
 
+/// A Python that knows OpenTelemetry's protocol, and gRPC.
+pub fn opentelemetry() -> Result<PathBuf> {
+    Ok(environment(&format!("collector-{COLLECTOR_VERSION}"), "8 MB", COLLECTOR)?
+        .join("bin/python3"))
+}
+
 /// A virtual environment with packages; made when it is not there yet.
 fn environment(name: &str, size: &str, packages: &[&str]) -> Result<PathBuf> {
     let cache = command::target()?.join("python");
@@ -66,6 +72,10 @@ const VALIDATE_VERSION: &str = "1.37.0";
 const CLIENTS: &[&str] =
     &["websockets==17.4", "h2==4.4.1", "wsproto==1.3.2", "hypercorn==0.18.0", "grpcio==1.85.1"];
 const CLIENTS_VERSION: u32 = 1;
+
+/// The libraries of the collector of spans, and a number that changes with them.
+const COLLECTOR: &[&str] = &["opentelemetry-proto==1.45.2", "grpcio==1.85.1"];
+const COLLECTOR_VERSION: u32 = 1;
 
 /// What an environment has once all of it is there.
 const WHOLE: &str = "whole";

@@ -27,7 +27,7 @@ use crate::{
     hbone,
     identity::Identities,
     mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
-    telemetry::{access::AccessLog, metrics::Registry},
+    telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
 };
 
 pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
@@ -182,6 +182,8 @@ pub struct Telemetry {
     pub registry: Registry,
     /// The access log.
     pub access_log: AccessLog,
+    /// Spans of requests.
+    pub tracing: Tracing,
 }
 
 /// Tells where an accepted connection came from, by its socket mark.

@@ -13,3 +13,4 @@ pub mod logging;
 pub mod metrics;
 pub mod readiness;
 pub mod task;
+pub mod traces;

@@ -40,6 +40,8 @@ pub struct Settings {
     pub confined: bool,
     /// What makes it one of several nodes; nothing for `standalone`.
     pub membership: Option<Membership>,
+    /// Further arguments of an agent that is alone.
+    pub further: Vec<String>,
 }
 
 /// Being the agent of one node of several.
@@ -72,6 +74,7 @@ impl Settings {
             arguments.extend(admittance.arguments());
             arguments.extend(further.iter().map(OsString::from));
         }
+        arguments.extend(self.further.iter().map(OsString::from));
         arguments.extend(self.traces());
         arguments.extend(daemon::admin_arguments(&self.name));
         if let Some(cgroup) = &self.cgroup {

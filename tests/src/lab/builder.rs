@@ -90,7 +90,7 @@ impl LabBuilder {
         self
     }
 
-    /// With further arguments for the agents of several nodes.
+    /// With further arguments for the agents.
     #[must_use]
     pub fn agent_arguments<'a>(mut self, further: impl IntoIterator<Item = &'a str>) -> Self {
         self.agent_arguments.extend(further.into_iter().map(str::to_owned));
@@ -294,6 +294,7 @@ impl Lab {
             cgroup: None,
             confined: false,
             membership: None,
+            further: self.agent_arguments.clone(),
         }
     }
 

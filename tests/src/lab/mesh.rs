@@ -186,6 +186,7 @@ impl Lab {
             kubeconfig: self.manifests.door_in(&self.nodes.named(node)?.netns)?,
             service_vips: !self.has_service_proxy(),
             membership: Some(Membership { node: node.to_owned(), admittance, further }),
+            further: Vec::new(),
             ..self.agent_settings()
         })
     }

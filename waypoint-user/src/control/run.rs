@@ -22,7 +22,7 @@ use crate::{
         cluster::{self, Access},
         objects::Objects,
     },
-    telemetry::{metrics::Registry, task},
+    telemetry::{metrics::Registry, task, traces},
 };
 
 use super::{
@@ -49,6 +49,8 @@ pub struct Settings {
     pub ca_address: String,
     /// The revision whose Gateways it serves.
     pub revision: String,
+    /// How waypoints send spans, if they do.
+    pub tracing: Option<traces::Settings>,
     /// What holds for the whole mesh.
     pub mesh: snapshot::Settings,
 }

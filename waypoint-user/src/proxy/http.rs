@@ -127,7 +127,7 @@ fn tell_malformed(connection: &Rc<Connection>, too_much: bool) -> StatusCode {
     };
     let view = connection.worker.view();
     let target = connection.target(&view);
-    let mut record = Record::new(connection, connection.peer(&view), target.as_deref());
+    let mut record = Record::new(connection, connection.peer(&view), target.as_deref(), None);
     record.status = status.as_u16();
     record.fail(Fault::BadRequest("malformed"));
     record.finish();

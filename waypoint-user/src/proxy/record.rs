@@ -1,4 +1,4 @@
-//! What is told of a request when it ends: one line of the access log, and the metrics.
+//! What is told of a request when it ends: one line of the access log, the metrics, and a span.
 //!
 //! **Invariant:** every request is told exactly once, however it ends: a record that is dropped
 //! before its request ended tells that the client went away.
@@ -13,6 +13,7 @@ use crate::{
     telemetry::{
         access::Entry,
         metrics::traffic::{NO_FLAG, Outcome, Protocol, Sample, ServiceLabels},
+        traces::{Context, Span},
     },
 };
 
@@ -50,8 +51,10 @@ pub(super) struct Record {
     pub(super) flag: &'static str,
     /// Counts it as under way.
     pub(super) admitted: Option<Admitted>,
-    /// What is logged of it, unless nothing is.
+    /// What is logged or traced of it, unless nothing is.
     entry: Option<Box<Entry>>,
+    /// Its place in a trace, if its span is kept.
+    trace: Option<Box<Context>>,
     connection: Rc<Connection>,
     peer: Peer,
     began: Instant,
@@ -61,8 +64,13 @@ pub(super) struct Record {
 
 impl Record {
     /// A record that begins now.
-    pub(super) fn new(connection: &Rc<Connection>, peer: Peer, target: Option<&Target>) -> Self {
-        let entry = connection.worker.log.is_on().then(|| {
+    pub(super) fn new(
+        connection: &Rc<Connection>,
+        peer: Peer,
+        target: Option<&Target>,
+        trace: Option<Box<Context>>,
+    ) -> Self {
+        let entry = (trace.is_some() || connection.worker.log.is_on()).then(|| {
             let mut entry = Entry::new(SystemTime::now(), connection.remote, connection.local);
             describe(&mut entry, &peer, target);
             Box::new(entry)
@@ -81,6 +89,7 @@ impl Record {
             flag: "",
             admitted: None,
             entry,
+            trace,
             connection: Rc::clone(connection),
             peer,
             began: Instant::now(),
@@ -89,7 +98,7 @@ impl Record {
         }
     }
 
-    /// Notes what is only logged.
+    /// Notes what is only logged, or traced.
     pub(super) fn note(&mut self, note: impl FnOnce(&mut Entry)) {
         if let Some(entry) = &mut self.entry {
             note(entry);
@@ -154,7 +163,17 @@ impl Record {
         entry.destination_workload = self.workload.take();
         (entry.bytes_received, entry.bytes_sent) = (received, self.sent);
         entry.duration = duration;
+        if let Some(context) = self.trace.take() {
+            self.end_span(*context, &entry);
+        }
         self.connection.worker.log.record(entry);
+    }
+
+    /// Tells the request's trace that it ended.
+    fn end_span(&self, context: Context, entry: &Entry) {
+        let (service, grpc) = ((*self.labels).clone(), (self.is_grpc, self.grpc_status));
+        let span = Span::new(context, entry.clone(), service, grpc);
+        self.connection.worker.tracing.end(span);
     }
 }
 

@@ -27,6 +27,7 @@ mod refusals;
 mod routes;
 mod silence;
 mod tcp;
+mod traces;
 mod traffic;
 mod unread;
 mod upgrades;

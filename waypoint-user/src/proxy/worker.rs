@@ -25,7 +25,7 @@ use crate::{
     hbone,
     identity::Identities,
     mesh::request::Peer,
-    telemetry::{access::AccessLog, metrics::traffic::Shard, task},
+    telemetry::{access::AccessLog, metrics::traffic::Shard, task, traces::Tracing},
 };
 
 use super::{
@@ -80,6 +80,7 @@ pub(super) struct Worker {
     pub(super) live: Rc<hbone::Live>,
     ways: Ways,
     pub(super) log: AccessLog,
+    pub(super) tracing: Tracing,
     pub(super) shard: Arc<Shard>,
     pub(super) limits: Limits,
     pub(super) leases: Leases,
@@ -164,6 +165,7 @@ impl Worker {
             hbone,
             ways: Ways::default(),
             log: telemetry.access_log,
+            tracing: telemetry.tracing,
             shard: telemetry.registry.shard(),
             limits,
             leases: Leases::default(),

@@ -8,7 +8,7 @@ use crate::{
     kernel,
     proxy::{self, listen},
     sync,
-    telemetry::admin,
+    telemetry::{admin, traces},
 };
 
 /// Why a role did not start, or ended by itself.
@@ -32,6 +32,9 @@ pub enum Error {
     /// The access log has no thread.
     #[error("the access log cannot start: {0}")]
     AccessLog(#[source] io::Error),
+    /// Spans cannot be sent where they are to be.
+    #[error(transparent)]
+    Tracing(#[from] traces::Error),
     /// The authority's files cannot be used.
     #[error(transparent)]
     Files(#[from] ca_directory::Error),

@@ -30,13 +30,13 @@ use crate::{
         cluster::{self, Access},
     },
     telemetry::{
-        access::AccessLog,
         admin::{self, Addresses, AdminAddress, Content, Serving},
         flows::{Hub, NOT_WATCHED},
         logging::LogLevel,
         metrics::Registry,
         readiness::{Gate, Readiness},
         task,
+        traces::{self, Whose},
     },
 };
 
@@ -44,7 +44,7 @@ use super::{
     Error,
     applied::Applied,
     explanations::explanations,
-    parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
+    parts::{config_in_force, flush, start_telemetry},
 };
 
 /// What every process is told that holds a data path.
@@ -62,6 +62,8 @@ pub struct Settings {
     pub cgroup: Option<PathBuf>,
     /// Whether requests and connections are logged on stdout.
     pub access_log: bool,
+    /// How spans are sent, if they are.
+    pub tracing: Option<traces::Settings>,
     /// The cluster whose pods are marked as captured, if that is where the mesh comes from.
     pub cluster: Option<Access>,
     /// What happens after another process has taken over.
@@ -140,15 +142,16 @@ where
 {
     let Role { feed, identities, network } = role;
     let mut data_path = DataPath::prepare(settings.kernel.clone(), &process.registry).await?;
-    let access_log = start_access_log(settings.access_log, &process.registry);
-    let access_log = access_log.map_err(Error::AccessLog)?;
+    let whose = Whose { service: SERVICE.to_owned(), pod: None };
+    let traces = (settings.tracing.as_ref(), whose);
+    let telemetry = start_telemetry(settings.access_log, traces, &process.registry)?;
     let surroundings = Surroundings {
         snapshots: feed.snapshots.clone(),
         doors: doors(&mut data_path),
         origins: data_path.origins(),
         network: network(data_path.sockets()),
         identities,
-        telemetry: telemetry(&process.registry, &access_log),
+        telemetry: telemetry.clone(),
     };
     let engine = Engine::start(settings.proxy.clone(), surroundings)?;
     let gate = process.readiness.gate("data path");
@@ -167,7 +170,7 @@ where
             successor.release().await;
             process.shutdown.run_until_cancelled(sleep(HANDSHAKES)).await;
             process.shutdown.cancel();
-            drain(engine, &access_log).await;
+            drain(engine, &telemetry).await;
             process.drained.cancel();
             if settings.after_handover == AfterHandover::Wait {
                 process.rest().await;
@@ -175,7 +178,7 @@ where
             Ok(())
         }
         captured => {
-            drain(engine, &access_log).await;
+            drain(engine, &telemetry).await;
             process.drained.cancel();
             close(sights).await.and(captured.map(drop).map_err(Error::from))
         }
@@ -202,10 +205,10 @@ async fn capture(
 }
 
 /// Lets what is under way end.
-async fn drain(engine: Engine, access_log: &AccessLog) {
+async fn drain(engine: Engine, telemetry: &proxy::Telemetry) {
     let counts = engine.drain().await;
     tracing::info!(finished = counts.finished, cut = counts.cut, "drained");
-    access_log.flush(FLUSH_PATIENCE);
+    flush(telemetry).await;
 }
 
 /// Closes what was opened.
@@ -350,9 +353,8 @@ fn doors(data_path: &mut DataPath) -> Vec<Doors> {
     data_path.listeners().into_iter().map(of_worker).collect()
 }
 
-fn telemetry(registry: &Registry, access_log: &AccessLog) -> proxy::Telemetry {
-    proxy::Telemetry { registry: registry.clone(), access_log: access_log.clone() }
-}
+/// How spans name the process, where nobody says it otherwise.
+const SERVICE: &str = "waypoint";
 
 /// How long the listeners of a process that was taken over stay open for connections that were
 /// being made at that moment; long enough to send a lost SYN-ACK again.

@@ -26,6 +26,7 @@ use crate::{
         metrics::Registry,
         readiness::{Gate, Readiness},
         task,
+        traces::{self, Whose},
     },
 };
 
@@ -33,7 +34,7 @@ use super::{
     Error,
     applied::Applied,
     explanations::explanations,
-    parts::{FLUSH_PATIENCE, config_in_force, start_access_log},
+    parts::{config_in_force, flush, start_telemetry},
 };
 
 /// What a waypoint needs to know.
@@ -55,6 +56,8 @@ pub struct Config {
     pub admin: Addresses,
     /// Whether requests are logged on stdout.
     pub access_log: bool,
+    /// How spans are sent, if they are.
+    pub tracing: Option<traces::Settings>,
 }
 
 /// Runs until shutdown is asked for and everything has ended. `issuer` signs its certificates.
@@ -69,7 +72,8 @@ pub async fn run(
     let feed = sync::watch(config.sync.clone(), shutdown.clone()).await?;
     feed.export(&registry);
     let doors = listen::waypoint_doors(&config.ports, config.proxy.workers)?;
-    let access_log = start_access_log(config.access_log, &registry).map_err(Error::AccessLog)?;
+    let traces = (config.tracing.as_ref(), whose(&config));
+    let telemetry = start_telemetry(config.access_log, traces, &registry)?;
     let gate = readiness.gate("identity");
     let (publisher, applied) = applied::channel();
     let content = Content {
@@ -85,18 +89,25 @@ pub async fn run(
     let admin = admin::serve(&config.admin, content, drained.clone())?;
     tracing::info!(admin = %admin.address, port = config.ports.hbone, "starting");
     let identities = Identities::start(config.identity.clone(), issuer, &registry, drained.clone());
-    let telemetry = proxy::Telemetry { registry, access_log: access_log.clone() };
+    let told = telemetry.clone();
     let (snapshots, generation) = (feed.snapshots.clone(), feed.generation.clone());
-    let parts = Parts { identities, telemetry, doors, publisher, snapshots, generation };
+    let parts = Parts { identities, telemetry: told, doors, publisher, snapshots, generation };
     let served = serve(config, parts, &gate, &shutdown).await;
     shutdown.cancel();
-    access_log.flush(FLUSH_PATIENCE);
+    flush(&telemetry).await;
     drained.cancel();
     for ended in [feed.follower, admin.ended] {
         // A task that panicked was logged when it did.
         let _ = ended.await;
     }
     served
+}
+
+/// How spans name a waypoint: as Istio does, by its Gateway.
+fn whose(config: &Config) -> Whose {
+    let gateway = &config.gateway;
+    let service = format!("{}.{}", gateway.name, gateway.namespace);
+    Whose { service, pod: Some(config.pod.clone()) }
 }
 
 /// What serving needs and was made before.

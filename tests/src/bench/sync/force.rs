@@ -14,7 +14,7 @@ use waypoint_user::{
         self, Doors, Duty, Engine, LocalHop, Node, OwnNetwork, Surroundings, Telemetry,
         listen::{Ports, waypoint_doors},
     },
-    telemetry::{access::AccessLog, metrics::Registry, readiness::Readiness},
+    telemetry::{access::AccessLog, metrics::Registry, readiness::Readiness, traces::Tracing},
 };
 
 use super::follower::{NODE, Role, WAYPOINT_NAMESPACE};
@@ -103,7 +103,11 @@ fn surroundings(snapshots: Snapshots, doors: Vec<Doors>, registry: &Registry) ->
         origins: Arc::new(|_| Origin::Unknown),
         network: Arc::new(OwnNetwork::default()),
         identities: None,
-        telemetry: Telemetry { registry: registry.clone(), access_log },
+        telemetry: Telemetry {
+            registry: registry.clone(),
+            access_log,
+            tracing: Tracing::default(),
+        },
     }
 }
 

@@ -15,12 +15,13 @@ mod proxy;
 mod source;
 mod standalone;
 mod token;
+mod tracing;
 mod waypoints;
 
 pub(crate) use self::{
     agent::Agent, authority::Authority, controller::Controller, endpoints::Endpoints,
     engine::Engine, log::Log, mesh::Mesh, node::Node, probe::Probe, proxy::Proxy, source::Source,
-    standalone::Standalone, token::Token, waypoints::Waypoints,
+    standalone::Standalone, token::Token, tracing::Tracing, waypoints::Waypoints,
 };
 
 /// Waypoint's daemon: picks up labelled traffic by eBPF and handles it at L7.

@@ -50,11 +50,13 @@ pub(super) async fn answer(
     connection: Rc<Connection>,
     request: Request<ClientBody>,
 ) -> Response<ResponseBody> {
-    let (parts, body) = request.into_parts();
-    let view = connection.worker.view();
+    let (mut parts, body) = request.into_parts();
+    let worker = &connection.worker;
+    let trace = worker.tracing.begin(&mut parts.headers, || worker.random());
+    let view = worker.view();
     let target = connection.target(&view);
     let peer = connection.peer(&view);
-    let mut record = Record::new(&connection, peer.clone(), target.as_deref());
+    let mut record = Record::new(&connection, peer.clone(), target.as_deref(), trace);
     let progress = Rc::new(Progress::default());
     record.received = Rc::clone(&progress.bytes);
     let began = Instant::now();

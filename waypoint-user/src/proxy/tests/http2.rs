@@ -23,7 +23,7 @@ use crate::{mesh::service::AppProtocol, telemetry::task};
 
 /// Answers every request by HTTP/2 with the size of its body and the trailer `grpc-status: 5`;
 /// counts connections.
-fn serve(backend: Backend) -> Arc<AtomicUsize> {
+pub(super) fn serve(backend: Backend) -> Arc<AtomicUsize> {
     let connections = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&connections);
     task::spawn("http2 endpoint", async move {

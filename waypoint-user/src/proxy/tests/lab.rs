@@ -31,7 +31,7 @@ use crate::{
         workload::{Enrolment, Workload},
     },
     proxy::{Doors, Engine, OwnNetwork, Settings, Surroundings, Telemetry},
-    telemetry::{access::AccessLog, metrics::Registry},
+    telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
 };
 
 pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -64,17 +64,32 @@ impl Lab {
         settings: impl FnOnce(&mut Settings),
         change: impl FnOnce(&mut Contents, u16),
     ) -> Self {
+        let (address, mut contents, doors) = Self::prepare(endpoints, protocol);
+        change(&mut contents, address.port());
+        let mut wanted = Settings { drain_deadline: PATIENCE, ..Settings::default() };
+        settings(&mut wanted);
+        Self::launch(address, contents, wanted, doors, None)
+    }
+
+    /// The first, with spans of its requests.
+    pub(super) fn start_traced(
+        endpoints: &[SocketAddr],
+        protocol: AppProtocol,
+        tracing: &Tracing,
+    ) -> Self {
+        let (address, contents, doors) = Self::prepare(endpoints, protocol);
+        let settings = Settings { drain_deadline: PATIENCE, ..Settings::default() };
+        Self::launch_told(address, contents, settings, (doors, None), tracing)
+    }
+
+    fn prepare(endpoints: &[SocketAddr], protocol: AppProtocol) -> (SocketAddr, Contents, Doors) {
         let listener = std::net::TcpListener::bind((LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let mut contents = Contents::default();
         add_workload(&mut contents, "web");
         add_service(&mut contents, "shop", (address.port(), protocol), endpoints);
-        change(&mut contents, address.port());
-        let mut wanted = Settings { drain_deadline: PATIENCE, ..Settings::default() };
-        settings(&mut wanted);
-        let doors = Doors { captured: vec![listener], ..Doors::default() };
-        Self::launch(address, contents, wanted, doors, None)
+        (address, contents, Doors { captured: vec![listener], ..Doors::default() })
     }
 
     /// An engine with doors of any kind, in any mesh.
@@ -85,11 +100,25 @@ impl Lab {
         doors: Doors,
         identities: Option<Identities>,
     ) -> Self {
+        Self::launch_told(address, contents, settings, (doors, identities), &Tracing::default())
+    }
+
+    fn launch_told(
+        address: SocketAddr,
+        contents: Contents,
+        settings: Settings,
+        (doors, identities): (Doors, Option<Identities>),
+        tracing: &Tracing,
+    ) -> Self {
         let (snapshots, receiver) = watch::channel(Arc::new(Snapshot::new(contents.clone())));
         let registry = Registry::new();
         let page = Page::default();
         let log = AccessLog::start(page.clone(), &registry).unwrap();
-        let telemetry = Telemetry { registry: registry.clone(), access_log: log.clone() };
+        let telemetry = Telemetry {
+            registry: registry.clone(),
+            access_log: log.clone(),
+            tracing: tracing.clone(),
+        };
         let origins = Arc::new(|_| Origin::Pod(ObjectName::new("default", "web")));
         let surroundings = Surroundings {
             snapshots: receiver,

@@ -45,7 +45,7 @@ use crate::{
         workload::{Enrolment, NetnsRef, Transport, Workload},
     },
     proxy::{Doors, Duty, Engine, LocalHop, Node, Settings, Surroundings, Telemetry, Vantage},
-    telemetry::{access::AccessLog, metrics::Registry},
+    telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
 };
 
 /// The node's name.
@@ -122,7 +122,7 @@ impl NodeLab {
             origins: Arc::new(|_| Origin::Pod(name("web"))),
             network: Arc::new(network),
             identities: Some(identities),
-            telemetry: Telemetry { registry: registry.clone(), access_log: log.clone() },
+            telemetry: telemetry(&registry, &log),
         };
         let node = Node { name: NODE.to_owned(), local_hop: LocalHop::Unix };
         let mut settings =
@@ -233,6 +233,12 @@ impl NodeLab {
         };
         timeout(PATIENCE, pool.open(&key, connect, dial)).await.expect("no answer")
     }
+}
+
+/// Where an engine reports to that traces nothing.
+fn telemetry(registry: &Registry, log: &AccessLog) -> Telemetry {
+    let (registry, access_log) = (registry.clone(), log.clone());
+    Telemetry { registry, access_log, tracing: Tracing::default() }
 }
 
 /// Adds the waypoint before the Service, with a pod at each address, on another node.

@@ -114,6 +114,7 @@ impl Agent {
             service_vips: self.service_vips.then(|| self.host.table().to_owned()),
             cgroup: self.cgroup,
             access_log: self.engine.access_log(),
+            tracing: self.engine.tracing.settings(),
             admin: self.engine.endpoints.addresses(),
             cluster,
             after_handover: match self.after_handover {

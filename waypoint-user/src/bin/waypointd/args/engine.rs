@@ -5,7 +5,7 @@ use std::{net::SocketAddr, thread, time::Duration};
 use clap::Args;
 use waypoint_user::proxy;
 
-use super::Endpoints;
+use super::{Endpoints, Tracing};
 
 #[derive(Args)]
 pub(crate) struct Engine {
@@ -28,6 +28,8 @@ pub(crate) struct Engine {
     /// of those of /etc/resolv.conf. May be given more than once.
     #[arg(long, value_name = "ADDR:PORT")]
     dns_server: Vec<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) tracing: Tracing,
 }
 
 impl Engine {

@@ -56,6 +56,7 @@ impl Proxy {
             },
             identity: self.authority.identity(),
             access_log: self.engine.access_log(),
+            tracing: self.engine.tracing.settings(),
             admin: self.engine.endpoints.addresses(),
         }
     }

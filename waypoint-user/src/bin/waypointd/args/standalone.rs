@@ -46,6 +46,7 @@ impl Standalone {
             service_vips: self.service_vips.then(|| self.node.table().to_owned()),
             cgroup: self.cgroup,
             access_log: self.engine.access_log(),
+            tracing: self.engine.tracing.settings(),
             admin: self.engine.endpoints.addresses(),
             cluster: None,
             after_handover: AfterHandover::Exit,

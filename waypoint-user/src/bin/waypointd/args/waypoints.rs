@@ -3,6 +3,8 @@
 use clap::Args;
 use waypoint_user::{control::run, mesh::snapshot};
 
+use super::Tracing;
+
 #[derive(Args)]
 #[command(next_help_heading = "In a cluster")]
 pub(crate) struct Waypoints {
@@ -36,6 +38,8 @@ pub(crate) struct Waypoints {
     /// all of them leads in what they have in common.
     #[arg(long, value_name = "REVISION", default_value = run::DEFAULT_REVISION)]
     revision: String,
+    #[command(flatten)]
+    tracing: Tracing,
 }
 
 impl Waypoints {
@@ -51,6 +55,7 @@ impl Waypoints {
             namespace: self.namespace,
             waypoint_image: self.waypoint_image,
             revision: self.revision,
+            tracing: self.tracing.settings(),
             mesh,
         }
     }

@@ -38,6 +38,7 @@ impl Cluster {
             waypoint_image: "image".to_owned(),
             ca_address: "ca:15012".to_owned(),
             revision: "default".to_owned(),
+            tracing: None,
             mesh: snapshot::Settings::default(),
         };
         let (objects, report) = objects_in(&[("test.yaml", manifests.as_bytes())]);

@@ -86,7 +86,7 @@ fn container(names: &Names, settings: &Settings) -> Value {
 
 fn arguments(names: &Names, settings: &Settings) -> Vec<String> {
     let mesh = &settings.mesh;
-    [
+    let mut arguments = vec![
         "proxy".to_owned(),
         format!("--gateway={}", names.gateway),
         "--pod=$(POD_NAMESPACE)/$(POD_NAME)".to_owned(),
@@ -99,8 +99,13 @@ fn arguments(names: &Names, settings: &Settings) -> Vec<String> {
         format!("--metrics-listen=[::]:{METRICS_PORT}"),
         format!("--status-listen=[::]:{STATUS_PORT}"),
         format!("--drain-seconds={DRAIN_SECONDS}"),
-    ]
-    .into()
+    ];
+    if let Some(tracing) = &settings.tracing {
+        arguments.push(format!("--tracing-endpoint={}", tracing.endpoint));
+        arguments.push(format!("--tracing-protocol={}", tracing.protocol.as_str()));
+        arguments.push(format!("--tracing-sampling={}", tracing.rate));
+    }
+    arguments
 }
 
 /// A variable with a field of the pod; the API server adds the version where it is left out.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::json;
 
-use crate::mesh::snapshot;
+use crate::{mesh::snapshot, telemetry::traces};
 
 use super::*;
 
@@ -17,6 +17,7 @@ fn settings() -> Settings {
         waypoint_image: "waypoint.dev/waypoint:1.2.3".to_owned(),
         ca_address: "waypoint-controller.waypoint-system.svc:15012".to_owned(),
         revision: "default".to_owned(),
+        tracing: None,
         mesh: snapshot::Settings::default(),
     }
 }
@@ -97,6 +98,31 @@ fn what_a_thing_is_called_and_whose_it_is_cannot_be_customised() {
 fn a_patch_that_is_not_understood_is_refused_with_its_place() {
     let refusal = customised_by("service", &json!({ "spec": { "ports": [{ "name": "x" }] } }));
     assert_eq!(refusal.unwrap_err(), "ConfigMap mine: service: spec.ports: an item without port");
+}
+
+#[test]
+fn waypoints_are_told_where_spans_are_sent() {
+    let text = fs::read_to_string(data().join("plain/gateway.yaml")).unwrap();
+    let (gateway, overlays) = gateway(&text);
+    let tracing = traces::Settings {
+        endpoint: "http://collector.observability:4317".parse().unwrap(),
+        protocol: traces::Protocol::Grpc,
+        rate: "12.5".parse().unwrap(),
+        service: None,
+    };
+    let settings = Settings { tracing: Some(tracing), ..settings() };
+    let inputs = Inputs { settings: &settings, revision: "default", overlays: &overlays };
+    let all = render(&gateway, &inputs).unwrap();
+    let deployment = all.into_iter().find(|one| one.target.kind.name == "Deployment").unwrap();
+    let container = &deployment.content["spec"]["template"]["spec"]["containers"][0];
+    let arguments = container["args"].as_array().unwrap();
+    for told in [
+        "--tracing-endpoint=http://collector.observability:4317/",
+        "--tracing-protocol=grpc",
+        "--tracing-sampling=12.50",
+    ] {
+        assert!(arguments.contains(&told.into()), "no {told} in {arguments:?}");
+    }
 }
 
 #[test]
