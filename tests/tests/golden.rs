@@ -235,7 +235,7 @@ impl fmt::Debug for Held<'_> {
             .field("nodes", &snapshot.nodes().values())
             .field("waypoints", &snapshot.waypoints().values())
             .field("routes", &snapshot.routes().values())
-            .field("grpc_routes", &snapshot.grpc_routes().values())
+            .field("grpc_routes", &snapshot.routes_of_kind(RouteKind::Grpc).values())
             .field("policies", &snapshot.policies().values())
             .finish()
     }

@@ -31,6 +31,10 @@ pub(super) enum Fault {
     Forbidden,
     /// Whoever had to be asked whether it may pass did not answer.
     Unasked,
+    /// No route is for the server that a connection asks for.
+    NoSuchServer(String),
+    /// It is not known which server a connection asks for, and routes go by that.
+    Unnamed(Unnamed),
     /// No endpoint is ready.
     NoEndpoint,
     /// The endpoint could not be reached.
@@ -65,6 +69,39 @@ pub(super) enum Fault {
     Revoked(Option<String>),
     /// A drain ended before the request did.
     Drained,
+}
+
+/// Why it is not known which server a connection asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Unnamed {
+    /// It asks for none.
+    Nameless,
+    /// It does not speak TLS, or one that is too old.
+    NotTls,
+    /// It ended before it said so.
+    Gone,
+    /// It did not say so in time.
+    Late,
+    /// What it said was too long.
+    TooLong,
+}
+
+impl Unnamed {
+    /// The word of the access log.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nameless => "no_server_name",
+            Self::NotTls => "not_tls",
+            Self::Gone => "no_client_hello",
+            Self::Late => "client_hello_timeout",
+            Self::TooLong => "client_hello_too_long",
+        }
+    }
+
+    /// Whether a limit was hit.
+    pub(super) const fn is_limit(self) -> bool {
+        matches!(self, Self::Late | Self::TooLong)
+    }
 }
 
 /// What was late.
@@ -130,6 +167,8 @@ impl Fault {
             Self::NoBackend(_)       => (Blame::Waypoint, 500, "NC",  false),
             Self::Forbidden          => (Blame::Client,   403, "UAEX", false),
             Self::Unasked            => (Blame::Backend,  503, "UAEX", false),
+            Self::NoSuchServer(_)
+            | Self::Unnamed(_)       => (Blame::Client,   404, "NR",  false),
             Self::NoEndpoint         => (Blame::Backend,  503, "UH",  false),
             Self::ConnectFailed(_)
             | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
@@ -257,6 +296,10 @@ impl fmt::Display for Fault {
             Self::NoBackend(_) => f.write_str("cluster_not_found"),
             Self::Forbidden => f.write_str(AUTH_DENIED),
             Self::Unasked => f.write_str("ext_authz_error"),
+            Self::NoSuchServer(name) => {
+                write!(f, "filter_chain_not_found{{server_name:{}}}", name.escape_default())
+            }
+            Self::Unnamed(why) => write!(f, "filter_chain_not_found{{{}}}", why.as_str()),
             Self::NoEndpoint => f.write_str("no_healthy_upstream"),
             Self::ConnectFailed(cause) => {
                 let cause = cause.replace(' ', "_");

@@ -3,6 +3,7 @@
 
 mod auth;
 mod conduct;
+mod connections;
 mod downstream_http1;
 mod endpoints;
 mod headed;

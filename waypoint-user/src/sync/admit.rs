@@ -79,7 +79,9 @@ fn is_read(version: &str, kind: &str) -> bool {
                 "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1",
                 "GatewayClass" | "Gateway" | "HTTPRoute" | "ReferenceGrant"
             )
-            | ("gateway.networking.k8s.io/v1", "GRPCRoute")
+            | ("gateway.networking.k8s.io/v1", "GRPCRoute" | "TLSRoute" | "TCPRoute")
+            | ("gateway.networking.k8s.io/v1alpha2", "TLSRoute" | "TCPRoute")
+            | ("gateway.networking.k8s.io/v1alpha3", "TLSRoute")
             | (
                 "networking.istio.io/v1"
                     | "networking.istio.io/v1beta1"
@@ -121,6 +123,8 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "Gateway" => Object::Gateway(typed(document)?),
         "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
         "GRPCRoute" => Object::GrpcRoute(checked(document, check::grpc_route)?),
+        "TLSRoute" => Object::TlsRoute(checked(named_or_all(document), check::tls_route)?),
+        "TCPRoute" => Object::TcpRoute(checked(document, check::tcp_route)?),
         "ReferenceGrant" => Object::ReferenceGrant(typed(document)?),
         "ServiceEntry" => Object::ServiceEntry(checked(document, check::service_entry)?),
         "WorkloadEntry" => Object::WorkloadEntry(checked(document, check::workload_entry)?),
@@ -131,6 +135,14 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         }
         _ => Object::Policy(Policy::Read(checked(document, check::policy)?)),
     })
+}
+
+/// A TLSRoute as the newest version has it; older ones let it name no server, and so mean all.
+fn named_or_all(mut document: Value) -> Value {
+    if let Some(spec) = document.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.entry("hostnames").or_insert_with(|| Value::Array(Vec::new()));
+    }
+    document
 }
 
 /// Reads and checks.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use gateway_api::experimental::{
     gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
-    referencegrants::ReferenceGrant,
+    referencegrants::ReferenceGrant, tcproutes::TcpRoute, tlsroutes::TlsRoute,
 };
 use k8s_openapi::api::{
     core::v1::{Namespace, Node, Pod, Service},
@@ -43,6 +43,8 @@ pub enum Object {
     Gateway(Arc<Gateway>),
     HttpRoute(Arc<HttpRoute>),
     GrpcRoute(Arc<GrpcRoute>),
+    TlsRoute(Arc<TlsRoute>),
+    TcpRoute(Arc<TcpRoute>),
     Policy(Policy),
     PeerAuthentication(PeerAuthentication),
     ReferenceGrant(Arc<ReferenceGrant>),
@@ -106,6 +108,8 @@ pub struct Objects {
     pub gateways: Table<Arc<Gateway>>,
     pub http_routes: Table<Arc<HttpRoute>>,
     pub grpc_routes: Table<Arc<GrpcRoute>>,
+    pub tls_routes: Table<Arc<TlsRoute>>,
+    pub tcp_routes: Table<Arc<TcpRoute>>,
     pub policies: Table<Policy>,
     pub peer_authentications: Table<PeerAuthentication>,
     pub reference_grants: Table<Arc<ReferenceGrant>>,
@@ -127,6 +131,8 @@ impl Objects {
             Object::Gateway(object) => self.gateways.insert(name, object),
             Object::HttpRoute(object) => self.http_routes.insert(name, object),
             Object::GrpcRoute(object) => self.grpc_routes.insert(name, object),
+            Object::TlsRoute(object) => self.tls_routes.insert(name, object),
+            Object::TcpRoute(object) => self.tcp_routes.insert(name, object),
             Object::Policy(object) => self.policies.insert(name, object),
             Object::PeerAuthentication(object) => {
                 self.peer_authentications.insert(name, object);
@@ -150,6 +156,8 @@ impl Objects {
             Object::Gateway(_) => self.gateways.remove(name),
             Object::HttpRoute(_) => self.http_routes.remove(name),
             Object::GrpcRoute(_) => self.grpc_routes.remove(name),
+            Object::TlsRoute(_) => self.tls_routes.remove(name),
+            Object::TcpRoute(_) => self.tcp_routes.remove(name),
             Object::Policy(_) => self.policies.remove(name),
             Object::PeerAuthentication(_) => self.peer_authentications.remove(name),
             Object::ReferenceGrant(_) => self.reference_grants.remove(name),

@@ -86,5 +86,5 @@ fn is_gateway(about: &Parent) -> bool {
         && about.group.as_deref().unwrap_or(GATEWAY_API) == GATEWAY_API
 }
 
-const KINDS: [RouteKind; 2] = [RouteKind::Http, RouteKind::Grpc];
+const KINDS: [RouteKind; 4] = RouteKind::ALL;
 const GATEWAY_API: &str = "gateway.networking.k8s.io";
