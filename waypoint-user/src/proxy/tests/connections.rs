@@ -102,7 +102,7 @@ async fn a_tcp_route_shares_connections_by_weight_also_where_the_server_speaks_f
         }
         let first = counts["v1\n"];
         assert!((120..=180).contains(&first), "{protocol:?}: {counts:?}");
-        let line = lab.line(1).await;
+        let line = lab.line(200).await;
         assert_eq!(line["route_name"], "default.split.0");
         assert_eq!(line["destination_service"], "default/shop");
     }
