@@ -17,7 +17,7 @@ use crate::mesh::{
 use super::{
     authorization::TargetRef,
     finding::{error, notice},
-    objects::{Object, PeerAuthentication, Policy, Targets},
+    objects::{Object, PeerAuthentication, Policy, Targets, UnreadTrafficPolicy},
     translate::check,
 };
 
@@ -59,7 +59,8 @@ pub(super) fn admit(document: Value, place: &str) -> Admission {
         let finding = ignored(&version, &object.kind);
         return Admission::Ignored(object, finding);
     }
-    let instead = unread_policy(&object, &document);
+    let instead =
+        unread_policy(&object, &document).or_else(|| unread_traffic_policy(&object, &document));
     match read(&object.kind, document) {
         Ok(read) => Admission::Object(object, read),
         Err(cause) => {
@@ -184,6 +185,20 @@ fn unread_policy(object: &ObjectRef, document: &Value) -> Option<Object> {
     Some(Object::Policy(Policy::Unread(targets)))
 }
 
+/// What is kept of a TrafficPolicy that is not understood, so that its status can say so.
+fn unread_traffic_policy(object: &ObjectRef, document: &Value) -> Option<Object> {
+    if object.kind != TRAFFIC_POLICY {
+        return None;
+    }
+    let part = |key: &str| document.get(key).cloned().unwrap_or_default();
+    let targets = document.pointer("/spec/targetRefs").and_then(Value::as_array);
+    let targets = targets.into_iter().flatten();
+    let targets = targets.filter_map(|one| serde_json::from_value(one.clone()).ok()).collect();
+    let metadata = serde_json::from_value(part("metadata")).ok()?;
+    let unread = UnreadTrafficPolicy { metadata, targets, status: part("status") };
+    Some(Object::UnreadTrafficPolicy(Arc::new(unread)))
+}
+
 /// Whether a list is not there or has nothing in it.
 fn is_nothing(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
@@ -207,6 +222,8 @@ fn text(value: &Value, key: &str) -> Option<String> {
 
 /// The namespace of objects that name none.
 pub(super) const DEFAULT_NAMESPACE: &str = "default";
+/// The kind of ours.
+const TRAFFIC_POLICY: &str = "TrafficPolicy";
 /// The kind of security policies.
 const POLICY: &str = "AuthorizationPolicy";
 /// The kind that says where mutual TLS is asked for.

@@ -19,8 +19,8 @@ pub(super) fn keep(
     finding.message.push_str(match (&good, &instead) {
         (Some(_), _) => "; its last good version stays in force",
         (None, Some(Object::PeerAuthentication(_))) => "; it counts as STRICT",
+        (None, None | Some(Object::UnreadTrafficPolicy(_))) => "; it is left out",
         (None, Some(_)) => "; it denies everything to its targets",
-        (None, None) => "; it is left out",
     });
     (good.or(instead), finding)
 }

@@ -17,6 +17,7 @@ use k8s_openapi::api::{
     core::v1::{Namespace, Node, Pod, Service},
     discovery::v1::EndpointSlice,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::mesh::object::ObjectName;
 
@@ -24,7 +25,7 @@ use super::{
     authorization::{AuthorizationPolicy, TargetRef},
     peer_authentication,
     service_entry::ServiceEntry,
-    traffic_policy::TrafficPolicy,
+    traffic_policy::{self, TrafficPolicy},
     workload_entry::WorkloadEntry,
 };
 
@@ -50,6 +51,7 @@ pub enum Object {
     ReferenceGrant(Arc<ReferenceGrant>),
     ServiceEntry(Arc<ServiceEntry>),
     TrafficPolicy(Arc<TrafficPolicy>),
+    UnreadTrafficPolicy(Arc<UnreadTrafficPolicy>),
     WorkloadEntry(Arc<WorkloadEntry>),
 }
 
@@ -60,6 +62,7 @@ impl Object {
             self,
             Self::Policy(Policy::Unread(_))
                 | Self::PeerAuthentication(PeerAuthentication::Unread(_))
+                | Self::UnreadTrafficPolicy(_)
         )
     }
 }
@@ -84,6 +87,17 @@ pub enum Targets {
     Pods(Option<serde_json::Value>),
     /// Nobody knows whether it has any.
     Everything,
+}
+
+/// A TrafficPolicy of which no version was understood. Nothing goes by it; its status says why.
+#[derive(Clone, Debug)]
+pub struct UnreadTrafficPolicy {
+    /// What is known of every object.
+    pub metadata: ObjectMeta,
+    /// Those of its targets that can be read.
+    pub targets: Vec<traffic_policy::TargetRef>,
+    /// What it says of itself.
+    pub status: serde_json::Value,
 }
 
 /// A PeerAuthentication, read or not.
@@ -115,6 +129,7 @@ pub struct Objects {
     pub reference_grants: Table<Arc<ReferenceGrant>>,
     pub service_entries: Table<Arc<ServiceEntry>>,
     pub traffic_policies: Table<Arc<TrafficPolicy>>,
+    pub unread_traffic_policies: Table<Arc<UnreadTrafficPolicy>>,
     pub workload_entries: Table<Arc<WorkloadEntry>>,
 }
 
@@ -139,7 +154,14 @@ impl Objects {
             }
             Object::ReferenceGrant(object) => self.reference_grants.insert(name, object),
             Object::ServiceEntry(object) => self.service_entries.insert(name, object),
-            Object::TrafficPolicy(object) => self.traffic_policies.insert(name, object),
+            Object::TrafficPolicy(object) => {
+                self.unread_traffic_policies.remove(&name);
+                self.traffic_policies.insert(name, object);
+            }
+            Object::UnreadTrafficPolicy(object) => {
+                self.traffic_policies.remove(&name);
+                self.unread_traffic_policies.insert(name, object);
+            }
             Object::WorkloadEntry(object) => self.workload_entries.insert(name, object),
         }
     }
@@ -162,7 +184,10 @@ impl Objects {
             Object::PeerAuthentication(_) => self.peer_authentications.remove(name),
             Object::ReferenceGrant(_) => self.reference_grants.remove(name),
             Object::ServiceEntry(_) => self.service_entries.remove(name),
-            Object::TrafficPolicy(_) => self.traffic_policies.remove(name),
+            Object::TrafficPolicy(_) | Object::UnreadTrafficPolicy(_) => {
+                self.traffic_policies.remove(name);
+                self.unread_traffic_policies.remove(name);
+            }
             Object::WorkloadEntry(_) => self.workload_entries.remove(name),
         }
     }

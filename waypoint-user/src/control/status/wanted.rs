@@ -77,7 +77,11 @@ pub(super) fn wanted<'s>(
         let current = current::of(Kind::TrafficPolicy, policy.status.as_ref());
         of_object(state, Kind::TrafficPolicy, name, &policy.metadata, current)
     });
-    let policies = policies.chain(traffic_policies);
+    let unread = objects.unread_traffic_policies.iter().map(move |(name, policy)| {
+        let current = current::of_status(Kind::TrafficPolicy, &policy.status);
+        of_object(state, Kind::TrafficPolicy, name, &policy.metadata, current)
+    });
+    let policies = policies.chain(traffic_policies).chain(unread);
     let all = services.chain(entries(state)).chain(routes).chain(grpc_routes).chain(policies);
     all.filter(|one| !(one.entries.is_empty() && one.current.is_empty()))
 }

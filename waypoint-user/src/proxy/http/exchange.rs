@@ -18,6 +18,7 @@ use crate::{
         head::HeadRef,
         lease::Lease,
         record::{Record, field_bytes},
+        regime::Left,
         respond::{Fault, Late},
         view::{Target, View},
     },
@@ -40,7 +41,7 @@ use super::{
     outgoing::Outgoing,
     plan::{Plan, Planned, plan},
     reply,
-    restraint::hold_back,
+    restraint::{self, hold_back},
     session,
     tape::Tape,
     tries::{Course, send},
@@ -60,7 +61,7 @@ pub(super) async fn answer(
     let progress = Rc::new(Progress::default());
     record.received = Rc::clone(&progress.bytes);
     let began = Instant::now();
-    let mut exchange = Exchange { connection, view, peer, record, progress, began };
+    let mut exchange = Exchange { connection, view, peer, record, progress, began, left: None };
     match exchange.run(parts, body, target).await {
         Ok(Outcome::Reply(response)) => reply::direct(exchange.record, response),
         Ok(Outcome::Answer(answer)) => exchange.respond(*answer),
@@ -76,6 +77,8 @@ struct Exchange {
     record: Record,
     progress: Rc<Progress>,
     began: Instant,
+    /// What the answer is to say of limits.
+    left: Option<Left>,
 }
 
 /// What a request came to.
@@ -132,7 +135,7 @@ impl Exchange {
         if let Some(governed) = &plan.governed {
             // Boxed, because most requests need no room for it.
             let asks = (&head, &self.peer);
-            Box::pin(hold_back(governed, asks, &worker, &mut self.record)).await?;
+            self.left = Box::pin(hold_back(governed, asks, &worker, &mut self.record)).await?;
         }
         plan.cluster = self.view.settled(plan.cluster, dialled).await;
         plan.hash = hash_of(plan.cluster.hash_keys(), &head, &self.peer);
@@ -255,6 +258,9 @@ impl Exchange {
         }
         let keeps_length = method == http::Method::HEAD || status == StatusCode::NOT_MODIFIED;
         edit_response(&mut answered.response, &plan.edits, keeps_length, service_time);
+        if let Some(left) = &self.left {
+            restraint::tell(left, answered.response.headers_mut());
+        }
         if let Some(sessions) = &plan.sessions {
             sessions.tell(answered.response.headers_mut(), answered.endpoint, session::now());
         }
