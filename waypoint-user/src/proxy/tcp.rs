@@ -196,7 +196,7 @@ impl Session {
         let cluster = self.route(view, &target, name)?;
         let cluster = view.settled(cluster, dialled).await;
         let cluster_name = format!("inbound-vip|{}|tcp|{}", cluster.port, cluster.host);
-        self.entry.upstream_cluster = Some(cluster_name);
+        self.entry.upstream_cluster = Some(cluster_name.into());
         let worker = &self.connection.worker;
         let endpoint =
             cluster.choose(&[], &mut |bound| worker.dice(bound)).ok_or(Fault::NoEndpoint)?;
@@ -222,12 +222,12 @@ impl Session {
                 Err(Fault::NoSuchServer(name.unwrap_or_default().to_owned()))
             }
             ConnectionChoice::Unroutable { rule, reason } => {
-                self.entry.route_name = Some(rule.to_string());
-                self.entry.upstream_cluster = Some(NOWHERE.to_owned());
+                self.entry.route_name = Some(rule.to_string().into());
+                self.entry.upstream_cluster = Some(NOWHERE.into());
                 Err(Fault::NoBackend(reason.to_owned()))
             }
             ConnectionChoice::Forward { rule, service, port } => {
-                self.entry.route_name = Some(rule.to_string());
+                self.entry.route_name = Some(rule.to_string().into());
                 view.cluster(service, port, dialled).ok_or_else(|| {
                     let reason = format!("there is no Service {service} with port {port}");
                     Fault::NoBackend(reason)
@@ -261,7 +261,7 @@ impl Session {
         self.entry.blame = fault.map(|fault| fault.row().blame.as_str());
         self.entry.connection_termination_details = fault.map(ToString::to_string);
         self.entry.upstream_transport_failure_reason = fault.and_then(Fault::transport_failure);
-        self.entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
+        self.entry.destination_workload = self.workload.clone();
         self.entry.bytes_received = self.received.get();
         self.entry.bytes_sent = self.sent.get();
         self.entry.duration = self.connection.began.elapsed();
