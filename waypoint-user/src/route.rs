@@ -221,6 +221,21 @@ pub struct RuleId {
     pub label: Arc<str>,
 }
 
+impl RuleId {
+    /// The rule at a position of a route.
+    fn new(route: &HttpRoute, index: usize, name: Option<&str>) -> Self {
+        let ObjectName { namespace, name: of_route } = &route.name;
+        let label = || format!("{namespace}.{of_route}.{index}").into();
+        Self {
+            kind: route.kind,
+            route: route.name.clone(),
+            index,
+            name: name.map(str::to_owned),
+            label: name.map_or_else(label, Arc::from),
+        }
+    }
+}
+
 /// The routes of a port of a Service that are for the clients of a namespace, or for all, in the
 /// order that decides between equal matches: those of the most specific kind that there is
 /// (GEP-1294).

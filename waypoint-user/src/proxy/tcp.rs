@@ -222,12 +222,12 @@ impl Session {
                 Err(Fault::NoSuchServer(name.unwrap_or_default().to_owned()))
             }
             ConnectionChoice::Unroutable { rule, reason } => {
-                self.entry.route_name = Some(rule.to_string().into());
+                self.entry.route_name = Some(Arc::clone(&rule.label));
                 self.entry.upstream_cluster = Some(NOWHERE.into());
                 Err(Fault::NoBackend(reason.to_owned()))
             }
             ConnectionChoice::Forward { rule, service, port } => {
-                self.entry.route_name = Some(rule.to_string().into());
+                self.entry.route_name = Some(Arc::clone(&rule.label));
                 view.cluster(service, port, dialled).ok_or_else(|| {
                     let reason = format!("there is no Service {service} with port {port}");
                     Fault::NoBackend(reason)

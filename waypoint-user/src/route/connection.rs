@@ -151,12 +151,7 @@ impl Rule {
         let first = route.rules.first();
         let backends = first.map(|rule| rule.backends.clone()).unwrap_or_default();
         let weights: Vec<u32> = backends.iter().map(|backend| backend.weight).collect();
-        let id = RuleId {
-            kind: route.kind,
-            route: route.name.clone(),
-            index: 0,
-            name: first.and_then(|rule| rule.name.clone()),
-        };
+        let id = RuleId::new(route, 0, first.and_then(|rule| rule.name.as_deref()));
         Self { id, backends, split: Split::new(&weights) }
     }
 
