@@ -1,5 +1,5 @@
-//! What routes do with whole connections: TCPRoutes by weight, TLSRoutes by the server's name, asked
-//! with plain sockets and with OpenSSL.
+//! What routes do with whole connections: TCPRoutes by weight, TLSRoutes by the server's name,
+//! asked with plain sockets and with OpenSSL.
 
 use std::{
     collections::BTreeMap,

@@ -24,7 +24,7 @@ use waypoint_tests::{
 };
 use waypoint_user::{
     cli::Cli,
-    mesh::snapshot::Snapshot,
+    mesh::{route::RouteKind, snapshot::Snapshot},
     sync::{Served, Settings, directory},
 };
 

@@ -284,7 +284,8 @@ const REMOVE: &[&str] =
 const CLEAR: &[&str] = &[
     "delete",
     "deployments,leases,pods,services,endpointslices,gateways,httproutes,grpcroutes,tlsroutes,\
-     tcproutes,referencegrants,authorizationpolicies,peerauthentications,serviceentries,workloadentries",
+     tcproutes,referencegrants,authorizationpolicies,peerauthentications,serviceentries,\
+     workloadentries",
     "--all",
     "--force",
     "--grace-period=0",

@@ -1,5 +1,5 @@
-//! Which routes decide about requests, or about the connection as a whole, in the order that decides
-//! between equal matches.
+//! Which routes decide about requests, or about the connection as a whole, in the order that
+//! decides between equal matches.
 //!
 //! It matches no request and no name of a server.
 

@@ -1,7 +1,7 @@
 //! What holds a request back before it is sent: rate limits, then what goes wrong on purpose.
 //!
-//! What is left of the limits is told to the client where the policy says so, by the names that Envoy
-//! gives the fields (IETF `draft-polli-ratelimit-headers-03`).
+//! What is left of the limits is told to the client where the policy says so, by the names that
+//! Envoy gives the fields (IETF `draft-polli-ratelimit-headers-03`).
 //!
 //! Policies of authorisation come before; what happens after is `forward`'s.
 
