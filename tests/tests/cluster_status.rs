@@ -273,3 +273,91 @@ fn policy(name: &str, target: &str) -> String {
          spec: {{{target}, action: DENY, rules: [{{from: [{{source: {{namespaces: [bad]}}}}]}}]}}\n"
     )
 }
+
+#[test]
+fn routes_of_connections_say_what_became_of_them_and_who_comes_before_them() -> Result<()> {
+    let stage = Stage::new("streams")?;
+    stage.gateway("waypoint", "service")?;
+    let pod = stage.waypoint_pod("proxy", "waypoint")?;
+    stage.apply(DATABASE)?;
+    let accepted = (True, "Accepted", "Route was valid");
+    let all = (True, "Programmed", "Every ready pod of its waypoints has applied the route");
+    for route in ["tcproute/first", "tlsroute/named"] {
+        stage.route_says(route, "db", "Accepted", &accepted)?;
+        stage.route_says(route, "db", "Programmed", &all)?;
+    }
+    let resolved = (True, "ResolvedRefs", "All references resolved");
+    stage.route_says("tcproute/first", "db", "ResolvedRefs", &resolved)?;
+    let why = format!(
+        "TLSRoute {0}/named is attached to port 443 of {0}/db and more specific",
+        stage.namespace
+    );
+    stage.route_says("tcproute/behind", "db", "Accepted", &(False, "Conflicted", &why))?;
+    let none = (False, "Invalid", "the parent does not accept the route");
+    stage.route_says("tcproute/behind", "db", "Programmed", &none)?;
+    drop(pod);
+    Ok(())
+}
+
+/// A Service with two opaque ports, and routes of its connections.
+const DATABASE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: db, labels: {istio.io/use-waypoint: waypoint}}
+spec: {ports: [{name: tcp-sql, port: 5432}, {name: tls, port: 443}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: first}
+spec:
+  parentRefs: [{group: '', kind: Service, name: db, port: 5432}]
+  rules: [{backendRefs: [{name: db, port: 5432}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: named}
+spec:
+  parentRefs: [{group: '', kind: Service, name: db, port: 443}]
+  hostnames: [db.example.com]
+  rules: [{backendRefs: [{name: db, port: 443}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: behind}
+spec:
+  parentRefs: [{group: '', kind: Service, name: db, port: 443}]
+  rules: [{backendRefs: [{name: db, port: 5432}]}]
+";
+
+#[test]
+fn a_traffic_policy_tells_its_targets_whether_it_holds() -> Result<()> {
+    let stage = Stage::new("traffic")?;
+    stage.gateway("waypoint", "service")?;
+    stage.apply(&service("reviews", "waypoint"))?;
+    stage.apply(&traffic_policy("older", "retry: {attempts: 2}"))?;
+    let bound =
+        format!("attached to Service {0}/reviews, behind waypoint {0}/waypoint", stage.namespace);
+    let accepted = (True, "Accepted", &*bound);
+    stage.target_hears("trafficpolicy/older", "reviews", &accepted)?;
+    // Which of two is older is told by their names where it cannot be told by seconds.
+    stage.apply(&traffic_policy("younger", "retry: {attempts: 3}"))?;
+    let why =
+        format!("TrafficPolicy {}/older is older and attached to the same target", stage.namespace);
+    stage.target_hears("trafficpolicy/younger", "reviews", &(False, "Conflicted", &why))?;
+    // The schema lets it pass; what it means is nothing.
+    stage.apply(&traffic_policy("unread", "fault: {abort: {percentage: 1}}"))?;
+    until("what never was valid says so", || {
+        let told = stage.target_condition("trafficpolicy/unread", "reviews")?;
+        Ok(told.is_some_and(|one| one["status"] == "False" && one["reason"] == "Invalid"))
+    })?;
+    stage.apply(&traffic_policy("unread", "fault: {abort: {httpStatus: 503, percentage: 1}}"))?;
+    stage.target_hears("trafficpolicy/unread", "reviews", &(False, "Conflicted", &why))
+}
+
+/// A policy of ours for `reviews`.
+fn traffic_policy(name: &str, rest: &str) -> String {
+    format!(
+        "apiVersion: waypoint.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: {{name: {name}}}\n\
+         spec: {{targetRefs: [{{kind: Service, name: reviews}}], {rest}}}\n"
+    )
+}

@@ -24,7 +24,7 @@ use waypoint_tests::{
 };
 use waypoint_user::{
     cli::Cli,
-    mesh::snapshot::Snapshot,
+    mesh::{route::RouteKind, snapshot::Snapshot},
     sync::{Served, Settings, directory},
 };
 
@@ -235,7 +235,7 @@ impl fmt::Debug for Held<'_> {
             .field("nodes", &snapshot.nodes().values())
             .field("waypoints", &snapshot.waypoints().values())
             .field("routes", &snapshot.routes().values())
-            .field("grpc_routes", &snapshot.grpc_routes().values())
+            .field("grpc_routes", &snapshot.routes_of_kind(RouteKind::Grpc).values())
             .field("policies", &snapshot.policies().values())
             .finish()
     }

@@ -46,6 +46,7 @@ mod failure;
 mod flow;
 mod gauges;
 mod head;
+mod hello;
 mod http;
 mod in_force;
 mod inbound;

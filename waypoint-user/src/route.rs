@@ -26,6 +26,8 @@ use crate::mesh::{
     route::{Conduct, ExternalAuth, HeaderEdit, HttpRoute, Mirror, RouteKind},
 };
 
+pub use self::connection::{ConnectionChoice, ConnectionRules, ConnectionTable};
+
 use self::{
     candidate::Candidate,
     index::{Builder, Found, Index},
@@ -34,6 +36,7 @@ use self::{
 
 mod bucket;
 mod candidate;
+mod connection;
 mod cors;
 mod index;
 mod path_edit;
@@ -218,8 +221,24 @@ pub struct RuleId {
     pub label: Arc<str>,
 }
 
+impl RuleId {
+    /// The rule at a position of a route.
+    fn new(route: &HttpRoute, index: usize, name: Option<&str>) -> Self {
+        let ObjectName { namespace, name: of_route } = &route.name;
+        let label = || format!("{namespace}.{of_route}.{index}").into();
+        Self {
+            kind: route.kind,
+            route: route.name.clone(),
+            index,
+            name: name.map(str::to_owned),
+            label: name.map_or_else(label, Arc::from),
+        }
+    }
+}
+
 /// The routes of a port of a Service that are for the clients of a namespace, or for all, in the
-/// order that decides between equal matches: GRPCRoutes if any of them is (GEP-1294).
+/// order that decides between equal matches: those of the most specific kind that there is
+/// (GEP-1294).
 pub fn applying(
     routes: &[Arc<HttpRoute>],
     (service, port): (&ObjectName, u16),

@@ -283,8 +283,9 @@ const REMOVE: &[&str] =
 /// Everything that labs make in a namespace.
 const CLEAR: &[&str] = &[
     "delete",
-    "deployments,leases,pods,services,endpointslices,gateways,httproutes,grpcroutes,\
-     referencegrants,authorizationpolicies,peerauthentications,serviceentries,workloadentries",
+    "deployments,leases,pods,services,endpointslices,gateways,httproutes,grpcroutes,tlsroutes,\
+     tcproutes,referencegrants,authorizationpolicies,peerauthentications,serviceentries,\
+     workloadentries",
     "--all",
     "--force",
     "--grace-period=0",

@@ -97,7 +97,7 @@ fn all_are(wanted: bool, who: (&str, &str), questions: &[Question]) -> Result<()
 }
 
 /// The objects of a mesh.
-const MESH: [&str; 16] = [
+const MESH: [&str; 18] = [
     "/namespaces",
     "/nodes",
     "/pods",
@@ -107,6 +107,8 @@ const MESH: [&str; 16] = [
     "gateway.networking.k8s.io/gateways",
     "gateway.networking.k8s.io/httproutes",
     "gateway.networking.k8s.io/grpcroutes",
+    "gateway.networking.k8s.io/tlsroutes",
+    "gateway.networking.k8s.io/tcproutes",
     "gateway.networking.k8s.io/referencegrants",
     "networking.istio.io/serviceentries",
     "networking.istio.io/workloadentries",
@@ -185,6 +187,8 @@ const CONTROLLER_ONLY: &[Question] = &[
     ("patch", "gateway.networking.k8s.io/gateways/status", "shop", ""),
     ("patch", "gateway.networking.k8s.io/httproutes/status", "shop", ""),
     ("patch", "gateway.networking.k8s.io/grpcroutes/status", "shop", ""),
+    ("patch", "gateway.networking.k8s.io/tlsroutes/status", "shop", ""),
+    ("patch", "gateway.networking.k8s.io/tcproutes/status", "shop", ""),
     ("patch", "/services/status", "shop", ""),
     ("patch", "networking.istio.io/serviceentries/status", "shop", ""),
     ("patch", "networking.istio.io/workloadentries/status", "shop", ""),

@@ -118,6 +118,22 @@ impl Stage {
         Ok(parent.and_then(|one| find(one.get("conditions"), kind)))
     }
 
+    /// What a policy says to one of its targets.
+    pub(crate) fn target_condition(&self, policy: &str, target: &str) -> Result<Option<Value>> {
+        let object = self.get(policy)?;
+        let ancestors = object.pointer("/status/ancestors").and_then(Value::as_array).cloned();
+        let is_meant = |one: &Value| {
+            one.pointer("/ancestorRef/name").and_then(Value::as_str) == Some(target)
+                && one.get("controllerName").and_then(Value::as_str) == Some(CONTROLLER)
+        };
+        let ancestor = ancestors.unwrap_or_default().into_iter().find(is_meant);
+        Ok(ancestor.and_then(|one| find(one.get("conditions"), "Accepted")))
+    }
+
+    pub(crate) fn target_hears(&self, policy: &str, target: &str, says: &Says<'_>) -> Result<()> {
+        says_so(says, || self.target_condition(policy, target))
+    }
+
     pub(crate) fn service_says(&self, service: &str, says: &Says<'_>) -> Result<()> {
         says_so(says, || self.bound(service))
     }

@@ -10,7 +10,8 @@ use crate::reader::{Reader, has_service, policy, service, settings};
 
 /// Everything that is read, by group.
 const CORE: &str = "namespaces, nodes, pods, services";
-const GATEWAY: &str = "gatewayclasses, gateways, httproutes, grpcroutes, referencegrants";
+const GATEWAY: &str =
+    "gatewayclasses, gateways, httproutes, grpcroutes, tlsroutes, tcproutes, referencegrants";
 const OTHERS: &str = "peerauthentications";
 
 #[test]

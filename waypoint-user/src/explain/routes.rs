@@ -1,9 +1,12 @@
-//! Which routes decide about requests, in the order that decides between equal matches.
+//! Which routes decide about requests, or about the connection as a whole, in the order that
+//! decides between equal matches.
 //!
-//! It matches no request.
+//! It matches no request and no name of a server.
+
+use std::sync::Arc;
 
 use crate::{
-    mesh::{object::ObjectRef, route::HttpRoute},
+    mesh::{object::ObjectRef, route::HttpRoute, service::Service},
     route::applying,
 };
 
@@ -12,20 +15,21 @@ use super::{Case, Step, address::Dialled, counted, of_service};
 /// The routes of the Service's port; in vain where no waypoint takes the connection.
 pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
     let Dialled::Service { service, address } = &case.dialled else { return Vec::new() };
-    let routes = case.snapshot.routes_of(&service.name);
-    let of = |clients| applying(routes, (&service.name, address.port()), clients);
-    let own = of(Some(&case.client.name.namespace));
-    let routes = if own.is_empty() { of(None) } else { own };
     let taken = case.taken_by();
     let object = of_service(service);
+    let routes = deciding(case, service, address.port());
     if routes.is_empty() {
         let says = format!("none: requests go to the endpoints of {object}");
         return taken.map(|_| Step::new(TOPIC, says)).into_iter().collect();
     }
     let step = |route: &HttpRoute| {
         let rules = counted(route.rules.len(), "rule");
+        let names = match route.hostnames.as_slice() {
+            [] => String::new(),
+            names => format!(", for connections to {}", names.join(", ")),
+        };
         let says = match taken {
-            Some(waypoint) => format!("{rules} of {} at waypoint {waypoint}", route.name),
+            Some(waypoint) => format!("{rules} of {} at waypoint {waypoint}{names}", route.name),
             None => format!("{rules} of {} do nothing: it passes no waypoint", route.name),
         };
         let parent = route.parents.iter().find(|parent| parent.service == service.name);
@@ -40,6 +44,18 @@ pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
             .amiss_if(taken.is_none())
     };
     routes.iter().map(|route| step(route)).collect()
+}
+
+/// The routes that decide for the client: those of connections where there are any, and of each
+/// those of the client's own namespace.
+fn deciding(case: &Case<'_>, service: &Service, port: u16) -> Vec<Arc<HttpRoute>> {
+    let name = &service.name;
+    let of = |routes: &[Arc<HttpRoute>]| {
+        let own = applying(routes, (name, port), Some(&case.client.name.namespace));
+        if own.is_empty() { applying(routes, (name, port), None) } else { own }
+    };
+    let of_connections = of(case.snapshot.connection_routes_of(name));
+    if of_connections.is_empty() { of(case.snapshot.routes_of(name)) } else { of_connections }
 }
 
 /// The parent by which a route is the Service's, as the route names it: the Service itself, or its

@@ -1,5 +1,6 @@
-//! HTTPRoutes and GRPCRoutes attached to Services (Gateway API `apis/v1/httproute_types.go`,
-//! GEP-1294).
+//! Routes attached to Services: HTTPRoutes and GRPCRoutes, by which requests go, and TLSRoutes and
+//! TCPRoutes, by which whole connections do (Gateway API `apis/v1/httproute_types.go` and those
+//! beside it, GEP-1294).
 //!
 //! They are kept as written; `route` orders, matches and applies them.
 
@@ -20,7 +21,8 @@ mod conduct;
 mod cors;
 mod filter;
 
-/// A route with at least one Service as its parent. A GRPCRoute is one by the paths of its calls.
+/// A route with at least one Service as its parent. A GRPCRoute is one by the paths of its calls;
+/// of a TLSRoute or TCPRoute only the first rule counts, and of that only the backends.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HttpRoute {
     /// As what it was written.
@@ -33,13 +35,20 @@ pub struct HttpRoute {
     pub created: Option<i64>,
     /// The Services it is attached to.
     pub parents: Vec<ServiceParent>,
+    /// The names of servers, in lower case, whose connections a TLSRoute is for; none for all.
+    pub hostnames: Vec<String>,
     /// Its rules, in the order written.
     pub rules: Vec<HttpRule>,
 }
 
-/// Kinds of routes. On one port of a Service only those of the most specific kind count.
+/// Kinds of routes, the least specific first. On one port of a Service only those of the most
+/// specific kind count.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash, Ord, PartialOrd)]
 pub enum RouteKind {
+    /// A TCPRoute, of connections.
+    Tcp,
+    /// A TLSRoute, of connections by the server's name.
+    Tls,
     /// An HTTPRoute.
     #[default]
     Http,
@@ -48,9 +57,19 @@ pub enum RouteKind {
 }
 
 impl RouteKind {
+    /// Every kind, the most usual first.
+    pub const ALL: [Self; 4] = [Self::Http, Self::Grpc, Self::Tls, Self::Tcp];
+
+    /// Whether whole connections go by it, whatever is spoken on them.
+    pub const fn is_of_connections(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
+
     /// The kind of the object, as manifests write it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Tcp => "TCPRoute",
+            Self::Tls => "TLSRoute",
             Self::Http => "HTTPRoute",
             Self::Grpc => "GRPCRoute",
         }
@@ -168,6 +187,7 @@ pub struct HttpBackend {
 pub enum BackendTarget {
     /// A port of a Service.
     Service(ObjectName, u16),
-    /// Nowhere: the reference is invalid, and its share is answered with 500.
+    /// Nowhere: the reference is invalid, and its share is answered with 500, or reset where it is
+    /// of connections.
     Invalid(String),
 }

@@ -79,6 +79,10 @@ pub struct Contents {
     pub routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
     /// GRPCRoutes by name.
     pub grpc_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
+    /// TLSRoutes by name.
+    pub tls_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
+    /// TCPRoutes by name.
+    pub tcp_routes: BTreeMap<ObjectName, Arc<HttpRoute>>,
     /// Policies by name.
     pub policies: BTreeMap<ObjectName, Arc<AuthorizationPolicy>>,
     /// TrafficPolicies by name.
@@ -96,6 +100,7 @@ pub struct Snapshot {
     services_of_workload: HashMap<ObjectName, Vec<Arc<Service>>>,
     instances_of_waypoint: HashMap<ObjectName, Vec<Arc<Workload>>>,
     routes_of_service: HashMap<ObjectName, Vec<Arc<HttpRoute>>>,
+    connection_routes_of_service: HashMap<ObjectName, Vec<Arc<HttpRoute>>>,
     policies_of_target: HashMap<PolicyTarget, Vec<Arc<AuthorizationPolicy>>>,
     pod_policies_of_namespace: HashMap<String, Vec<Arc<AuthorizationPolicy>>>,
     traffic_policy_of_target: HashMap<TrafficTarget, Arc<TrafficPolicy>>,
@@ -159,9 +164,16 @@ impl Snapshot {
     }
 
     fn index_routes(&mut self) {
-        for route in self.contents.routes.values().chain(self.contents.grpc_routes.values()) {
+        let Contents { routes, grpc_routes, tls_routes, tcp_routes, .. } = &self.contents;
+        let all = [routes, grpc_routes, tls_routes, tcp_routes];
+        for route in all.into_iter().flat_map(BTreeMap::values) {
+            let index = if route.kind.is_of_connections() {
+                &mut self.connection_routes_of_service
+            } else {
+                &mut self.routes_of_service
+            };
             for parent in &route.parents {
-                let routes = self.routes_of_service.entry(parent.service.clone()).or_default();
+                let routes = index.entry(parent.service.clone()).or_default();
                 if !routes.iter().any(|known| Arc::ptr_eq(known, route)) {
                     routes.push(Arc::clone(route));
                 }
@@ -226,9 +238,19 @@ impl Snapshot {
         &self.contents.routes
     }
 
-    /// GRPCRoutes by name.
-    pub fn grpc_routes(&self) -> &BTreeMap<ObjectName, Arc<HttpRoute>> {
-        &self.contents.grpc_routes
+    /// Routes of a kind by name.
+    pub fn routes_of_kind(&self, kind: RouteKind) -> &BTreeMap<ObjectName, Arc<HttpRoute>> {
+        match kind {
+            RouteKind::Http => &self.contents.routes,
+            RouteKind::Grpc => &self.contents.grpc_routes,
+            RouteKind::Tls => &self.contents.tls_routes,
+            RouteKind::Tcp => &self.contents.tcp_routes,
+        }
+    }
+
+    /// Routes of every kind.
+    pub fn all_routes(&self) -> impl Iterator<Item = &Arc<HttpRoute>> {
+        RouteKind::ALL.into_iter().flat_map(|kind| self.routes_of_kind(kind).values())
     }
 
     /// Policies by name.
@@ -303,7 +325,12 @@ impl Snapshot {
         self.instances_of_waypoint.get(waypoint).map_or(&[], Vec::as_slice)
     }
 
-    /// Routes attached to a Service or to one of its ports.
+    /// Routes of whole connections attached to a Service or to one of its ports.
+    pub fn connection_routes_of(&self, service: &ObjectName) -> &[Arc<HttpRoute>] {
+        self.connection_routes_of_service.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// Routes of requests attached to a Service or to one of its ports.
     pub fn routes_of(&self, service: &ObjectName) -> &[Arc<HttpRoute>] {
         self.routes_of_service.get(service).map_or(&[], Vec::as_slice)
     }

@@ -6,7 +6,10 @@ use ::http::Method;
 use tokio::time::Instant;
 
 use crate::{
-    mesh::request::{Origin, Peer},
+    mesh::{
+        request::{Origin, Peer},
+        service::AppProtocol,
+    },
     telemetry::{access::Entry, metrics::traffic::Protocol},
 };
 
@@ -81,7 +84,7 @@ impl Connection {
             return self.refuse(&view, None);
         };
         let deadline = self.worker.settings.sniff_deadline;
-        let sniffing = sniff(&mut stream, target.protocol, deadline);
+        let sniffing = sniff(&mut stream, self.declared(&target, &view), deadline);
         let sniffed = tokio::select! {
             sniffed = sniffing => sniffed,
             // Nothing was asked, so nothing is lost.
@@ -103,6 +106,13 @@ impl Connection {
         } else if let Some((stream, sniffed)) = Box::pin(silence::serve(&self, stream)).await {
             self.hand_on(stream, sniffed).await;
         }
+    }
+
+    /// What is spoken, as declared: where routes are for whole connections, nobody looks further.
+    fn declared(&self, target: &Target, view: &View) -> AppProtocol {
+        let Some(table) = &target.connections else { return target.protocol };
+        let rules = table.rules(self.peer(view).namespace());
+        rules.map_or(target.protocol, |_| AppProtocol::Tcp)
     }
 
     /// Serves it as what it speaks. Boxed, so that each connection takes the room that it needs.

@@ -125,6 +125,13 @@ pub const COURSES_MAX: usize = 8;
 /// First bytes of a connection that are looked at to tell its protocol.
 pub const SNIFF_BYTES_MAX: usize = 1024;
 
+/// First bytes of a TLS connection that are read to learn which server it asks for; then it is
+/// reset. Counted as `client_hello`, like the next.
+pub const HELLO_BYTES_MAX: usize = 32 * 1024;
+
+/// How long they may take; then the connection is reset.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Sizes of a copy buffer: it grows when a read filled it, and starts small because most
 /// connections are idle.
 pub const COPY_BUFFER_BYTES: [usize; 3] = [1024, 16 * 1024, 256 * 1024];
@@ -204,6 +211,8 @@ pub(super) struct Limits {
     pub(super) header_timeout: Limit,
     /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
     pub(super) header_bytes: Limit,
+    /// [`HELLO_BYTES_MAX`] and [`HELLO_TIMEOUT`].
+    pub(super) client_hello: Limit,
     /// [`MIRRORS_MAX`].
     pub(super) mirrors: Limit,
     /// [`NAMES_MAX`].
@@ -225,6 +234,7 @@ impl Limits {
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
+            client_hello: registry.limit("client_hello"),
             mirrors: registry.limit("mirrors"),
             names: registry.limit("names"),
             waypoint_passed_by: registry.limit("waypoint_passed_by"),

@@ -37,7 +37,7 @@ pub(super) use self::{
     breaker::{Breaker, Permit},
     budget::Spending,
     health::{ClusterHealth, Health, Outcome},
-    rates::{Limiter, Refusal},
+    rates::{Left, Limiter, Refusal},
 };
 
 /// A port of a Service.

@@ -3,7 +3,7 @@
 //!
 //! It sends nothing. The texts and flags are Envoy's, because people's tools look for them.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 
@@ -31,6 +31,10 @@ pub(super) enum Fault {
     Forbidden,
     /// Whoever had to be asked whether it may pass did not answer.
     Unasked,
+    /// No route is for the server that a connection asks for.
+    NoSuchServer(String),
+    /// It is not known which server a connection asks for, and routes go by that.
+    Unnamed(Unnamed),
     /// No endpoint is ready.
     NoEndpoint,
     /// The endpoint could not be reached.
@@ -65,6 +69,39 @@ pub(super) enum Fault {
     Revoked(Option<String>),
     /// A drain ended before the request did.
     Drained,
+}
+
+/// Why it is not known which server a connection asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Unnamed {
+    /// It asks for none.
+    Nameless,
+    /// It does not speak TLS, or one that is too old.
+    NotTls,
+    /// It ended before it said so.
+    Gone,
+    /// It did not say so in time.
+    Late,
+    /// What it said was too long.
+    TooLong,
+}
+
+impl Unnamed {
+    /// The word of the access log.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nameless => "no_server_name",
+            Self::NotTls => "not_tls",
+            Self::Gone => "no_client_hello",
+            Self::Late => "client_hello_timeout",
+            Self::TooLong => "client_hello_too_long",
+        }
+    }
+
+    /// Whether a limit was hit.
+    pub(super) const fn is_limit(self) -> bool {
+        matches!(self, Self::Late | Self::TooLong)
+    }
 }
 
 /// What was late.
@@ -130,6 +167,8 @@ impl Fault {
             Self::NoBackend(_)       => (Blame::Waypoint, 500, "NC",  false),
             Self::Forbidden          => (Blame::Client,   403, "UAEX", false),
             Self::Unasked            => (Blame::Backend,  503, "UAEX", false),
+            Self::NoSuchServer(_)
+            | Self::Unnamed(_)       => (Blame::Client,   404, "NR",  false),
             Self::NoEndpoint         => (Blame::Backend,  503, "UH",  false),
             Self::ConnectFailed(_)
             | Self::ConnectTimeout   => (Blame::Backend,  503, "UF",  true),
@@ -160,17 +199,17 @@ impl Fault {
             Self::Denied(_) => Cow::Borrowed("RBAC: access denied"),
             Self::NoEndpoint => Cow::Borrowed("no healthy upstream"),
             Self::ConnectFailed(cause) => Cow::Owned(format!(
-                "{RESET}remote connection failure, transport failure reason: \
+                "{RESET_BODY}remote connection failure, transport failure reason: \
                  delayed connect error: {cause}"
             )),
-            Self::ConnectTimeout => Cow::Owned(format!("{RESET}connection timeout")),
-            Self::NoIdentity => Cow::Owned(format!("{RESET}no identity")),
+            Self::ConnectTimeout => Cow::Owned(format!("{RESET_BODY}connection timeout")),
+            Self::NoIdentity => Cow::Owned(format!("{RESET_BODY}no identity")),
             Self::TooLate(Late::Rest) => Cow::Borrowed(""),
             Self::TooLate(_) => Cow::Borrowed("upstream request timeout"),
-            Self::UpstreamClosed => Cow::Owned(format!("{RESET}connection termination")),
-            Self::UpstreamRefused => Cow::Owned(format!("{RESET}remote refused stream reset")),
-            Self::UpstreamProtocol => Cow::Owned(format!("{RESET}protocol error")),
-            Self::Overflow => Cow::Owned(format!("{RESET}overflow")),
+            Self::UpstreamClosed => Cow::Owned(format!("{RESET_BODY}connection termination")),
+            Self::UpstreamRefused => Cow::Owned(format!("{RESET_BODY}remote refused stream reset")),
+            Self::UpstreamProtocol => Cow::Owned(format!("{RESET_BODY}protocol error")),
+            Self::Overflow => Cow::Owned(format!("{RESET_BODY}overflow")),
             Self::RateLimited(_) => Cow::Borrowed("local_rate_limited"),
             Self::Injected(_) => Cow::Borrowed("fault filter abort"),
             Self::Idle => Cow::Borrowed("stream timeout"),
@@ -201,12 +240,10 @@ impl Fault {
             Self::Overflow => vec![field("x-envoy-overloaded", yes())],
             Self::Overloaded => vec![field("x-waypoint-overloaded", yes())],
             Self::RateLimited(refusal) => {
-                // A second that has begun is not over.
-                let wait = refusal.wait.as_secs() + u64::from(refusal.wait.subsec_nanos() > 0);
                 vec![
-                    field("x-ratelimit-limit", refusal.burst.into()),
-                    field("x-ratelimit-remaining", HeaderValue::from_static("0")),
-                    field("x-ratelimit-reset", wait.into()),
+                    field(LIMIT, refusal.burst.into()),
+                    field(REMAINING, HeaderValue::from_static("0")),
+                    field(RESET, seconds(refusal.wait).into()),
                 ]
             }
             _ => Vec::new(),
@@ -257,6 +294,10 @@ impl fmt::Display for Fault {
             Self::NoBackend(_) => f.write_str("cluster_not_found"),
             Self::Forbidden => f.write_str(AUTH_DENIED),
             Self::Unasked => f.write_str("ext_authz_error"),
+            Self::NoSuchServer(name) => {
+                write!(f, "filter_chain_not_found{{server_name:{}}}", name.escape_default())
+            }
+            Self::Unnamed(why) => write!(f, "filter_chain_not_found{{{}}}", why.as_str()),
             Self::NoEndpoint => f.write_str("no_healthy_upstream"),
             Self::ConnectFailed(cause) => {
                 let cause = cause.replace(' ', "_");
@@ -297,6 +338,18 @@ impl fmt::Display for Fault {
     }
 }
 
+/// How many may come at once.
+pub(super) const LIMIT: &str = "x-ratelimit-limit";
+/// How many more may come now.
+pub(super) const REMAINING: &str = "x-ratelimit-remaining";
+/// In how many seconds more may come.
+pub(super) const RESET: &str = "x-ratelimit-reset";
+
+/// Whole seconds; one that has begun is not over.
+pub(super) fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
 /// The response code details of what an external authority denied.
 pub(super) const AUTH_DENIED: &str = "ext_authz_denied";
 
@@ -307,7 +360,8 @@ const GRPC_UNAVAILABLE: u16 = 14;
 const GRPC_DEADLINE_EXCEEDED: u16 = 4;
 
 /// How Envoy begins the body of a 503.
-const RESET: &str = "upstream connect error or disconnect/reset before headers. reset reason: ";
+const RESET_BODY: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: ";
 
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ pub(super) async fn serve(
     mut client: Stream,
 ) -> Option<(Stream, Sniffed)> {
     let mut session = Session::new(connection);
-    match session.reach().await {
+    match session.reach(None).await {
         Ok(upstream) => listen_to_both(connection, session, client, upstream).await,
         // Denied as opaque TCP; of requests that may still come, each is judged by itself.
         Err(fault @ Fault::Denied(_)) => listen_to_client(connection, session, client, fault).await,

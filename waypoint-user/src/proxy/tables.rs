@@ -15,7 +15,7 @@ use crate::{
         object::ObjectName, route::HttpRoute, service::Service, snapshot::Snapshot,
         waypoint::Placement,
     },
-    route::Table,
+    route::{ConnectionTable, Table},
 };
 
 use super::Duty;
@@ -31,10 +31,12 @@ pub(super) struct Tables {
 /// The tables of one Service, and what they were compiled from.
 #[derive(Debug)]
 struct Compiled {
-    routes: Vec<Arc<HttpRoute>>,
+    /// Those of requests, and those of connections.
+    routes: [Vec<Arc<HttpRoute>>; 2],
     ports: Vec<u16>,
     /// By port, where there are routes.
     tables: Vec<(u16, Arc<Table>)>,
+    connections: Vec<(u16, Arc<ConnectionTable>)>,
 }
 
 impl Tables {
@@ -43,8 +45,9 @@ impl Tables {
     pub(super) fn compile(snapshot: Arc<Snapshot>, duty: &Duty, before: Option<&Self>) -> Self {
         let services = snapshot.services().iter();
         let routed = services.filter_map(|(name, service)| {
-            let routes = snapshot.routes_of(name);
-            let needed = !routes.is_empty() && is_needed(duty, service, &snapshot);
+            let routes = [snapshot.routes_of(name), snapshot.connection_routes_of(name)];
+            let routed = routes.iter().any(|of_kind| !of_kind.is_empty());
+            let needed = routed && is_needed(duty, service, &snapshot);
             needed.then(|| {
                 let known = before.and_then(|before| before.of_services.get(name));
                 let known = known.filter(|known| known.is_of(service, routes));
@@ -68,6 +71,16 @@ impl Tables {
         &self.snapshot
     }
 
+    /// The routes of connections to a port of a Service; `None` where it has none.
+    pub(super) fn of_connections(
+        &self,
+        service: &ObjectName,
+        port: u16,
+    ) -> Option<&Arc<ConnectionTable>> {
+        let compiled = self.of_services.get(service)?;
+        compiled.connections.iter().find(|(of, _)| *of == port).map(|(_, table)| table)
+    }
+
     /// The routes of a port of a Service; `None` where it has none.
     pub(super) fn of(&self, service: &ObjectName, port: u16) -> Option<&Arc<Table>> {
         let compiled = self.of_services.get(service)?;
@@ -76,14 +89,23 @@ impl Tables {
 }
 
 impl Compiled {
-    fn new(service: &Service, routes: &[Arc<HttpRoute>]) -> Self {
+    fn new(service: &Service, [routes, connections]: [&[Arc<HttpRoute>]; 2]) -> Self {
         let ports: Vec<u16> = service.ports.iter().map(|port| port.number).collect();
         let table = |port: &u16| Some((*port, Table::compile(routes, &service.name, *port)?));
         let tables = ports.iter().filter_map(table).map(|(port, table)| (port, Arc::new(table)));
-        Self { routes: routes.to_vec(), tables: tables.collect(), ports }
+        let of_connections = |port: &u16| {
+            let table = ConnectionTable::compile(connections, &service.name, *port)?;
+            Some((*port, Arc::new(table)))
+        };
+        Self {
+            routes: [routes.to_vec(), connections.to_vec()],
+            tables: tables.collect(),
+            connections: ports.iter().filter_map(of_connections).collect(),
+            ports,
+        }
     }
 
-    fn is_of(&self, service: &Service, routes: &[Arc<HttpRoute>]) -> bool {
+    fn is_of(&self, service: &Service, routes: [&[Arc<HttpRoute>]; 2]) -> bool {
         let ports = service.ports.iter().map(|port| port.number);
         self.routes == routes && ports.eq(self.ports.iter().copied())
     }

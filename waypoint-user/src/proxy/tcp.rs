@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::{
     mesh::{request::Peer, workload::Workload},
     policy::{Subject, Verdict},
+    route::{ConnectionChoice, ConnectionRules},
     telemetry::{
         access::Entry,
         metrics::traffic::{Meter, NO_FLAG, Protocol, ServiceLabels},
@@ -19,12 +20,13 @@ use crate::{
 use self::copy::{Ended, copy_both};
 use super::{
     connection::Connection,
+    hello,
     lease::Lease,
     record::describe,
     regime::Outcome,
     respond::Fault,
     stream::Stream,
-    view::{Endpoint, Held, InFlight, View},
+    view::{Cluster, Endpoint, Held, InFlight, Target, View},
     way::Way,
     worker::Worker,
 };
@@ -34,7 +36,12 @@ pub(super) mod copy;
 /// Serves a connection to its end.
 pub(super) async fn serve(connection: Rc<Connection>, mut client: Stream, first: Bytes) {
     let mut session = Session::new(&connection);
-    match session.reach().await {
+    let (first, name) = session.name(&mut client, first).await;
+    let reached = match name {
+        Ok(name) => session.reach(name.as_deref()).await,
+        Err(fault) => Err(fault),
+    };
+    match reached {
         Ok(upstream) => session.relay(client, upstream, first).await,
         Err(fault) => {
             client.reset_on_drop();
@@ -83,11 +90,35 @@ impl Session {
         }
     }
 
-    /// Judges the connection and connects it to an endpoint.
-    pub(super) async fn reach(&mut self) -> Result<Upstream, Fault> {
+    /// The server that the connection asks for, where routes go by it, and what was read of the
+    /// connection.
+    async fn name(
+        &mut self,
+        client: &mut Stream,
+        first: Bytes,
+    ) -> (Bytes, Result<Option<String>, Fault>) {
+        let connection = Rc::clone(&self.connection);
+        match self.is_by_name(&connection.worker.view()) {
+            Ok(true) => {}
+            Ok(false) => return (first, Ok(None)),
+            Err(fault) => return (first, Err(fault)),
+        }
+        let read = Box::pin(hello::read(client, first));
+        let (first, name) = tokio::select! {
+            read = read => read,
+            fault = self.lease.revoked() => return (Bytes::new(), Err(fault)),
+        };
+        if name.as_ref().is_err_and(|why| why.is_limit()) {
+            connection.worker.limits.client_hello.hit();
+        }
+        (first, name.map(Some).map_err(Fault::Unnamed))
+    }
+
+    /// Judges the connection and connects it to an endpoint; `name` is the server that it asks for.
+    pub(super) async fn reach(&mut self, name: Option<&str>) -> Result<Upstream, Fault> {
         let connection = Rc::clone(&self.connection);
         // A view is held no longer than it takes to decide, so that old Snapshots go away.
-        let endpoint = self.choose(&connection, &connection.worker.view()).await?;
+        let endpoint = self.choose(&connection.worker.view(), name).await?;
         let in_flight = endpoint.begin();
         let way = connection.worker.way(&endpoint, &self.peer);
         let began = Instant::now();
@@ -132,26 +163,77 @@ impl Session {
         self.told = true;
     }
 
-    /// Judges the connection and chooses its endpoint.
-    async fn choose(&mut self, connection: &Connection, view: &View) -> Result<Endpoint, Fault> {
+    /// Whether it has to be known which server the connection asks for; one that is denied is not
+    /// read for that.
+    fn is_by_name(&mut self, view: &View) -> Result<bool, Fault> {
+        let connection = Rc::clone(&self.connection);
         let target = connection.target(view);
+        let rules = target.as_ref().and_then(|one| one.connection_rules(self.peer.namespace()));
+        if !rules.is_some_and(ConnectionRules::is_by_name) {
+            return Ok(false);
+        }
+        self.judge(view).map(|_| true)
+    }
+
+    /// What is addressed, if the policies allow it.
+    fn judge(&mut self, view: &View) -> Result<Rc<Target>, Fault> {
+        let target = self.connection.target(view);
         describe(&mut self.entry, &self.peer, target.as_deref());
         let target = target.ok_or(Fault::UnknownDestination)?;
         self.labels = Rc::clone(&target.labels);
-        let subject = Subject { peer: &self.peer, destination: connection.local, head: None };
-        if let Verdict::Deny { rule } = target.policies.judge(&subject) {
-            return Err(Fault::Denied(rule));
+        let destination = self.connection.local;
+        let subject = Subject { peer: &self.peer, destination, head: None };
+        match target.policies.judge(&subject) {
+            Verdict::Deny { rule } => Err(Fault::Denied(rule)),
+            _ => Ok(target),
         }
-        let cluster = view.default_cluster(&target, connection.local);
-        let cluster = view.settled(cluster, connection.local).await;
+    }
+
+    /// Judges the connection and chooses its endpoint.
+    async fn choose(&mut self, view: &View, name: Option<&str>) -> Result<Endpoint, Fault> {
+        let target = self.judge(view)?;
+        let dialled = self.connection.local;
+        let cluster = self.route(view, &target, name)?;
+        let cluster = view.settled(cluster, dialled).await;
         let cluster_name = format!("inbound-vip|{}|tcp|{}", cluster.port, cluster.host);
         self.entry.upstream_cluster = Some(cluster_name.into());
-        let worker = &connection.worker;
+        let worker = &self.connection.worker;
         let endpoint =
             cluster.choose(&[], &mut |bound| worker.dice(bound)).ok_or(Fault::NoEndpoint)?;
         self.workload.clone_from(&endpoint.workload);
         self.entry.upstream_host = Some(endpoint.address);
         Ok(endpoint.clone())
+    }
+
+    /// Where the connection goes: what its routes choose, or the target itself. Routes by name that
+    /// came after nobody had asked for one do not count.
+    fn route(
+        &mut self,
+        view: &View,
+        target: &Target,
+        name: Option<&str>,
+    ) -> Result<Rc<Cluster>, Fault> {
+        let (connection, dialled) = (&self.connection, self.connection.local);
+        let rules = target.connection_rules(self.peer.namespace());
+        let rules = rules.filter(|rules| name.is_some() || !rules.is_by_name());
+        let Some(rules) = rules else { return Ok(view.default_cluster(target, dialled)) };
+        match rules.choose(name, &mut |bound| connection.worker.dice(bound)) {
+            ConnectionChoice::NoMatch => {
+                Err(Fault::NoSuchServer(name.unwrap_or_default().to_owned()))
+            }
+            ConnectionChoice::Unroutable { rule, reason } => {
+                self.entry.route_name = Some(Arc::clone(&rule.label));
+                self.entry.upstream_cluster = Some(NOWHERE.into());
+                Err(Fault::NoBackend(reason.to_owned()))
+            }
+            ConnectionChoice::Forward { rule, service, port } => {
+                self.entry.route_name = Some(Arc::clone(&rule.label));
+                view.cluster(service, port, dialled).ok_or_else(|| {
+                    let reason = format!("there is no Service {service} with port {port}");
+                    Fault::NoBackend(reason)
+                })
+            }
+        }
     }
 
     fn meter(&self) -> Rc<Meter> {
@@ -224,3 +306,6 @@ impl copy::Count for Counted<'_> {
         self.meter.sent(bytes);
     }
 }
+
+/// How Istio names the cluster of routes that lead nowhere.
+const NOWHERE: &str = "BlackHoleCluster";

@@ -4,6 +4,7 @@
 mod auth;
 mod bounds;
 mod conduct;
+mod connections;
 mod downstream_http1;
 mod endpoints;
 mod extended_connect;

@@ -28,7 +28,7 @@ use crate::{
         workload::Workload,
     },
     policy::Policies,
-    route::{RuleId, Table},
+    route::{ConnectionRules, ConnectionTable, RuleId, Table},
     telemetry::metrics::traffic::ServiceLabels,
 };
 
@@ -69,11 +69,20 @@ pub(super) struct Target {
     pub(super) policies: Policies,
     /// Its routes; `None` for the default route.
     pub(super) table: Option<Arc<Table>>,
+    /// Its routes of whole connections; `None` where it has none.
+    pub(super) connections: Option<Arc<ConnectionTable>>,
     /// What is spoken, as declared.
     pub(super) protocol: AppProtocol,
     /// How metrics name it.
     pub(super) labels: Rc<ServiceLabels>,
     governors: Governors,
+}
+
+impl Target {
+    /// The routes by which whole connections of clients of such a namespace go, if any do.
+    pub(super) fn connection_rules(&self, namespace: Option<&str>) -> Option<&ConnectionRules> {
+        self.connections.as_ref()?.rules(namespace)
+    }
 }
 
 /// A Service's port, or a pod.
@@ -286,6 +295,7 @@ impl View {
             waypoint,
             policies,
             table: self.tables.of(&service.name, port).cloned(),
+            connections: self.tables.of_connections(&service.name, port).cloned(),
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
             labels: Rc::new(ServiceLabels::of(service, domain)),
             destination: Destination::Service(Arc::clone(service), port),
@@ -298,6 +308,7 @@ impl View {
             waypoint: waypoint(&workload.binding)?,
             policies: Policies::for_workload(self.snapshot(), workload),
             table: None,
+            connections: None,
             protocol: AppProtocol::Detect,
             labels: Rc::default(),
             destination: Destination::Workload(Arc::clone(workload)),

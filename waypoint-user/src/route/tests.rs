@@ -29,6 +29,7 @@ fn route(name: &str, rules: Vec<HttpRule>) -> HttpRoute {
         version: Version::default(),
         created: None,
         parents: vec![ServiceParent::new(service(), None)],
+        hostnames: Vec::new(),
         rules,
     }
 }

@@ -18,7 +18,7 @@ use crate::mesh::{
 use super::{
     authorization::TargetRef,
     finding::{error, notice},
-    objects::{Object, PeerAuthentication, Policy, Targets},
+    objects::{Object, PeerAuthentication, Policy, Targets, UnreadTrafficPolicy},
     translate::check,
 };
 
@@ -60,7 +60,8 @@ pub(super) fn admit(document: Value, place: &str) -> Admission {
         let finding = ignored(&version, &object.kind);
         return Admission::Ignored(object, finding);
     }
-    let instead = unread_policy(&object, &document);
+    let instead =
+        unread_policy(&object, &document).or_else(|| unread_traffic_policy(&object, &document));
     match read(&object.kind, document) {
         Ok(Object::Gateway(read)) => gateway(object, read),
         Ok(read) => Admission::Object(object, read),
@@ -81,7 +82,9 @@ fn is_read(version: &str, kind: &str) -> bool {
                 "gateway.networking.k8s.io/v1" | "gateway.networking.k8s.io/v1beta1",
                 "GatewayClass" | "Gateway" | "HTTPRoute" | "ReferenceGrant"
             )
-            | ("gateway.networking.k8s.io/v1", "GRPCRoute")
+            | ("gateway.networking.k8s.io/v1", "GRPCRoute" | "TLSRoute" | "TCPRoute")
+            | ("gateway.networking.k8s.io/v1alpha2", "TLSRoute" | "TCPRoute")
+            | ("gateway.networking.k8s.io/v1alpha3", "TLSRoute")
             | (
                 "networking.istio.io/v1"
                     | "networking.istio.io/v1beta1"
@@ -121,6 +124,8 @@ fn read(kind: &str, document: Value) -> Result<Object, String> {
         "Gateway" => Object::Gateway(typed(document)?),
         "HTTPRoute" => Object::HttpRoute(checked(document, check::http_route)?),
         "GRPCRoute" => Object::GrpcRoute(checked(document, check::grpc_route)?),
+        "TLSRoute" => Object::TlsRoute(checked(named_or_all(document), check::tls_route)?),
+        "TCPRoute" => Object::TcpRoute(checked(document, check::tcp_route)?),
         "ReferenceGrant" => Object::ReferenceGrant(typed(document)?),
         "ServiceEntry" => Object::ServiceEntry(checked(document, check::service_entry)?),
         "WorkloadEntry" => Object::WorkloadEntry(checked(document, check::workload_entry)?),
@@ -145,6 +150,14 @@ fn gateway(object: ObjectRef, read: Arc<Gateway>) -> Admission {
             Admission::Refused { object, finding, instead: Some(Object::Gateway(read)) }
         }
     }
+}
+
+/// A TLSRoute as the newest version has it; older ones let it name no server, and so mean all.
+fn named_or_all(mut document: Value) -> Value {
+    if let Some(spec) = document.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.entry("hostnames").or_insert_with(|| Value::Array(Vec::new()));
+    }
+    document
 }
 
 /// Reads and checks.
@@ -186,6 +199,20 @@ fn unread_policy(object: &ObjectRef, document: &Value) -> Option<Object> {
     Some(Object::Policy(Policy::Unread(targets)))
 }
 
+/// What is kept of a TrafficPolicy that is not understood, so that its status can say so.
+fn unread_traffic_policy(object: &ObjectRef, document: &Value) -> Option<Object> {
+    if object.kind != TRAFFIC_POLICY {
+        return None;
+    }
+    let part = |key: &str| document.get(key).cloned().unwrap_or_default();
+    let targets = document.pointer("/spec/targetRefs").and_then(Value::as_array);
+    let targets = targets.into_iter().flatten();
+    let targets = targets.filter_map(|one| serde_json::from_value(one.clone()).ok()).collect();
+    let metadata = serde_json::from_value(part("metadata")).ok()?;
+    let unread = UnreadTrafficPolicy { metadata, targets, status: part("status") };
+    Some(Object::UnreadTrafficPolicy(Arc::new(unread)))
+}
+
 /// Whether a list is not there or has nothing in it.
 fn is_nothing(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
@@ -209,6 +236,8 @@ fn text(value: &Value, key: &str) -> Option<String> {
 
 /// The namespace of objects that name none.
 pub(super) const DEFAULT_NAMESPACE: &str = "default";
+/// The kind of ours.
+const TRAFFIC_POLICY: &str = "TrafficPolicy";
 /// The kind of security policies.
 const POLICY: &str = "AuthorizationPolicy";
 /// The kind that says where mutual TLS is asked for.

@@ -2,12 +2,15 @@
 //!
 //! It publishes nothing itself; `outlet` does.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    mesh::{report::Report, snapshot::Snapshot},
+    mesh::{object::ObjectName, report::Report, snapshot::Snapshot},
     telemetry::metrics::Registry,
 };
 
@@ -44,6 +47,16 @@ pub struct State {
     pub report: Arc<Report>,
 }
 
+/// How many objects of each kind were refused when they were admitted.
+fn refused(report: &Report) -> Vec<(String, u64)> {
+    let mut kinds = BTreeMap::<&str, BTreeSet<&ObjectName>>::new();
+    for (object, _) in report.iter().filter(|(_, finding)| finding.reason == INVALID) {
+        kinds.entry(&object.kind).or_default().insert(&object.name);
+    }
+    let count = |names: BTreeSet<_>| u64::try_from(names.len()).unwrap_or(u64::MAX);
+    kinds.into_iter().map(|(kind, names)| (kind.to_owned(), count(names))).collect()
+}
+
 impl Feed {
     /// Exports how often the source was read and what reading it costs. What was read is in force
     /// for the next request.
@@ -54,8 +67,16 @@ impl Feed {
         registry.gauge_source("waypoint_config_generation", help, "source", move || {
             vec![(source.to_owned(), *generation.borrow())]
         });
+        let reports = self.reports.clone();
+        let help = "Objects whose newest version is not understood, and does not count.";
+        registry.gauge_source("waypoint_config_refused_objects", help, "kind", move || {
+            refused(&reports.borrow())
+        });
         if let Some(counts) = &self.counts {
             counts.export(registry);
         }
     }
 }
+
+/// The reason of findings about what is not understood.
+const INVALID: &str = "Invalid";

@@ -27,8 +27,8 @@ pub(super) fn keep(
         // Its waypoint is there, and never ready.
         (None, Some(Object::Gateway(_))) => "",
         (None, Some(Object::PeerAuthentication(_))) => "; it counts as STRICT",
+        (None, None | Some(Object::UnreadTrafficPolicy(_))) => "; it is left out",
         (None, Some(_)) => "; it denies everything to its targets",
-        (None, None) => "; it is left out",
     });
     let kept = match (good, instead) {
         (Some(Object::Gateway(good)), Some(Object::Gateway(now))) => {

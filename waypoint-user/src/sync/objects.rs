@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use gateway_api::experimental::{
     gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
-    referencegrants::ReferenceGrant,
+    referencegrants::ReferenceGrant, tcproutes::TcpRoute, tlsroutes::TlsRoute,
 };
 use k8s_openapi::api::{
     core::v1::{Namespace, Node, Pod, Service},
     discovery::v1::EndpointSlice,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::mesh::object::ObjectName;
 
@@ -24,7 +25,7 @@ use super::{
     authorization::{AuthorizationPolicy, TargetRef},
     peer_authentication,
     service_entry::ServiceEntry,
-    traffic_policy::TrafficPolicy,
+    traffic_policy::{self, TrafficPolicy},
     translate::check,
     workload_entry::WorkloadEntry,
 };
@@ -44,11 +45,14 @@ pub enum Object {
     Gateway(Arc<Gateway>),
     HttpRoute(Arc<HttpRoute>),
     GrpcRoute(Arc<GrpcRoute>),
+    TlsRoute(Arc<TlsRoute>),
+    TcpRoute(Arc<TcpRoute>),
     Policy(Policy),
     PeerAuthentication(PeerAuthentication),
     ReferenceGrant(Arc<ReferenceGrant>),
     ServiceEntry(Arc<ServiceEntry>),
     TrafficPolicy(Arc<TrafficPolicy>),
+    UnreadTrafficPolicy(Arc<UnreadTrafficPolicy>),
     WorkloadEntry(Arc<WorkloadEntry>),
 }
 
@@ -57,7 +61,8 @@ impl Object {
     pub fn is_read(&self) -> bool {
         match self {
             Self::Policy(Policy::Unread(_))
-            | Self::PeerAuthentication(PeerAuthentication::Unread(_)) => false,
+            | Self::PeerAuthentication(PeerAuthentication::Unread(_))
+            | Self::UnreadTrafficPolicy(_) => false,
             Self::Gateway(gateway) => check::gateway(gateway).is_ok(),
             _ => true,
         }
@@ -86,6 +91,17 @@ pub enum Targets {
     Everything,
 }
 
+/// A TrafficPolicy of which no version was understood. Nothing goes by it; its status says why.
+#[derive(Clone, Debug)]
+pub struct UnreadTrafficPolicy {
+    /// What is known of every object.
+    pub metadata: ObjectMeta,
+    /// Those of its targets that can be read.
+    pub targets: Vec<traffic_policy::TargetRef>,
+    /// What it says of itself.
+    pub status: serde_json::Value,
+}
+
 /// A PeerAuthentication, read or not.
 #[derive(Clone, Debug)]
 pub enum PeerAuthentication {
@@ -108,11 +124,14 @@ pub struct Objects {
     pub gateways: Table<Arc<Gateway>>,
     pub http_routes: Table<Arc<HttpRoute>>,
     pub grpc_routes: Table<Arc<GrpcRoute>>,
+    pub tls_routes: Table<Arc<TlsRoute>>,
+    pub tcp_routes: Table<Arc<TcpRoute>>,
     pub policies: Table<Policy>,
     pub peer_authentications: Table<PeerAuthentication>,
     pub reference_grants: Table<Arc<ReferenceGrant>>,
     pub service_entries: Table<Arc<ServiceEntry>>,
     pub traffic_policies: Table<Arc<TrafficPolicy>>,
+    pub unread_traffic_policies: Table<Arc<UnreadTrafficPolicy>>,
     pub workload_entries: Table<Arc<WorkloadEntry>>,
 }
 
@@ -129,13 +148,22 @@ impl Objects {
             Object::Gateway(object) => self.gateways.insert(name, object),
             Object::HttpRoute(object) => self.http_routes.insert(name, object),
             Object::GrpcRoute(object) => self.grpc_routes.insert(name, object),
+            Object::TlsRoute(object) => self.tls_routes.insert(name, object),
+            Object::TcpRoute(object) => self.tcp_routes.insert(name, object),
             Object::Policy(object) => self.policies.insert(name, object),
             Object::PeerAuthentication(object) => {
                 self.peer_authentications.insert(name, object);
             }
             Object::ReferenceGrant(object) => self.reference_grants.insert(name, object),
             Object::ServiceEntry(object) => self.service_entries.insert(name, object),
-            Object::TrafficPolicy(object) => self.traffic_policies.insert(name, object),
+            Object::TrafficPolicy(object) => {
+                self.unread_traffic_policies.remove(&name);
+                self.traffic_policies.insert(name, object);
+            }
+            Object::UnreadTrafficPolicy(object) => {
+                self.traffic_policies.remove(&name);
+                self.unread_traffic_policies.insert(name, object);
+            }
             Object::WorkloadEntry(object) => self.workload_entries.insert(name, object),
         }
     }
@@ -152,11 +180,16 @@ impl Objects {
             Object::Gateway(_) => self.gateways.remove(name),
             Object::HttpRoute(_) => self.http_routes.remove(name),
             Object::GrpcRoute(_) => self.grpc_routes.remove(name),
+            Object::TlsRoute(_) => self.tls_routes.remove(name),
+            Object::TcpRoute(_) => self.tcp_routes.remove(name),
             Object::Policy(_) => self.policies.remove(name),
             Object::PeerAuthentication(_) => self.peer_authentications.remove(name),
             Object::ReferenceGrant(_) => self.reference_grants.remove(name),
             Object::ServiceEntry(_) => self.service_entries.remove(name),
-            Object::TrafficPolicy(_) => self.traffic_policies.remove(name),
+            Object::TrafficPolicy(_) | Object::UnreadTrafficPolicy(_) => {
+                self.traffic_policies.remove(name);
+                self.unread_traffic_policies.remove(name);
+            }
             Object::WorkloadEntry(_) => self.workload_entries.remove(name),
         }
     }

@@ -9,6 +9,7 @@ mod bindings;
 pub(super) mod check;
 mod closed;
 mod conduct;
+mod connection_routes;
 mod distribution;
 mod durations;
 mod endpoints;
@@ -36,6 +37,7 @@ mod route_filters;
 mod route_gateways;
 mod route_matches;
 mod route_parents;
+mod route_rivals;
 mod routes;
 mod rules;
 mod scene;
@@ -59,6 +61,8 @@ use crate::mesh::{
 use super::{Served, objects::Objects};
 use before::{Before, Said};
 use endpoints::Sources;
+use route_rivals::Rivals;
+use routes::{Routes, Services};
 use scene::Scene;
 
 /// Translates objects; `report` holds what their source had to say of them already.
@@ -102,8 +106,8 @@ fn anew(
     let sources = Sources::new(objects, &workloads, &mut report);
     let mut services = services::translate(&scene, &sources, &mut report);
     service_entries::translate(&scene, &sources, &mut services, &mut report);
-    let routes = routes::translate(&scene, &services, &mut report);
-    let grpc_routes = routes::translate_grpc(&scene, &services, &routes, &mut report);
+    let Routed { routes, grpc_routes, tls_routes, tcp_routes } =
+        routed(&scene, &services, &mut report);
     let policies = policies::translate(&scene, &services, &mut report);
     let traffic_policies = {
         let (services, routes, grpc_routes) = (&services, &routes, &grpc_routes);
@@ -122,10 +126,30 @@ fn anew(
         waypoints: scene.waypoints,
         routes: share(routes),
         grpc_routes: share(grpc_routes),
+        tls_routes: share(tls_routes),
+        tcp_routes: share(tcp_routes),
         policies: share(policies),
         traffic_policies: share(traffic_policies),
     });
     (snapshot, report, said)
+}
+
+/// Routes of every kind.
+struct Routed {
+    routes: Routes,
+    grpc_routes: Routes,
+    tls_routes: Routes,
+    tcp_routes: Routes,
+}
+
+/// Routes, the most specific kind first, as each takes ports from the ones behind it.
+fn routed(scene: &Scene<'_>, services: &Services, report: &mut Report) -> Routed {
+    let (mut rivals, known) = (Rivals::new(services), (scene, services));
+    let grpc_routes = routes::translate_grpc(known, &mut rivals, report);
+    let routes = routes::translate(known, (&grpc_routes, &mut rivals), report);
+    let tls_routes = connection_routes::translate_tls(known, &mut rivals, report);
+    let tcp_routes = connection_routes::translate_tcp(known, &mut rivals, report);
+    Routed { routes, grpc_routes, tls_routes, tcp_routes }
 }
 
 /// Makes values shareable.

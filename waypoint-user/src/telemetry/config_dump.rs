@@ -13,6 +13,7 @@ use crate::mesh::{
     object::ObjectRef,
     policy::{Action, AuthorizationPolicy, PolicyTarget},
     report::{Finding, Report},
+    route::RouteKind,
     service::Service,
     snapshot::{CaptureMode, Settings, Snapshot},
     traffic_policy::TrafficPolicy,
@@ -28,13 +29,19 @@ pub fn show(snapshot: &Snapshot, report: &Report) -> String {
         "services": services(snapshot),
         "workloads": workloads(snapshot),
         "waypoints": waypoints(snapshot),
-        "routes": snapshot.routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
-        "grpcRoutes": snapshot.grpc_routes().keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "routes": routes(snapshot, RouteKind::Http),
+        "grpcRoutes": routes(snapshot, RouteKind::Grpc),
+        "tlsRoutes": routes(snapshot, RouteKind::Tls),
+        "tcpRoutes": routes(snapshot, RouteKind::Tcp),
         "policies": policies(snapshot),
         "trafficPolicies": traffic_policies(snapshot),
         "report": report.iter().map(|(object, found)| finding(object, found)).collect::<Vec<_>>(),
     });
     format!("{dump:#}\n")
+}
+
+fn routes(snapshot: &Snapshot, kind: RouteKind) -> Vec<String> {
+    snapshot.routes_of_kind(kind).keys().map(ToString::to_string).collect()
 }
 
 fn traffic_policies(snapshot: &Snapshot) -> Vec<Value> {

@@ -191,7 +191,7 @@ pub(crate) const OWNERS: &[(&str, &[&str])] = &[
     ("prometheus", &["telemetry"]),
     ("rcgen", &["identity"]),
     ("regex", &["mesh", "sync"]),
-    ("rustls", &["identity", "hbone"]),
+    ("rustls", &["identity", "hbone", "proxy"]),
     ("rustix", &["kernel"]),
     ("schemars", &["sync"]),
     ("serde", &["explain", "sync", "identity", "kernel", "control", "telemetry", "cli"]),

@@ -159,7 +159,7 @@ impl Crowd {
 
 /// The ready pods of waypoints that stand before a route's parent.
 fn pods(snapshot: &Snapshot) -> Vec<&Workload> {
-    let routes = snapshot.routes().values().chain(snapshot.grpc_routes().values());
+    let routes = snapshot.all_routes();
     let parents = routes.flat_map(|route| &route.parents);
     let services = parents.filter_map(|parent| snapshot.services().get(&parent.service));
     let waypoints: HashSet<&ObjectName> =

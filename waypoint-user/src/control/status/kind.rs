@@ -65,17 +65,28 @@ impl Kind {
         matches!(self, Self::Service)
     }
 
-    pub(super) fn resource(self) -> ApiResource {
+    /// Versions of the API that a server may have it in, the one that we would rather have first.
+    pub(super) const fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::Route(RouteKind::Tls) => &["v1", "v1alpha3", "v1alpha2"],
+            Self::Route(RouteKind::Tcp) => &["v1", "v1alpha2"],
+            Self::TrafficPolicy => &["v1alpha1"],
+            _ => &["v1"],
+        }
+    }
+
+    pub(super) fn resource(self, version: &str) -> ApiResource {
         let (group, plural) = match self {
             Self::Service => ("", "services"),
             Self::ServiceEntry => ("networking.istio.io", "serviceentries"),
             Self::WorkloadEntry => ("networking.istio.io", "workloadentries"),
             Self::Route(RouteKind::Http) => ("gateway.networking.k8s.io", "httproutes"),
             Self::Route(RouteKind::Grpc) => ("gateway.networking.k8s.io", "grpcroutes"),
+            Self::Route(RouteKind::Tls) => ("gateway.networking.k8s.io", "tlsroutes"),
+            Self::Route(RouteKind::Tcp) => ("gateway.networking.k8s.io", "tcproutes"),
             Self::AuthorizationPolicy => ("security.istio.io", "authorizationpolicies"),
             Self::TrafficPolicy => ("waypoint.dev", "trafficpolicies"),
         };
-        let version = if self == Self::TrafficPolicy { "v1alpha1" } else { "v1" };
         let named = GroupVersionKind::gvk(group, version, self.as_str());
         ApiResource::from_gvk_with_plural(&named, plural)
     }

@@ -49,10 +49,7 @@ struct Said<'a> {
 
 impl Said<'_> {
     fn of_parent(&self, about: &Parent) -> Condition {
-        let routes = match self.kind {
-            RouteKind::Http => self.snapshot.routes(),
-            RouteKind::Grpc => self.snapshot.grpc_routes(),
-        };
+        let routes = self.snapshot.routes_of_kind(self.kind);
         let route = routes.get(&self.object.name);
         if let (Some(waypoint), Some(route)) = (self.waypoint(about), route) {
             return self.of_waypoint(&waypoint, route);

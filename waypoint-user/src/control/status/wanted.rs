@@ -60,6 +60,15 @@ pub(super) fn wanted<'s>(
         let named = (name, &route.metadata);
         of_route(state, applied, RouteKind::Grpc, named, route.status.as_ref())
     });
+    let tls_routes = objects.tls_routes.iter().map(move |(name, route)| {
+        let named = (name, &route.metadata);
+        of_route(state, applied, RouteKind::Tls, named, route.status.as_ref())
+    });
+    let tcp_routes = objects.tcp_routes.iter().map(move |(name, route)| {
+        let named = (name, &route.metadata);
+        of_route(state, applied, RouteKind::Tcp, named, route.status.as_ref())
+    });
+    let grpc_routes = grpc_routes.chain(tls_routes).chain(tcp_routes);
     let policies = objects.policies.iter().filter_map(move |(name, policy)| {
         let (metadata, current) = current::of_policy(policy)?;
         Some(of_object(state, Kind::AuthorizationPolicy, name, metadata, current))
@@ -68,7 +77,11 @@ pub(super) fn wanted<'s>(
         let current = current::of(Kind::TrafficPolicy, policy.status.as_ref());
         of_object(state, Kind::TrafficPolicy, name, &policy.metadata, current)
     });
-    let policies = policies.chain(traffic_policies);
+    let unread = objects.unread_traffic_policies.iter().map(move |(name, policy)| {
+        let current = current::of_status(Kind::TrafficPolicy, &policy.status);
+        of_object(state, Kind::TrafficPolicy, name, &policy.metadata, current)
+    });
+    let policies = policies.chain(traffic_policies).chain(unread);
     let all = services.chain(entries(state)).chain(routes).chain(grpc_routes).chain(policies);
     all.filter(|one| !(one.entries.is_empty() && one.current.is_empty()))
 }

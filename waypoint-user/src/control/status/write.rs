@@ -45,21 +45,28 @@ impl Writes {
 
     /// Writes what is wanted.
     pub(super) async fn write(&self, wanted: &Wanted) -> Outcome {
-        let resource = wanted.kind.resource();
+        for version in wanted.kind.versions() {
+            match self.write_in(version, wanted).await {
+                Ok(()) => return Outcome::Written,
+                // The object is gone, or this version of it is not served.
+                Err(Error::Api(status)) if status.code == NOT_FOUND => {}
+                Err(cause) => {
+                    tracing::warn!(object = %wanted.object, %cause, "status could not be written");
+                    return Outcome::Failed;
+                }
+            }
+        }
+        Outcome::Gone
+    }
+
+    async fn write_in(&self, version: &str, wanted: &Wanted) -> Result<(), Error> {
+        let resource = wanted.kind.resource(version);
         let name = &wanted.object.name;
         let api = Api::namespaced_with(self.client.clone(), &name.namespace, &resource);
-        let written = if wanted.kind.is_merged() {
+        if wanted.kind.is_merged() {
             self.apply(&api, &resource, wanted).await
         } else {
             self.change(&api, wanted).await
-        };
-        match &written {
-            Ok(()) => Outcome::Written,
-            Err(Error::Api(status)) if status.code == NOT_FOUND => Outcome::Gone,
-            Err(cause) => {
-                tracing::warn!(object = %wanted.object, %cause, "status could not be written");
-                Outcome::Failed
-            }
         }
     }
 

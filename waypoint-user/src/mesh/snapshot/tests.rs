@@ -26,6 +26,7 @@ fn route(name: &str, parents: &[(&str, Option<u16>)]) -> HttpRoute {
         version: Version::default(),
         created: None,
         parents: parents.iter().map(parent).collect(),
+        hostnames: Vec::new(),
         rules: vec![],
     }
 }

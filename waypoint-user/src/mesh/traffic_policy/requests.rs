@@ -124,6 +124,8 @@ pub struct RateLimit {
     pub burst: u32,
     /// What is counted together.
     pub key: RateLimitKey,
+    /// Whether answers to requests that pass say how much of it is left.
+    pub headers: bool,
 }
 
 /// What is counted together.

@@ -16,6 +16,7 @@ use crate::{
         head::HeadRef,
         lease::Lease,
         record::{Record, field_bytes},
+        regime::Left,
         respond::{Fault, Late},
         view::{Target, View},
     },
@@ -38,7 +39,7 @@ use super::{
     outgoing::{Outgoing, version_for},
     plan::{Plan, Planned, plan},
     reply,
-    restraint::hold_back,
+    restraint::{self, hold_back},
     returning, session,
     tape::Tape,
     tries::{Course, send},
@@ -61,7 +62,7 @@ pub(super) async fn answer(
     record.received = Rc::clone(&progress.bytes);
     let began = Instant::now();
     let mut exchange =
-        Exchange { connection, view, peer, record, progress, began, translates: None };
+        Exchange { connection, view, peer, record, progress, began, left: None, translates: None };
     match exchange.run(parts, body, target).await {
         Ok(Outcome::Reply(response)) => reply::direct(exchange.record, response),
         Ok(Outcome::Answer(answer)) => exchange.respond(*answer),
@@ -79,6 +80,8 @@ struct Exchange {
     began: Instant,
     /// The gRPC-Web that is translated, if any is.
     translates: Option<GrpcWeb>,
+    /// What the answer is to say of limits.
+    left: Option<Left>,
 }
 
 /// What a request came to.
@@ -135,7 +138,7 @@ impl Exchange {
         if let Some(governed) = &plan.governed {
             // Boxed, because most requests need no room for it.
             let asks = (&head, &self.peer);
-            Box::pin(hold_back(governed, asks, &worker, &mut self.record)).await?;
+            self.left = Box::pin(hold_back(governed, asks, &worker, &mut self.record)).await?;
         }
         plan.cluster = self.view.settled(plan.cluster, dialled).await;
         plan.hash = hash_of(plan.cluster.hash_keys(), &head, &self.peer);
@@ -288,6 +291,9 @@ impl Exchange {
         self.translates =
             self.translates.filter(|web| web.translate_response(response.headers_mut()));
         returning::edit(response, &plan.edits, keeps_length, service_time);
+        if let Some(left) = &self.left {
+            restraint::tell(left, answered.response.headers_mut());
+        }
         if let Some(sessions) = &plan.sessions {
             sessions.tell(answered.response.headers_mut(), answered.endpoint, session::now());
         }

@@ -1,5 +1,8 @@
 //! What holds a request back before it is sent: rate limits, then what goes wrong on purpose.
 //!
+//! What is left of the limits is told to the client where the policy says so, by the names that
+//! Envoy gives the fields (IETF `draft-polli-ratelimit-headers-03`).
+//!
 //! Policies of authorisation come before; what happens after is `forward`'s.
 
 use std::borrow::Cow;
@@ -12,21 +15,22 @@ use crate::{
     proxy::{
         head::HeadRef,
         record::{DELAYED, Record},
-        respond::Fault,
+        regime::Left,
+        respond::{Fault, LIMIT, REMAINING, RESET, seconds},
         view::Governed,
         worker::Worker,
     },
 };
 
-/// Holds a request back, or refuses it.
+/// Holds a request back, or refuses it; what the answer is to say of limits, if anything.
 pub(super) async fn hold_back(
     governed: &Governed,
     (head, peer): (&HeadRef<'_>, &Peer),
     worker: &Worker,
     record: &mut Record,
-) -> Result<(), Fault> {
+) -> Result<Option<Left>, Fault> {
     governed.asked();
-    limit(governed, head, peer)?;
+    let left = limit(governed, head, peer)?;
     let mut dice = |bound| worker.dice(bound);
     let faults = &governed.rules().fault;
     let delay = faults.delay.filter(|delay| delay.share.hits(&mut dice));
@@ -35,16 +39,17 @@ pub(super) async fn hold_back(
         record.flag = DELAYED;
         sleep(delay.fixed).await;
     }
-    abort.map_or(Ok(()), |abort| Err(Fault::Injected(abort.status)))
+    abort.map_or(Ok(left), |abort| Err(Fault::Injected(abort.status)))
 }
 
-/// Whether every limit has room for the request.
-fn limit(governed: &Governed, head: &HeadRef<'_>, peer: &Peer) -> Result<(), Fault> {
+/// Whether every limit has room for the request; what is left of the one that is told of.
+fn limit(governed: &Governed, head: &HeadRef<'_>, peer: &Peer) -> Result<Option<Left>, Fault> {
     let limiters = governed.limiters();
     if limiters.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let now = governed.now();
+    let mut least: Option<Left> = None;
     for limiter in limiters {
         let key = match &limiter.rule().key {
             RateLimitKey::Service => None,
@@ -55,9 +60,20 @@ fn limit(governed: &Governed, head: &HeadRef<'_>, peer: &Peer) -> Result<(), Fau
                 None => continue,
             },
         };
-        limiter.take(key.as_deref(), now).map_err(Fault::RateLimited)?;
+        let left = limiter.take(key.as_deref(), now).map_err(Fault::RateLimited)?;
+        let is_least = least.is_none_or(|least| left.remaining < least.remaining);
+        if limiter.rule().headers && is_least {
+            least = Some(left);
+        }
     }
-    Ok(())
+    Ok(least)
+}
+
+/// Says in an answer what is left of a limit.
+pub(super) fn tell(left: &Left, headers: &mut HeaderMap) {
+    headers.insert(LIMIT, left.burst.into());
+    headers.insert(REMAINING, left.remaining.into());
+    headers.insert(RESET, seconds(left.reset).into());
 }
 
 /// The values of a field, which need not be text; `None` where there is none.

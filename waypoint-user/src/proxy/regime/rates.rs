@@ -42,6 +42,17 @@ pub(in crate::proxy) struct Refusal {
     pub(in crate::proxy) wait: Duration,
 }
 
+/// What is left of a limit after a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::proxy) struct Left {
+    /// How many may come at once.
+    pub(in crate::proxy) burst: u32,
+    /// How many more may come now.
+    pub(in crate::proxy) remaining: u32,
+    /// How long until as many may come as ever.
+    pub(in crate::proxy) reset: Duration,
+}
+
 impl Limiter {
     pub(super) fn new(rule: RateLimit, full: Limit) -> Self {
         Self { rule, common: Bucket::default(), keyed: Mutex::default(), full }
@@ -53,7 +64,7 @@ impl Limiter {
     }
 
     /// Takes a token of the bucket of a key, or of the one for all.
-    pub(in crate::proxy) fn take(&self, key: Option<&str>, now: Duration) -> Result<(), Refusal> {
+    pub(in crate::proxy) fn take(&self, key: Option<&str>, now: Duration) -> Result<Left, Refusal> {
         match key {
             None => self.common.take(&self.rule, now),
             Some(key) => match self.bucket(key, now) {
@@ -92,17 +103,24 @@ impl Bucket {
         self.0.load(Relaxed) <= nanos(now)
     }
 
-    fn take(&self, rule: &RateLimit, now: Duration) -> Result<(), Refusal> {
+    fn take(&self, rule: &RateLimit, now: Duration) -> Result<Left, Refusal> {
         let (now, each) = (nanos(now), nanos(rule.per) / u64::from(rule.requests.max(1)));
+        let burst = rule.burst;
         let room = each.saturating_mul(u64::from(rule.burst.saturating_sub(1)));
         let take = |full: u64| {
             let full = full.max(now);
             (full - now <= room).then(|| full.saturating_add(each))
         };
         let taken = self.0.fetch_update(Relaxed, Relaxed, take);
-        taken.map(drop).map_err(|full| {
+        let told = taken.map(|before| {
+            let missing = before.max(now).saturating_add(each) - now;
+            let used = u32::try_from(missing.div_ceil(each.max(1))).unwrap_or(u32::MAX);
+            let remaining = burst.saturating_sub(used);
+            Left { burst, remaining, reset: Duration::from_nanos(missing) }
+        });
+        told.map_err(|full| {
             let wait = Duration::from_nanos(full.saturating_sub(now).saturating_sub(room));
-            Refusal { burst: rule.burst, wait }
+            Refusal { burst, wait }
         })
     }
 }

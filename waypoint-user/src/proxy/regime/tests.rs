@@ -139,7 +139,7 @@ fn a_budget_is_a_part_of_the_requests_and_a_reserve() {
 }
 
 fn limiter(requests: u32, per: Duration, burst: u32) -> Arc<Limiter> {
-    let limit = RateLimit { requests, per, burst, key: RateLimitKey::Service };
+    let limit = RateLimit { requests, per, burst, key: RateLimitKey::Service, headers: false };
     let requests = RequestRules { rate_limits: vec![limit], ..RequestRules::default() };
     let policy = TrafficPolicy { requests, ..TrafficPolicy::default() };
     regimes().limiters(&policy, &ObjectName::new("a", "s")).remove(0)
@@ -154,6 +154,19 @@ fn a_burst_passes_at_once_and_the_rest_at_its_rate() {
     assert_eq!(limiter.take(None, secs(1)), Err(Refusal { burst: 5, wait }));
     assert_eq!(passed(secs(1) + wait), 1);
     assert_eq!(passed(secs(10)), 5, "what was not used is not saved up");
+}
+
+#[test]
+fn what_passes_is_told_what_is_left() {
+    let limiter = limiter(10, secs(1), 3);
+    let left = |now| limiter.take(None, now).map(|left| (left.burst, left.remaining, left.reset));
+    let tenths = |tenths: u64| Duration::from_millis(100 * tenths);
+    assert_eq!(left(secs(1)), Ok((3, 2, tenths(1))));
+    assert_eq!(left(secs(1)), Ok((3, 1, tenths(2))));
+    assert_eq!(left(secs(1)), Ok((3, 0, tenths(3))));
+    assert!(left(secs(1)).is_err());
+    assert_eq!(left(secs(1) + Duration::from_millis(150)), Ok((3, 0, Duration::from_millis(250))));
+    assert_eq!(left(secs(9)), Ok((3, 2, tenths(1))));
 }
 
 #[test]
@@ -186,7 +199,13 @@ fn full_buckets_are_looked_for_once_a_second() {
 #[test]
 fn a_limit_that_stays_the_same_keeps_its_bucket() {
     let regimes = regimes();
-    let limit = RateLimit { requests: 1, per: secs(10), burst: 1, key: RateLimitKey::Service };
+    let limit = RateLimit {
+        requests: 1,
+        per: secs(10),
+        burst: 1,
+        key: RateLimitKey::Service,
+        headers: false,
+    };
     let service = ObjectName::new("a", "s");
     let mut policy = TrafficPolicy::default();
     policy.requests.rate_limits = vec![limit];
@@ -202,7 +221,13 @@ fn who_goes_by_an_older_view_changes_nothing_for_others() {
     let regimes = regimes();
     let service = ObjectName::new("a", "s");
     let of = |burst| {
-        let limit = RateLimit { requests: 1, per: secs(10), burst, key: RateLimitKey::Service };
+        let limit = RateLimit {
+            requests: 1,
+            per: secs(10),
+            burst,
+            key: RateLimitKey::Service,
+            headers: false,
+        };
         let requests = RequestRules { rate_limits: vec![limit], ..RequestRules::default() };
         regimes.limiters(&TrafficPolicy { requests, ..TrafficPolicy::default() }, &service)
     };

@@ -18,6 +18,7 @@ fn route(of: &str) -> HttpRoute {
         version: Version::default(),
         created: None,
         parents: vec![ServiceParent::new(name(of), None)],
+        hostnames: Vec::new(),
         rules: vec![],
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn lab(endpoints: &[&Backend], copy: Option<&Backend>, rule: HttpRule
         version: Version::default(),
         created: None,
         parents: vec![ServiceParent::new(service("shop"), None)],
+        hostnames: Vec::new(),
         rules: vec![HttpRule { backends: vec![backend], ..rule }],
     };
     let change = move |contents: &mut Contents, _| {

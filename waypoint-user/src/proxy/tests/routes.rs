@@ -44,6 +44,7 @@ async fn lab(rules: Vec<HttpRule>) -> Lab {
         version: Version::default(),
         created: None,
         parents: vec![parent],
+        hostnames: Vec::new(),
         rules,
     };
     let change = move |contents: &mut Contents, _| {

@@ -1,5 +1,7 @@
 //! TrafficPolicies before the Service: balancing, limits, tries and faults, over real sockets.
 
+mod rates;
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -218,34 +220,6 @@ async fn requests_wait_for_one_of_few_connections() {
     answers.sort();
     assert!(answers[0].starts_with("HTTP/1.1 200 "), "{answers:?}");
     assert!(answers[1].starts_with("HTTP/1.1 503 "), "{answers:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_beyond_a_rate_are_refused_and_told_when_to_come() {
-    let backends = named(["a"]).await;
-    let lab = lab(&backends, |policy| {
-        let key = RateLimitKey::Header("x-user".to_owned());
-        let limit = RateLimit { requests: 2, per: Duration::from_secs(600), burst: 2, key };
-        policy.requests.rate_limits = vec![limit];
-    });
-    let of = |user: &str| GET.replace("connection", &format!("x-user: {user}\r\nconnection"));
-    for _ in 0..2 {
-        assert_eq!(who(&lab.ask(&of("ann")).await), "a");
-    }
-    let refused = lab.ask(&of("ann")).await;
-    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
-    assert!(refused.ends_with("\r\n\r\nlocal_rate_limited"), "{refused}");
-    for field in ["x-ratelimit-limit: 2", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 300"] {
-        assert!(refused.contains(&format!("\r\n{field}\r\n")), "{refused}");
-    }
-    let line = lab.line(3).await;
-    assert_eq!((&line["response_flags"], &line["blame"]), (&"RL".into(), &"client".into()));
-    assert_eq!(who(&lab.ask(&of("bob")).await), "a");
-    assert_eq!(who(&lab.ask(GET).await), "a");
-    // What is no text is a value all the same.
-    let answers = [lab.ask(&of("\u{e9}")).await, lab.ask(&of("\u{e9}")).await];
-    assert_eq!(answers.map(|answer| who(&answer).to_owned()), ["a", "a"]);
-    assert!(lab.ask(&of("\u{e9}")).await.starts_with("HTTP/1.1 429 "));
 }
 
 #[tokio::test(flavor = "multi_thread")]

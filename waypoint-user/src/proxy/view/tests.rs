@@ -42,6 +42,7 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
         version: Version::default(),
         created: None,
         parents: vec![ServiceParent::new(name(), None)],
+        hostnames: Vec::new(),
         rules: Vec::new(),
     };
     Contents {

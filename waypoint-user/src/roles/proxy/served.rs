@@ -59,10 +59,9 @@ fn routes(snapshot: &Snapshot, gateway: &ObjectName) -> Map<String, Value> {
         });
         Value::Array(shown.collect())
     };
-    Map::from_iter([
-        (RouteKind::Http.as_str().to_owned(), listed(snapshot.routes())),
-        (RouteKind::Grpc.as_str().to_owned(), listed(snapshot.grpc_routes())),
-    ])
+    let of_kind =
+        |kind: RouteKind| (kind.as_str().to_owned(), listed(snapshot.routes_of_kind(kind)));
+    RouteKind::ALL.into_iter().map(of_kind).collect()
 }
 
 fn page(version: &str, gateway: &ObjectName, routes: &Map<String, Value>) -> String {

@@ -130,6 +130,7 @@ fn any_routes(
         let named = all.into_iter().enumerate();
         let routes = named.map(|(index, (rules, ports, created, namespace))| HttpRoute {
             kind: RouteKind::Http,
+            hostnames: Vec::new(),
             // Falling names, so that the order of creation is not that of names.
             name: ObjectName::new(namespace, format!("r{}", 9 - index)),
             version: Version::default(),

@@ -140,6 +140,20 @@ pub(super) static KINDS: &[Kind] = &[
     },
     Kind { name: "GRPCRoute", group: GATEWAY, plural: "grpcroutes", ..KIND },
     Kind {
+        name: "TLSRoute",
+        group: GATEWAY,
+        versions: &["v1", "v1alpha3", "v1alpha2"],
+        plural: "tlsroutes",
+        ..KIND
+    },
+    Kind {
+        name: "TCPRoute",
+        group: GATEWAY,
+        versions: &["v1", "v1alpha2"],
+        plural: "tcproutes",
+        ..KIND
+    },
+    Kind {
         name: "ReferenceGrant",
         group: GATEWAY,
         versions: GATEWAY_VERSIONS,

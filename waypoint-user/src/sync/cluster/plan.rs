@@ -163,7 +163,7 @@ fn slices_of_waypoint(name: &ObjectName, objects: &Objects, snapshot: &Snapshot)
     };
     let services = snapshot.services().values().filter(|service| is_bound(service));
     let services: BTreeSet<&ObjectName> = services.map(|service| &service.name).collect();
-    let routes = snapshot.routes().values().chain(snapshot.grpc_routes().values());
+    let routes = snapshot.all_routes();
     let routes = routes
         .filter(|route| route.parents.iter().any(|parent| services.contains(&parent.service)));
     let homes = services.iter().map(|service| &service.namespace);

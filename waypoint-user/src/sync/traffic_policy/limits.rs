@@ -25,6 +25,11 @@ pub struct RateLimit {
     /// What is counted together.
     #[serde(default)]
     pub key: RateLimitKey,
+    /// Whether answers to requests that pass say how much of the limit is left, in
+    /// `x-ratelimit-limit`, `x-ratelimit-remaining` and `x-ratelimit-reset`; those that are refused
+    /// are always told. Of several limits the one of which the least is left is told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub headers: bool,
 }
 
 /// What is counted together.

@@ -4,7 +4,10 @@
 
 use std::net::IpAddr;
 
-use gateway_api::experimental::{gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute};
+use gateway_api::experimental::{
+    gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute, tcproutes::TcpRoute,
+    tlsroutes::TlsRoute,
+};
 use k8s_openapi::api::{
     core::v1::{Node, Pod, Service},
     discovery::v1::EndpointSlice,
@@ -21,8 +24,8 @@ use crate::{
 };
 
 use super::{
-    grpc_rules, invalid::Invalid, listeners, meta, nodes, peer_authentications, pods, policies,
-    ports, rules, service_hosts, services, traffic_rules, workload_entries,
+    connection_routes, grpc_rules, invalid::Invalid, listeners, meta, nodes, peer_authentications,
+    pods, policies, ports, rules, service_hosts, services, traffic_rules, workload_entries,
 };
 
 /// Names, and labels' values.
@@ -106,6 +109,23 @@ pub(in crate::sync) fn grpc_route(route: &GrpcRoute) -> Result<(), Invalid> {
     let mut declared = route.spec.rules.iter().flatten().enumerate();
     declared
         .try_for_each(|(index, rule)| rules::rule(index, &grpc_rules::rule(index, rule)?).map(drop))
+}
+
+/// Names of servers, and weights.
+pub(in crate::sync) fn tls_route(route: &TlsRoute) -> Result<(), Invalid> {
+    connection_routes::hostnames(route)?;
+    let mut declared = route.spec.rules.iter().enumerate();
+    declared.try_for_each(|(index, rule)| {
+        rules::rule(index, &connection_routes::rule(index, rule)?).map(drop)
+    })
+}
+
+/// Weights.
+pub(in crate::sync) fn tcp_route(route: &TcpRoute) -> Result<(), Invalid> {
+    let mut declared = route.spec.rules.iter().enumerate();
+    declared.try_for_each(|(index, rule)| {
+        rules::rule(index, &connection_routes::rule(index, rule)?).map(drop)
+    })
 }
 
 /// Hosts, addresses, ports and endpoints.

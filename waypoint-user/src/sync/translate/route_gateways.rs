@@ -28,7 +28,7 @@ use crate::{
 };
 
 use super::{
-    gateways, grpc_rules,
+    connection_routes, gateways, grpc_rules,
     route_parents::{self, Missing, Refused},
     routes::Services,
     scene::Scene,
@@ -56,14 +56,14 @@ fn is_gateway(reference: &ParentRef) -> bool {
 pub(super) struct Place<'a> {
     scene: &'a Scene<'a>,
     services: &'a Services,
-    /// Looked for where a route asks for it.
-    own: OnceCell<Own>,
+    /// Looked for where a route asks for it: of routes of requests, and of those of connections.
+    own: [OnceCell<Own>; 2],
 }
 
 impl<'a> Place<'a> {
     /// Services, and everything else.
     pub(super) fn new(scene: &'a Scene<'a>, services: &'a Services) -> Self {
-        Self { scene, services, own: OnceCell::new() }
+        Self { scene, services, own: [OnceCell::new(), OnceCell::new()] }
     }
 
     /// Everything but Services.
@@ -76,8 +76,14 @@ impl<'a> Place<'a> {
         self.services
     }
 
-    fn own(&self) -> &Own {
-        self.own.get_or_init(|| Own::of(self.scene, self.services))
+    fn own(&self, route: Route<'_>) -> &Own {
+        let [of_requests, of_connections] = &self.own;
+        let is_of_connections = [RouteKind::Tls, RouteKind::Tcp];
+        if is_of_connections.iter().any(|kind| kind.as_str() == route.object.kind) {
+            of_connections.get_or_init(|| Own::of_connections(self.scene, self.services))
+        } else {
+            of_requests.get_or_init(|| Own::of_requests(self.scene, self.services))
+        }
     }
 }
 
@@ -109,7 +115,11 @@ pub(super) fn parents(
             && (waypoint.name.namespace == *home || service.name.namespace == *home)
             && is_named(scene, home, service, route.hostnames)
     };
-    Ok(services.values().filter(is_for).flat_map(|service| place.own().left(service)).collect())
+    Ok(services
+        .values()
+        .filter(is_for)
+        .flat_map(|service| place.own(route).left(service))
+        .collect())
 }
 
 /// Why nothing brings traffic to the route, if nothing does.
@@ -167,7 +177,7 @@ fn is_named(scene: &Scene<'_>, home: &str, service: &Service, hostnames: &[Strin
     })
 }
 
-/// Services that have routes of their own, and at which ports.
+/// Services that have routes of requests of their own, and at which ports.
 struct Own(BTreeMap<ObjectName, Ports>);
 
 /// Ports of a Service.
@@ -177,8 +187,22 @@ enum Ports {
 }
 
 impl Own {
-    /// Those of routes of whatever kind.
-    fn of(scene: &Scene<'_>, services: &Services) -> Self {
+    /// Those of TLSRoutes and TCPRoutes.
+    fn of_connections(scene: &Scene<'_>, services: &Services) -> Self {
+        let mut own = Self(BTreeMap::new());
+        for (name, route) in &scene.objects.tls_routes {
+            let (route, _) = connection_routes::tls(route);
+            own.add(&ObjectRef::new(RouteKind::Tls.as_str(), name.clone()), &route, services);
+        }
+        for (name, route) in &scene.objects.tcp_routes {
+            let (route, _) = connection_routes::tcp(route);
+            own.add(&ObjectRef::new(RouteKind::Tcp.as_str(), name.clone()), &route, services);
+        }
+        own
+    }
+
+    /// Those of HTTPRoutes and GRPCRoutes.
+    fn of_requests(scene: &Scene<'_>, services: &Services) -> Self {
         let mut own = Self(BTreeMap::new());
         for (name, route) in &scene.objects.http_routes {
             own.add(&ObjectRef::new(RouteKind::Http.as_str(), name.clone()), route, services);

@@ -1,4 +1,4 @@
-//! HTTPRoutes and GRPCRoutes.
+//! HTTPRoutes and GRPCRoutes, and what routes of every kind have in common.
 //!
 //! Order and matching are `route`'s; what a backend leads to is `route_backends`'s.
 
@@ -27,6 +27,7 @@ use super::{
     route_filters::{Filter, Filtered},
     route_gateways::Place,
     route_parents::{self, Attachment, Refused},
+    route_rivals::{Left, Rivals},
     rules::{self, Backend, Rule},
     scene::Scene,
 };
@@ -37,18 +38,10 @@ pub(super) type Services = BTreeMap<ObjectName, Service>;
 /// Routes by name.
 pub(super) type Routes = BTreeMap<ObjectName, HttpRoute>;
 
-/// The HTTPRoutes that are attached to a Service.
-pub(super) fn translate(scene: &Scene<'_>, services: &Services, report: &mut Report) -> Routes {
-    let declared = scene.objects.http_routes.iter();
-    let declared = declared.map(|(name, route)| (name, Cow::Borrowed(Arc::as_ref(route))));
-    of_kind(RouteKind::Http, (scene, services), declared, report)
-}
-
-/// The GRPCRoutes that are attached to a Service. Where both are, HTTPRoutes count no more.
+/// The GRPCRoutes that are attached to a Service.
 pub(super) fn translate_grpc(
-    scene: &Scene<'_>,
-    services: &Services,
-    http: &Routes,
+    (scene, services): (&Scene<'_>, &Services),
+    rivals: &mut Rivals<'_>,
     report: &mut Report,
 ) -> Routes {
     let mut declared = Vec::new();
@@ -60,9 +53,21 @@ pub(super) fn translate_grpc(
         }
         declared.push((name, Cow::Owned(route)));
     }
-    let routes = of_kind(RouteKind::Grpc, (scene, services), declared.into_iter(), report);
-    for (name, route) in http {
-        if let Some((service, port)) = routes.values().find_map(|grpc| shared(route, grpc)) {
+    of_kind(RouteKind::Grpc, (scene, services), declared, rivals, report)
+}
+
+/// The HTTPRoutes that are attached to a Service. Where GRPCRoutes are, they count no more.
+pub(super) fn translate(
+    (scene, services): (&Scene<'_>, &Services),
+    (grpc, rivals): (&Routes, &mut Rivals<'_>),
+    report: &mut Report,
+) -> Routes {
+    let declared = scene.objects.http_routes.iter();
+    let declared = declared.map(|(name, route)| (name, Cow::Borrowed(Arc::as_ref(route))));
+    let declared = declared.collect();
+    let routes = of_kind(RouteKind::Http, (scene, services), declared, rivals, report);
+    for (name, route) in &routes {
+        if let Some((service, port)) = grpc.values().find_map(|grpc| shared(route, grpc)) {
             let on = port.map_or_else(String::new, |port| format!(" port {port}"));
             let message = format!(
                 "GRPCRoutes are attached to {service}{on}, and are more specific; there the route \
@@ -86,11 +91,12 @@ fn shared<'r>(http: &'r HttpRoute, grpc: &HttpRoute) -> Option<(&'r ObjectName, 
     })
 }
 
-/// Routes of a kind.
-fn of_kind<'r>(
+/// Routes of a kind; each takes its ports before the next one is looked at.
+pub(super) fn of_kind(
     kind: RouteKind,
     (scene, services): (&Scene<'_>, &Services),
-    declared: impl Iterator<Item = (&'r ObjectName, Cow<'r, Declared>)>,
+    declared: Vec<(&ObjectName, Cow<'_, Declared>)>,
+    rivals: &mut Rivals<'_>,
     report: &mut Report,
 ) -> Routes {
     let mut routes = BTreeMap::new();
@@ -98,6 +104,7 @@ fn of_kind<'r>(
     for (name, declared) in declared {
         let object = ObjectRef::new(kind.as_str(), name.clone());
         let attachments = route_parents::resolve(&place, &object, &declared, report);
+        let attachments = yielding(kind, &object, attachments, (rivals, report));
         let parents = parents(&attachments);
         let is_attached = attachments.iter().any(|one| one.parents.is_ok());
         // What is wrong with a route that is attached to nothing is said to its parents alone.
@@ -105,7 +112,7 @@ fn of_kind<'r>(
         let report_of_rules = if is_attached { &mut *report } else { &mut unread };
         let mut told = Told { report: report_of_rules, faults: Faults::default() };
         tell(&object, &declared, told.report);
-        let rules = Scope { scene, services, object: &object }.rules(&declared, &mut told);
+        let rules = Scope { scene, services, object: &object, kind }.rules(&declared, &mut told);
         let faults = told.faults;
         route_conditions::set(&object, &attachments, &faults, report);
         if !is_attached {
@@ -122,8 +129,10 @@ fn of_kind<'r>(
             version: meta::version(&declared.metadata),
             created,
             parents,
+            hostnames: Vec::new(),
             rules,
         };
+        rivals.take(&route);
         routes.insert(name.clone(), route);
     }
     routes
@@ -138,6 +147,30 @@ pub(super) fn hosts_of<'s>(
         service.external.as_ref().is_some_and(|external| external.entry == *entry)
     };
     services.values().filter(of_entry)
+}
+
+/// Attachments without the ports that other routes have, or that are none for routes of the kind.
+fn yielding(
+    kind: RouteKind,
+    object: &ObjectRef,
+    attachments: Vec<Attachment>,
+    (rivals, report): (&Rivals<'_>, &mut Report),
+) -> Vec<Attachment> {
+    let mut left = |asked: Vec<ServiceParent>| match rivals.left(kind, asked) {
+        Ok(Left { parents, lost }) => {
+            if let Some((service, port, (_, why))) = lost.filter(|_| kind.is_of_connections()) {
+                let message = format!("at {service} port {port} the route does not count: {why}");
+                report.add(object.clone(), warning("Overruled", message));
+            }
+            Ok(parents)
+        }
+        Err((reason, message)) => {
+            report.add(object.clone(), error(reason, message.clone()));
+            Err((reason, message))
+        }
+    };
+    let yielded = attachments.into_iter();
+    yielded.map(|one| Attachment { parents: one.parents.and_then(&mut left), ..one }).collect()
 }
 
 /// What the route is attached to, each once.
@@ -181,9 +214,15 @@ struct Scope<'a> {
     scene: &'a Scene<'a>,
     services: &'a Services,
     object: &'a ObjectRef,
+    kind: RouteKind,
 }
 
 impl Scope<'_> {
+    /// What becomes of what leads nowhere.
+    fn end(&self) -> &'static str {
+        if self.kind.is_of_connections() { "is reset" } else { "answers 500" }
+    }
+
     fn rules(&self, declared: &Declared, told: &mut Told<'_>) -> Vec<HttpRule> {
         let Some(declared) = &declared.spec.rules else {
             // The API's default: one rule that matches everything and leads nowhere.
@@ -276,7 +315,7 @@ impl Scope<'_> {
                 HttpBackend { weight, target: BackendTarget::Service(service, port), filters }
             }
             Err(fault) => {
-                let text = format!("{place}: {}; its share answers 500", fault.1);
+                let text = format!("{place}: {}; its share {}", fault.1, self.end());
                 told.fault(self.object, &fault, text);
                 HttpBackend { weight, target: BackendTarget::Invalid(fault.1), filters: Vec::new() }
             }

@@ -47,6 +47,7 @@ pub(super) fn translate(
         let created = created.map(|time| time.0.as_second());
         (created.is_none(), created, name.to_string())
     });
+    tell_unread(known, report);
     let mut taken = BTreeMap::new();
     let mut policies = BTreeMap::new();
     for (name, policy) in oldest_first {
@@ -64,6 +65,24 @@ pub(super) fn translate(
     policies
 }
 
+/// Tells the targets of policies that were never understood why nothing goes by them.
+fn tell_unread(known: &Known<'_>, report: &mut Report) {
+    for (name, policy) in &known.scene.objects.unread_traffic_policies {
+        let object = ObjectRef::new(KIND, name.clone());
+        let Some(message) = refused(&object, report) else { continue };
+        for reference in &policy.targets {
+            let condition = Condition::new(ACCEPTED, false, INVALID, &*message);
+            report.set(object.clone(), condition.of(&ancestor(reference)));
+        }
+    }
+}
+
+/// Why the newest version of a policy is not understood, if it is not.
+fn refused(object: &ObjectRef, report: &Report) -> Option<String> {
+    let finding = report.of(object).find(|finding| finding.severity == Severity::Error);
+    finding.map(|finding| finding.message.clone())
+}
+
 /// Which policy has a target.
 type Taken = BTreeMap<TrafficTarget, ObjectName>;
 
@@ -76,8 +95,7 @@ fn attach(
     report: &mut Report,
 ) -> Vec<TrafficTarget> {
     let object = ObjectRef::new(KIND, name.clone());
-    let refused = report.of(&object).find(|finding| finding.severity == Severity::Error);
-    let refused = refused.map(|finding| finding.message.clone());
+    let refused = refused(&object, report);
     let mut attached = Vec::new();
     for reference in &policy.spec.target_refs {
         let found = known.find(&name.namespace, reference);
@@ -90,7 +108,7 @@ fn attach(
         });
         if let (Ok(_), Some(message)) = (&outcome, &refused) {
             let message = format!("{message}; the version before stays in force");
-            outcome = Err(error("Invalid", message));
+            outcome = Err(error(INVALID, message));
         }
         tell(&object, reference, outcome, report);
     }
@@ -131,7 +149,7 @@ fn permitted(policy: &Declared, found: Found) -> Result<Found, Finding> {
     match field {
         Some(field) if found.0.iter().any(TrafficTarget::is_route) => {
             let message = format!("spec.{field} holds for endpoints; attach it to a Service");
-            Err(error("Invalid", message))
+            Err(error(INVALID, message))
         }
         _ => Ok(found),
     }
@@ -173,7 +191,7 @@ impl Known<'_> {
             (GATEWAY_API, "Gateway") => self.gateway(name, section),
             (group, kind) => {
                 let message = format!("target {group}/{kind} {name} is of no kind that can be one");
-                Err(error("Invalid", message))
+                Err(error(INVALID, message))
             }
         }
     }
@@ -181,7 +199,7 @@ impl Known<'_> {
     fn gateway(&self, name: ObjectName, section: Option<&str>) -> Result<Found, Finding> {
         if let Some(section) = section {
             let message = format!("sectionName {section:?}: a waypoint's listeners are one");
-            return Err(error("Invalid", message));
+            return Err(error(INVALID, message));
         }
         if !self.scene.waypoints.contains_key(&name) {
             return Err(not_found(format!("Gateway {name} is not a waypoint")));
@@ -251,5 +269,7 @@ fn not_found(message: String) -> Finding {
 
 /// The kind of these policies.
 pub(in crate::sync) const KIND: &str = "TrafficPolicy";
+/// The reason of what is not understood.
+const INVALID: &str = "Invalid";
 /// The API group of Gateways and routes.
 const GATEWAY_API: &str = "gateway.networking.k8s.io";

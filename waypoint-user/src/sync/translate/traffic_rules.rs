@@ -240,7 +240,8 @@ fn rate_limit(declared: &limits::RateLimit) -> Result<RateLimit, Invalid> {
         RateLimitKeyKind::Principal => RateLimitKey::Principal,
         RateLimitKeyKind::Header => RateLimitKey::Header(field_name("key", name)?),
     };
-    Ok(RateLimit { requests: declared.requests, per, burst, key })
+    let (requests, headers) = (declared.requests, declared.headers);
+    Ok(RateLimit { requests, per, burst, key, headers })
 }
 
 fn fault(declared: &limits::Fault) -> Result<Fault, Invalid> {

@@ -79,4 +79,4 @@ fn kinds(listener: &GatewayListeners) -> impl Iterator<Item = RouteKind> {
     KINDS.into_iter().filter(|kind| takes(listener, kind.as_str()))
 }
 
-const KINDS: [RouteKind; 2] = [RouteKind::Http, RouteKind::Grpc];
+const KINDS: [RouteKind; 4] = RouteKind::ALL;

@@ -167,10 +167,10 @@ fn a_listener_counts_the_routes_that_it_accepts() {
         let resolved = listener.conditions.last().unwrap().reason.clone();
         (listener.attached_routes, kinds.join(" "), resolved)
     };
-    let all = (2, "HTTPRoute GRPCRoute".to_owned(), "ResolvedRefs".to_owned());
+    let all = (2, "HTTPRoute GRPCRoute TLSRoute TCPRoute".to_owned(), "ResolvedRefs".to_owned());
     assert_eq!(count(GATEWAY_TEXT), all);
     let only =
-        "protocol: HBONE, allowedRoutes: { kinds: [{ kind: GRPCRoute }, { kind: TCPRoute }] }";
+        "protocol: HBONE, allowedRoutes: { kinds: [{ kind: GRPCRoute }, { kind: UDPRoute }] }";
     let some = (1, "GRPCRoute".to_owned(), "InvalidRouteKinds".to_owned());
     assert_eq!(count(&GATEWAY_TEXT.replace("protocol: HBONE", only)), some);
 }

@@ -31,6 +31,7 @@ fn state_of(kind: RouteKind, address: IpAddr, ready: bool) -> State {
         version: Version::default(),
         created: None,
         parents: vec![ServiceParent::new(service.clone(), None)],
+        hostnames: Vec::new(),
         rules: Vec::new(),
     };
     let binding = Binding::Bound(waypoint.clone());
@@ -44,14 +45,13 @@ fn state_of(kind: RouteKind, address: IpAddr, ready: bool) -> State {
         ..Workload::new(ObjectName::new("a", "p"))
     };
     let routes = BTreeMap::from([(route.name.clone(), Arc::new(route))]);
-    let (routes, grpc_routes) = match kind {
-        RouteKind::Http => (routes, BTreeMap::new()),
-        RouteKind::Grpc => (BTreeMap::new(), routes),
-    };
+    let of_kind = |of| if of == kind { routes.clone() } else { BTreeMap::new() };
     let snapshot = Snapshot::new(Contents {
         services: [(service.name.clone(), Arc::new(service))].into(),
-        routes,
-        grpc_routes,
+        routes: of_kind(RouteKind::Http),
+        grpc_routes: of_kind(RouteKind::Grpc),
+        tls_routes: of_kind(RouteKind::Tls),
+        tcp_routes: of_kind(RouteKind::Tcp),
         waypoints: [(waypoint, Arc::new(gateway))].into(),
         workloads: [(pod.name.clone(), Arc::new(pod))].into(),
         ..Contents::default()

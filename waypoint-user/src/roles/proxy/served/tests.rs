@@ -27,6 +27,7 @@ fn route(of: &str, parents: &[&str]) -> HttpRoute {
         version: Version { uid: format!("{of}-uid"), generation: 3 },
         created: None,
         parents: parents.iter().map(parent).collect(),
+        hostnames: Vec::new(),
         rules: Vec::new(),
     }
 }

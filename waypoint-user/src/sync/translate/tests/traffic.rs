@@ -155,6 +155,7 @@ fn a_policy_that_is_not_understood_is_refused_and_no_other() {
         let worst = report.of(&object).map(|finding| finding.severity).max();
         assert_eq!(worst, Some(Severity::Error), "{rest}");
         assert_eq!(counting(&snapshot).0.as_deref(), Some("q"), "{rest}");
+        assert_eq!(conditions(&report, "p"), ["Service/s False Invalid"], "{rest}");
     }
 }
 

@@ -1,0 +1,224 @@
+//! TCPRoutes and TLSRoutes before the Service.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use rustls::{ClientConfig, ClientConnection, RootCertStore, pki_types::ServerName};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+
+use super::{
+    lab::{Backend, Lab, PATIENCE, add_service, read_until},
+    tcp::deny_web,
+};
+use crate::mesh::{
+    object::{ObjectName, Version},
+    route::{BackendTarget, HttpBackend, HttpRoute, HttpRule, RouteKind, ServiceParent},
+    service::AppProtocol,
+    snapshot::Contents,
+};
+
+fn name(of: &str) -> ObjectName {
+    ObjectName::new("default", of)
+}
+
+fn backend(service: &str, weight: u32) -> HttpBackend {
+    let target = BackendTarget::Service(name(service), 80);
+    HttpBackend { weight, target, filters: Vec::new() }
+}
+
+fn route(kind: RouteKind, of: &str, hostnames: &[&str], backends: Vec<HttpBackend>) -> HttpRoute {
+    HttpRoute {
+        kind,
+        name: name(of),
+        version: Version::default(),
+        created: None,
+        parents: vec![ServiceParent::new(name("shop"), None)],
+        hostnames: hostnames.iter().map(ToString::to_string).collect(),
+        rules: vec![HttpRule { backends, ..HttpRule::default() }],
+    }
+}
+
+fn add(contents: &mut Contents, route: HttpRoute) {
+    let table = match route.kind {
+        RouteKind::Tcp => &mut contents.tcp_routes,
+        _ => &mut contents.tls_routes,
+    };
+    table.insert(route.name.clone(), Arc::new(route));
+}
+
+/// A backend that says its name as soon as somebody comes, and then sends back what it gets.
+fn speaks(backend: Backend, name: &'static str) {
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = backend.0.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.write_all(format!("{name}\n").as_bytes()).await;
+                let (mut reader, mut writer) = stream.split();
+                let _ = tokio::io::copy(&mut reader, &mut writer).await;
+            });
+        }
+    });
+}
+
+/// An engine whose Service has routes, before `v1` and `v2`.
+async fn lab(protocol: AppProtocol, routes: Vec<HttpRoute>) -> Lab {
+    let (first, second) = (Backend::bind().await, Backend::bind().await);
+    let addresses = [first.address(), second.address()];
+    speaks(first, "v1");
+    speaks(second, "v2");
+    let change = move |contents: &mut Contents, _| {
+        add_service(contents, "v1", (80, AppProtocol::Tcp), &addresses[..1]);
+        add_service(contents, "v2", (80, AppProtocol::Tcp), &addresses[1..]);
+        routes.into_iter().for_each(|route| add(contents, route));
+    };
+    Lab::start_with(&[], protocol, |_| {}, change)
+}
+
+/// Who answers a new connection.
+async fn answering(lab: &Lab) -> String {
+    let mut client = lab.connect().await;
+    read_until(&mut client, "\n").await
+}
+
+/// The first bytes of a client that asks for a server.
+fn client_hello(name: &'static str) -> Vec<u8> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let name = ServerName::try_from(name).unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn a_tcp_route_shares_connections_by_weight_also_where_the_server_speaks_first() {
+    for protocol in [AppProtocol::Tcp, AppProtocol::Detect] {
+        let backends = vec![backend("v1", 3), backend("v2", 1)];
+        let lab = lab(protocol, vec![route(RouteKind::Tcp, "split", &[], backends)]).await;
+        let mut counts = BTreeMap::new();
+        for _ in 0..200 {
+            *counts.entry(answering(&lab).await).or_insert(0) += 1;
+        }
+        let first = counts["v1\n"];
+        assert!((120..=180).contains(&first), "{protocol:?}: {counts:?}");
+        let line = lab.line(200).await;
+        assert_eq!(line["route_name"], "default.split.0");
+        assert_eq!(line["destination_service"], "default/shop");
+    }
+}
+
+#[tokio::test]
+async fn a_share_that_leads_nowhere_is_reset_and_says_why() {
+    let nowhere = HttpBackend {
+        target: BackendTarget::Invalid("backend(x) not found".to_owned()),
+        ..backend("v1", 1)
+    };
+    let backends = vec![backend("v1", 0), nowhere];
+    let lab = lab(AppProtocol::Tcp, vec![route(RouteKind::Tcp, "r", &[], backends)]).await;
+    lab.connect_in_vain().await;
+    let line = lab.line(1).await;
+    assert_eq!(line["response_flags"], "NC");
+    assert_eq!(line["upstream_cluster"], "BlackHoleCluster");
+    assert_eq!(line["route_name"], "default.r.0");
+    assert_eq!(line["blame"], "waypoint");
+    let parts = ["istio_tcp_connections_closed_total{", "response_flags=\"NC\""];
+    assert_eq!(lab.metric(&parts).await.to_string(), "1");
+}
+
+#[tokio::test]
+async fn a_route_that_is_withdrawn_leaves_its_connections_alone() {
+    let tcp = route(RouteKind::Tcp, "r", &[], vec![backend("v2", 1)]);
+    let mut lab = lab(AppProtocol::Tcp, vec![tcp]).await;
+    let mut client = lab.connect().await;
+    read_until(&mut client, "v2\n").await;
+    lab.change(|contents| {
+        contents.tcp_routes.clear();
+        add(contents, route(RouteKind::Tcp, "r", &[], vec![backend("v1", 1)]));
+    });
+    assert_eq!(answering(&lab).await, "v1\n");
+    client.write_all(b"still there\n").await.unwrap();
+    assert_eq!(read_until(&mut client, "there\n").await, "still there\n");
+}
+
+#[tokio::test]
+async fn a_tls_route_goes_by_the_name_of_the_server_and_what_was_read_is_not_lost() {
+    let routes = vec![
+        route(RouteKind::Tls, "one", &["one.example.com"], vec![backend("v1", 1)]),
+        route(RouteKind::Tls, "any", &["*.example.com"], vec![backend("v2", 1)]),
+    ];
+    let lab = lab(AppProtocol::Tcp, routes).await;
+    for (server, answers) in [("one.example.com", "v1\n"), ("two.example.com", "v2\n")] {
+        let hello = client_hello(server);
+        let mut client = lab.connect().await;
+        let (before, after) = hello.split_at(100);
+        client.write_all(before).await.unwrap();
+        tokio::task::yield_now().await;
+        client.write_all(after).await.unwrap();
+        assert_eq!(read_until(&mut client, "\n").await, answers);
+        let mut back = vec![0; hello.len()];
+        tokio::io::AsyncReadExt::read_exact(&mut client, &mut back).await.unwrap();
+        assert_eq!(back, hello);
+    }
+}
+
+/// Sends bytes, and waits for the connection's end.
+async fn refused(lab: &Lab, bytes: &[u8]) {
+    let mut client: TcpStream = lab.connect().await;
+    client.write_all(bytes).await.unwrap();
+    let mut byte = [0];
+    let end = tokio::io::AsyncReadExt::read(&mut client, &mut byte);
+    let end = timeout(PATIENCE, end).await.unwrap();
+    assert!(!matches!(end, Ok(1..)), "{end:?}");
+}
+
+#[tokio::test]
+async fn who_asks_for_no_server_that_is_routed_is_closed_and_told_of() {
+    let tls = route(RouteKind::Tls, "one", &["one.example.com"], vec![backend("v1", 1)]);
+    let lab = lab(AppProtocol::Tcp, vec![tls]).await;
+    let other = client_hello("one.example.org");
+    let nobody = client_hello("192.0.2.1");
+    for (number, (bytes, details)) in [
+        (other.as_slice(), "filter_chain_not_found{server_name:one.example.org}"),
+        (nobody.as_slice(), "filter_chain_not_found{no_server_name}"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", "filter_chain_not_found{not_tls}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        refused(&lab, bytes).await;
+        let line = lab.line(number + 1).await;
+        assert_eq!(line["connection_termination_details"], details);
+        assert_eq!(line["response_flags"], "NR");
+        assert_eq!(line["blame"], "client");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_that_does_not_come_is_not_waited_for() {
+    let (mut stream, client) = pair().await;
+    let began = tokio::time::Instant::now();
+    let (read, name) = crate::proxy::hello::read(&mut stream, bytes::Bytes::new()).await;
+    assert!(read.is_empty() && name == Err(crate::proxy::respond::Unnamed::Late), "{name:?}");
+    assert!(began.elapsed() >= Duration::from_secs(10));
+    drop(client);
+}
+
+async fn pair() -> (crate::proxy::stream::Stream, TcpStream) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    (crate::proxy::stream::Stream::Tcp(server), client)
+}
+
+#[tokio::test]
+async fn who_is_denied_is_closed_before_a_word() {
+    let tls = route(RouteKind::Tls, "one", &["one.example.com"], vec![backend("v1", 1)]);
+    let mut lab = lab(AppProtocol::Tcp, vec![tls]).await;
+    lab.change(deny_web);
+    // Nothing is sent, and no ClientHello waited for.
+    lab.connect_in_vain().await;
+    let line = lab.line(1).await;
+    let details = line["connection_termination_details"].as_str().unwrap_or_default();
+    assert!(details.starts_with("rbac_access_denied_matched_policy"), "{details}");
+}
