@@ -93,7 +93,7 @@ fn uuid(random: u128) -> String {
 }
 
 /// Applies edits in the order set, add, remove. What is no field is left out.
-pub(super) fn edit<'e>(headers: &mut HeaderMap, edits: impl Iterator<Item = &'e HeaderEdit>) {
+pub fn edit<'e>(headers: &mut HeaderMap, edits: impl Iterator<Item = &'e HeaderEdit>) {
     let field = |(name, value): &(String, String)| {
         Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
     };
