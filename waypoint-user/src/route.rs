@@ -18,7 +18,7 @@
 //! **Invariant:** what a choice borrows lives as long as the table, not as long as the request.
 //! **Invariant:** paths are matched as given; the caller normalises them first (`mesh::path`).
 
-use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use crate::mesh::{
     object::ObjectName,
@@ -214,16 +214,8 @@ pub struct RuleId {
     pub index: usize,
     /// The rule's name, if it has one.
     pub name: Option<String>,
-}
-
-/// The rule's name, or `namespace.name.index`, as Istio calls routes in access logs.
-impl fmt::Display for RuleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{}.{}.{}", self.route.namespace, self.route.name, self.index),
-        }
-    }
+    /// Its name, or `namespace.name.index`, as Istio calls routes in access logs.
+    pub label: Arc<str>,
 }
 
 /// The routes of a port of a Service that are for the clients of a namespace, or for all, in the

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, rc::Rc, time::SystemTime};
 
+use ::http::Method;
 use tokio::time::Instant;
 
 use crate::{
@@ -118,13 +119,13 @@ impl Connection {
     pub(super) fn refuse(&self, view: &View, asked: Option<String>) {
         let mut entry = Entry::new(self.start, self.remote, self.local);
         if asked.is_some() {
-            entry.method = Some("CONNECT".to_owned());
+            entry.method = Some(Method::CONNECT);
             entry.response_code = 400;
         }
         entry.authority = asked;
         let fault = Fault::UnknownDestination;
         entry.response_flags = Some("NR");
-        entry.response_code_details = Some(fault.to_string());
+        entry.response_code_details = Some(fault.to_string().into());
         entry.duration = self.began.elapsed();
         let peer = self.peer(view);
         describe(&mut entry, &peer, None);

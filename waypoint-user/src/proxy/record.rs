@@ -142,12 +142,12 @@ impl Record {
         let Some(mut entry) = self.entry.take() else { return };
         if let Some(fault) = &self.fault {
             entry.blame = Some(fault.row().blame.as_str());
-            entry.response_code_details = Some(fault.to_string());
+            entry.response_code_details = Some(fault.to_string().into());
             entry.upstream_transport_failure_reason = fault.transport_failure();
         }
         entry.response_code = self.status;
         entry.response_flags = Some(flag);
-        entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
+        entry.destination_workload = self.workload.take();
         (entry.bytes_received, entry.bytes_sent) = (received, self.sent);
         entry.duration = duration;
         self.connection.worker.log.record(entry);
@@ -166,12 +166,12 @@ impl Drop for Record {
 
 /// Notes who asks and what is asked for.
 pub(super) fn describe(entry: &mut Entry, peer: &Peer, target: Option<&Target>) {
-    entry.source_workload = peer.workload.as_ref().map(|workload| workload.name.to_string());
+    entry.source_workload.clone_from(&peer.workload);
     entry.source_principal.clone_from(&peer.identity);
     if let Some(target) = target {
-        entry.waypoint = Some(target.waypoint.clone());
+        entry.waypoint = Some(Arc::clone(&target.waypoint));
         if let Destination::Service(service, _) = &target.destination {
-            entry.destination_service = Some(service.name.to_string());
+            entry.destination_service = Some(Arc::clone(service));
         }
     }
 }

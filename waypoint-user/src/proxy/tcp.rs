@@ -145,7 +145,7 @@ impl Session {
         let cluster = view.default_cluster(&target, connection.local);
         let cluster = view.settled(cluster, connection.local).await;
         let cluster_name = format!("inbound-vip|{}|tcp|{}", cluster.port, cluster.host);
-        self.entry.upstream_cluster = Some(cluster_name);
+        self.entry.upstream_cluster = Some(cluster_name.into());
         let worker = &connection.worker;
         let endpoint =
             cluster.choose(&[], &mut |bound| worker.dice(bound)).ok_or(Fault::NoEndpoint)?;
@@ -179,7 +179,7 @@ impl Session {
         self.entry.blame = fault.map(|fault| fault.row().blame.as_str());
         self.entry.connection_termination_details = fault.map(ToString::to_string);
         self.entry.upstream_transport_failure_reason = fault.and_then(Fault::transport_failure);
-        self.entry.destination_workload = self.workload.as_ref().map(|pod| pod.name.to_string());
+        self.entry.destination_workload = self.workload.clone();
         self.entry.bytes_received = self.received.get();
         self.entry.bytes_sent = self.sent.get();
         self.entry.duration = self.connection.began.elapsed();

@@ -64,7 +64,7 @@ pub(super) struct Target {
     /// The Service's port, or the pod.
     pub(super) destination: Destination,
     /// The waypoint before it; empty if it has none any more.
-    pub(super) waypoint: String,
+    pub(super) waypoint: Arc<str>,
     /// Who may ask it for what.
     pub(super) policies: Policies,
     /// Its routes; `None` for the default route.
@@ -278,7 +278,7 @@ impl View {
         // The second waypoint of a Service is not bound by the policies of the first.
         let (waypoint, policies) = match second.filter(|second| self.own.as_ref() == Some(*second))
         {
-            Some(own) => (own.to_string(), Policies::for_canary(self.snapshot(), service)),
+            Some(own) => (own.to_string().into(), Policies::for_canary(self.snapshot(), service)),
             None => (first, Policies::for_service(self.snapshot(), service)),
         };
         Some(Target {
@@ -319,10 +319,10 @@ enum Key {
 /// The waypoint of a binding, by name. Connections to what has none any more are served without
 /// one, because they may have been captured a moment before; where a waypoint is asked for and
 /// cannot be used, nothing is served, because its policies are not known.
-fn waypoint(binding: &Binding) -> Option<String> {
+fn waypoint(binding: &Binding) -> Option<Arc<str>> {
     match binding {
-        Binding::Bound(waypoint) => Some(waypoint.to_string()),
-        Binding::Direct => Some(String::new()),
+        Binding::Bound(waypoint) => Some(waypoint.to_string().into()),
+        Binding::Direct => Some(Arc::default()),
         Binding::Refused(_) => None,
     }
 }

@@ -40,12 +40,15 @@ impl Rule {
     /// Compiles the rule at a position of a route.
     pub(super) fn new(route: &HttpRoute, index: usize, rule: &HttpRule) -> Self {
         let weights: Vec<u32> = rule.backends.iter().map(|backend| backend.weight).collect();
+        let ObjectName { namespace, name } = &route.name;
+        let label = rule.name.clone().unwrap_or_else(|| format!("{namespace}.{name}.{index}"));
         Self {
             id: RuleId {
                 kind: route.kind,
                 route: route.name.clone(),
                 index,
                 name: rule.name.clone(),
+                label: label.into(),
             },
             filters: rule.filters.clone(),
             backends: rule.backends.clone(),

@@ -1,6 +1,7 @@
 //! The access log: one line of JSON for each request and each TCP connection.
 //!
-//! Workers hand over entries and never wait; one thread formats and writes. The field names are
+//! Workers hand over entries and never wait; one thread formats and writes, a few milliseconds
+//! later, so that a busy worker does not have to wake it for each line. The field names are
 //! Istio's (`pilot/pkg/model/telemetry_logging.go`), or where a node only carried a connection
 //! ztunnel's, with a few of ours at the end; empty is `-`.
 //!
@@ -10,6 +11,7 @@
 use std::{
     io::{self, Write},
     sync::mpsc::{self, Receiver, SyncSender, TrySendError},
+    thread,
     time::Duration,
 };
 
@@ -21,6 +23,7 @@ use super::metrics::{Limit, Registry};
 
 mod entry;
 mod flow;
+mod line;
 pub(super) mod timestamp;
 
 /// The workers' end of the access log; clones share the queue.
@@ -36,7 +39,7 @@ impl AccessLog {
     pub fn start(output: impl Write + Send + 'static, registry: &Registry) -> io::Result<Self> {
         let (queue, items) = mpsc::sync_channel(QUEUE_LINES_MAX);
         let refused = registry.limit("access_log_output");
-        std::thread::Builder::new()
+        thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || write_all(&items, output, &refused))?;
         Ok(Self { queue: Some(queue), full: registry.limit("access_log_queue") })
@@ -87,34 +90,57 @@ enum Item {
     Flush(SyncSender<()>),
 }
 
-/// Writes until all senders are gone; lines that arrive together go out in one write.
+/// Writes until all senders are gone.
 fn write_all(items: &Receiver<Item>, mut output: impl Write, refused: &Limit) {
     let mut text = Vec::new();
     while let Ok(first) = items.recv() {
-        let mut waiting = Vec::new();
+        if !matches!(first, Item::Flush(_)) {
+            // Nobody has to wake who does not wait at the queue.
+            thread::sleep(GATHERING);
+        }
         let mut next = Some(first);
-        while let Some(item) = next {
-            match item {
-                Item::Entry(entry) => entry.write_line(&mut text),
-                Item::Flow(flow) => flow.write_line(&mut text),
-                Item::Flush(done) => waiting.push(done),
-            }
-            next = if text.len() < BATCH_BYTES { items.try_recv().ok() } else { None };
-        }
-        if let Err(cause) = output.write_all(&text).and_then(|()| output.flush()) {
-            refused.hit();
-            tracing::debug!(%cause, "access log lines are lost");
-        }
-        text.clear();
-        for done in waiting {
-            // Whoever waited may have given up; then nobody needs the answer.
-            let _ = done.try_send(());
+        while let Some(first) = next {
+            next = write_batch(first, items, (&mut text, &mut output), refused);
         }
     }
 }
 
+/// Writes what waits, as far as it goes out in one write; what comes after it, if anything does.
+fn write_batch(
+    first: Item,
+    items: &Receiver<Item>,
+    (text, output): (&mut Vec<u8>, &mut impl Write),
+    refused: &Limit,
+) -> Option<Item> {
+    text.clear();
+    let mut waiting = Vec::new();
+    let mut next = Some(first);
+    while text.len() < BATCH_BYTES
+        && let Some(item) = next
+    {
+        match item {
+            Item::Entry(entry) => entry.write_line(text),
+            Item::Flow(flow) => flow.write_line(text),
+            Item::Flush(done) => waiting.push(done),
+        }
+        next = items.try_recv().ok();
+    }
+    if let Err(cause) = output.write_all(text).and_then(|()| output.flush()) {
+        refused.hit();
+        tracing::debug!(%cause, "access log lines are lost");
+    }
+    for done in waiting {
+        // Whoever waited may have given up; then nobody needs the answer.
+        let _ = done.try_send(());
+    }
+    next
+}
+
 /// Most lines that wait to be written; what comes while it is full is dropped.
 const QUEUE_LINES_MAX: usize = 16 * 1024;
+
+/// How long lines are gathered before they are written.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// How much is formatted before it is written.
 const BATCH_BYTES: usize = 64 * 1024;

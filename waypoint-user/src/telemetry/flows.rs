@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{access::timestamp::rfc3339, metrics::Registry};
+use super::{access::timestamp::Timestamp, metrics::Registry};
 use crate::mesh::{flow::Stage, object::ObjectName};
 
 /// Where connections are told and heard; clones share it.
@@ -182,7 +182,7 @@ impl Observed {
         let mut fields = Map::new();
         let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         let stage = if self.stage == Stage::Opened { "opened" } else { "closed" };
-        put("time", rfc3339(self.time).into());
+        put("time", Timestamp(self.time).to_string().into());
         put("event", stage.into());
         put("reporter", if self.initiated { "source" } else { "destination" }.into());
         put("source", self.source.fields());

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** without an answer in time nothing passes.
 
-use std::{future::poll_fn, net::SocketAddr, rc::Rc};
+use std::{future::poll_fn, net::SocketAddr, pin::pin, rc::Rc};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Response};
@@ -123,14 +123,14 @@ impl Guard<'_> {
         let course = Course::once(asking.worker, cluster, version);
         let request = question.build(version, &Edits::default(), |_| {});
         let until = Until::after(Instant::now(), Some(AUTH_TIMEOUT), Late::Request);
-        let answering = async {
+        let answering = pin!(async {
             let answered =
                 send(&course, request, Trail { peer: asking.peer, record: None }).await?;
             let (head, body) = answered.response.into_parts();
             let (body, trailers) = read(body).await?;
             answered.carrier.keep(asking.worker);
             Ok(Answer { head, body, trailers })
-        };
+        });
         within(until, answering).await
     }
 }

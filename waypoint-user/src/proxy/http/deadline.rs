@@ -38,10 +38,11 @@ impl Until {
     }
 }
 
-/// Does something in time; without a time, however long it takes.
+/// Does something in time; without a time, however long it takes. It is pinned by the caller, as a
+/// future that is handed on has its room twice.
 pub(super) async fn within<T>(
     until: Option<Until>,
-    doing: impl Future<Output = Result<T, Fault>>,
+    doing: Pin<&mut impl Future<Output = Result<T, Fault>>>,
 ) -> Result<T, Fault> {
     let over = async {
         match until.map(Deadline::new) {

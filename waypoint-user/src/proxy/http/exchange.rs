@@ -3,7 +3,7 @@
 //! **Invariant:** it sees one view of the mesh from start to end.
 //! **Invariant:** policies, routes and the endpoint see the same path, in normal form.
 
-use std::{rc::Rc, time::Duration};
+use std::{pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode, header::USER_AGENT, request::Parts,
@@ -242,10 +242,13 @@ impl Exchange {
         let began = Instant::now();
         let mut idle = self.idle(plan);
         let trail = Trail { peer: &self.peer, record: Some(&mut self.record) };
-        let answered = tokio::select! {
-            answered = within(until, send(&course, request, trail)) => answered,
-            fault = lease.revoked() => return Err(fault),
-            fault = Idle::over(&mut idle) => return Err(fault),
+        let answered = {
+            let sending = pin!(send(&course, request, trail));
+            tokio::select! {
+                answered = within(until, sending) => answered,
+                fault = lease.revoked() => return Err(fault),
+                fault = Idle::over(&mut idle) => return Err(fault),
+            }
         };
         let mut answered = answered.map_err(|fault| self.progress.blame(fault))?;
         answered.until = Until::first(until, answered.until);
@@ -294,7 +297,7 @@ impl Exchange {
         let Answer { answered, lease } = answer;
         let Answered { response, carrier, until, idle, .. } = answered;
         self.record.status = response.status().as_u16();
-        self.record.note(|entry| entry.response_code_details = Some("via_upstream".to_owned()));
+        self.record.note(|entry| entry.response_code_details = Some("via_upstream".into()));
         self.record.head_bytes.1 = field_bytes(response.headers());
         if self.record.is_grpc {
             self.record.see_grpc_status(response.headers());
@@ -321,24 +324,24 @@ impl Exchange {
         self.record.is_grpc = content_type.is_some_and(is_grpc);
         self.record.is_http2 = parts.version == http::Version::HTTP_2;
         self.record.note(|entry| {
-            entry.method = Some(parts.method.to_string());
-            entry.path = parts.uri.path_and_query().map(ToString::to_string);
+            entry.method = Some(parts.method.clone());
+            entry.path = parts.uri.path_and_query().cloned();
             entry.protocol = Some(protocol(parts.version));
             entry.authority = authority.map(str::to_owned);
-            entry.user_agent = fields::text(headers, &USER_AGENT);
-            entry.request_id = fields::text(headers, &fields::REQUEST_ID);
-            entry.x_forwarded_for = fields::text(headers, &FORWARDED_FOR);
+            entry.user_agent = headers.get(&USER_AGENT).cloned();
+            entry.request_id = headers.get(&fields::REQUEST_ID).cloned();
+            entry.x_forwarded_for = headers.get(&FORWARDED_FOR).cloned();
         });
     }
 
     /// Notes what is sent on.
     fn describe_sent(&mut self, request: &Request<RequestBody>, plan: &Plan<'_>) {
         self.record.labels = Rc::clone(&plan.cluster.labels);
-        let (port, host) = (plan.cluster.port, &plan.cluster.host);
+        let headers = request.headers();
         self.record.note(|entry| {
-            entry.upstream_cluster = Some(format!("inbound-vip|{port}|http|{host}"));
-            entry.request_id = fields::text(request.headers(), &fields::REQUEST_ID);
-            entry.x_forwarded_for = fields::text(request.headers(), &FORWARDED_FOR);
+            entry.upstream_cluster = Some(Arc::clone(&plan.cluster.log_name));
+            entry.request_id = headers.get(&fields::REQUEST_ID).cloned();
+            entry.x_forwarded_for = headers.get(&FORWARDED_FOR).cloned();
         });
     }
 }

@@ -110,12 +110,6 @@ pub fn edit<'e>(headers: &mut HeaderMap, edits: impl Iterator<Item = &'e HeaderE
     }
 }
 
-/// A field as text, for the log.
-pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let value = headers.get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
 /// Sets a field to a text that was made here.
 pub(super) fn insert(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {

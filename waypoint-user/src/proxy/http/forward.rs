@@ -83,8 +83,7 @@ pub(super) type Failed = Box<(Fault, Option<Request<RequestBody>>)>;
 /// Sends a request to an endpoint.
 pub(super) async fn send_to(
     worker: &Rc<Worker>,
-    endpoint: &Endpoint,
-    version: Version,
+    (endpoint, version): (&Endpoint, Version),
     request: Request<RequestBody>,
     trail: &mut Trail<'_>,
 ) -> Result<Answered, Failed> {

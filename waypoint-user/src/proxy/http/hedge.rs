@@ -5,9 +5,9 @@
 //!
 //! **Invariant:** what is sent twice does no harm when it is processed twice, and has no body.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, pin::pin};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use http::Request;
 use tokio::time::{Instant, sleep};
 
@@ -89,8 +89,8 @@ async fn ask<'e>(
     let began = Instant::now();
     let until = Until::after(began, course.conduct.timeouts.backend_request, Late::Try);
     let mut trail = Trail { peer, record: None };
-    let sending =
-        async { Ok(send_to(course.worker, endpoint, course.version, request, &mut trail).await) };
+    let to = (endpoint, course.version);
+    let sending = pin!(send_to(course.worker, to, request, &mut trail).map(Ok));
     let sent = within(until, sending).await;
     course.learn(endpoint, &sent, began);
     let sent = match sent {

@@ -1,6 +1,6 @@
 //! Where a request goes: what its routes choose, or the Service itself.
 
-use std::{borrow::Cow, net::SocketAddr, rc::Rc};
+use std::{borrow::Cow, net::SocketAddr, rc::Rc, sync::Arc};
 
 use http::{HeaderValue, Response, StatusCode, header::LOCATION};
 
@@ -101,12 +101,12 @@ impl<'t> Plan<'t> {
 
 impl Planned<'_> {
     /// How the access log names the rule.
-    pub(super) fn route_name(&self) -> String {
+    pub(super) fn route_name(&self) -> Arc<str> {
         let rule = match self {
             Self::Reply { rule, .. } | Self::Nowhere { rule, .. } => Some(*rule),
             Self::Forward(plan) => plan.rule,
         };
-        rule.map_or_else(|| DEFAULT_ROUTE.to_owned(), ToString::to_string)
+        rule.map_or_else(|| Arc::from(DEFAULT_ROUTE), |rule| Arc::clone(&rule.label))
     }
 }
 

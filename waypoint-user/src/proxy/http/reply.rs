@@ -50,7 +50,7 @@ pub(super) fn direct(
 ) -> Response<ResponseBody> {
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("waypoint"));
     let details = if record.flag.is_empty() { "direct_response" } else { AUTH_DENIED };
-    record.note(|entry| entry.response_code_details = Some(details.to_owned()));
+    record.note(|entry| entry.response_code_details = Some(details.into()));
     tell(record, &response);
     response
 }

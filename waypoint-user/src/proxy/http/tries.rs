@@ -10,8 +10,9 @@
 //! **Invariant:** a request whose body was sent in part, and is not kept, is never sent again.
 //! **Invariant:** a change of protocol is tried once.
 
-use std::{net::SocketAddr, rc::Rc, time::Duration};
+use std::{net::SocketAddr, pin::pin, rc::Rc, time::Duration};
 
+use futures_util::FutureExt;
 use http::{Method, Request, Response, request::Parts};
 use tokio::time::{Instant, sleep};
 
@@ -180,11 +181,11 @@ pub(super) async fn send(
         let spare = tries.spare(&request);
         let began = Instant::now();
         let until = Until::after(began, course.conduct.timeouts.backend_request, Late::Try);
-        let sending = async {
-            let sent = send_to(course.worker, endpoint, course.version, request, &mut trail).await;
-            Ok(sent)
+        let sent = {
+            let to = (endpoint, course.version);
+            let sending = pin!(send_to(course.worker, to, request, &mut trail).map(Ok));
+            within(until, sending).await
         };
-        let sent = within(until, sending).await;
         course.learn(endpoint, &sent, began);
         let (failure, unsent) = match sent {
             Ok(Ok(answered)) if !tries.is_worth_another(&answered.response) => {

@@ -49,6 +49,8 @@ pub(in crate::proxy) struct Cluster {
     pub(in crate::proxy) protocol: AppProtocol,
     /// How the access log names it, after `inbound-vip|port|protocol|`.
     pub(in crate::proxy) host: String,
+    /// How the access log names it where requests are told of.
+    pub(in crate::proxy) log_name: Arc<str>,
     /// How metrics name it.
     pub(in crate::proxy) labels: Rc<ServiceLabels>,
     /// How often answers of name servers had changed when it was made.
@@ -62,6 +64,11 @@ pub(in crate::proxy) struct Cluster {
     loads: Rc<Loads>,
     /// Whether nothing but outstanding requests counts.
     is_plain: bool,
+}
+
+/// As Istio names what is behind a port that speaks HTTP.
+fn log_name(port: u16, host: &str) -> Arc<str> {
+    format!("inbound-vip|{port}|http|{host}").into()
 }
 
 /// Names that have to be looked up first.
@@ -160,11 +167,13 @@ impl Cluster {
         domain: &str,
         loads: &Rc<Loads>,
     ) -> Self {
+        let host = service.host(domain);
         Self {
             port,
             family,
             protocol: service.port(port).map(|port| port.protocol).unwrap_or_default(),
-            host: service.host(domain),
+            log_name: log_name(port, &host),
+            host,
             labels: Rc::new(ServiceLabels::of(service, domain)),
             version: 0,
             unknown: None,
@@ -228,11 +237,13 @@ impl Cluster {
         loads: &Rc<Loads>,
     ) -> Self {
         let endpoint = Endpoint::new(dialled, Some(Arc::clone(workload)), loads);
+        let host = workload.name.to_string();
         Self {
             port: dialled.port(),
             family: Family::of(dialled.ip()),
             protocol: AppProtocol::Detect,
-            host: workload.name.to_string(),
+            log_name: log_name(dialled.port(), &host),
+            host,
             labels,
             version: 0,
             unknown: None,

@@ -64,7 +64,7 @@ fn bound() -> Binding {
 fn only_declared_ports_of_services_are_targets() {
     let view = view(&contents(bound(), &[true]), &Rc::default(), None);
     let target = view.target(vip(PORT)).unwrap();
-    assert_eq!(target.waypoint, "default/waypoint");
+    assert_eq!(&*target.waypoint, "default/waypoint");
     assert!(Rc::ptr_eq(&target, &view.target(vip(PORT)).unwrap()));
     assert!(view.target(vip(81)).is_none());
     assert!(view.target(SocketAddr::from(([10, 0, 0, 2], PORT))).is_none());

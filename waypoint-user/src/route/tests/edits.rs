@@ -189,7 +189,7 @@ fn a_redirect_comes_with_the_edits_of_its_response() {
     });
     match choose(&table, &url("/")) {
         Choice::Redirect { rule, status, edits, .. } => {
-            assert_eq!((rule.to_string().as_str(), status), ("default.r.0", 308));
+            assert_eq!((&*rule.label, status), ("default.r.0", 308));
             assert_eq!(edits.response, [Cow::Owned(setting("response"))]);
         }
         other => panic!("{other:?}"),

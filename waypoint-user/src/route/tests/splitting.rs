@@ -19,7 +19,7 @@ fn shares(weights: &[u32]) -> Vec<u32> {
 fn unroutable_reason(table: &Table) -> String {
     match choose(table, &url("/")) {
         Choice::Unroutable { rule, reason } => {
-            assert_eq!(rule.to_string(), "default.r.0");
+            assert_eq!(rule.label.to_string(), "default.r.0");
             reason
         }
         other => panic!("{other:?}"),
@@ -68,7 +68,7 @@ fn a_choice_names_its_rule() {
     let table = table([route("r", vec![rule(vec![exact("/")], "b"), named])]);
     match choose(&table, &url("/a")) {
         Choice::Forward { rule, service, port, edits, .. } => {
-            assert_eq!((rule.to_string(), rule.index), ("canary".to_owned(), 1));
+            assert_eq!((rule.label.to_string(), rule.index), ("canary".to_owned(), 1));
             assert_eq!((service.to_string(), port), ("default/b".to_owned(), 8080));
             assert_eq!(edits, Edits::default());
         }

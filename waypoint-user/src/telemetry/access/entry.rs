@@ -1,16 +1,19 @@
 //! One line of the access log.
+//!
+//! **Invariant:** what the mesh and the client's message hold already is shared, not copied.
 
 use std::{
+    borrow::Cow,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use serde_json::{Map, Value};
+use http::{HeaderValue, Method, uri::PathAndQuery};
 
-use crate::mesh::spiffe::SpiffeId;
+use crate::mesh::{service::Service, spiffe::SpiffeId, workload::Workload};
 
-use super::timestamp::rfc3339;
+use super::{line::Line, timestamp::Timestamp};
 
 /// What is logged of a request or of a TCP connection.
 #[derive(Clone, Debug)]
@@ -18,11 +21,11 @@ pub struct Entry {
     /// When it began.
     pub start: SystemTime,
     /// The rule that routed it.
-    pub route_name: Option<String>,
+    pub route_name: Option<Arc<str>>,
     /// The method of a request.
-    pub method: Option<String>,
+    pub method: Option<Method>,
     /// Path and query, as the client sent them.
-    pub path: Option<String>,
+    pub path: Option<PathAndQuery>,
     /// `HTTP/1.1`, `HTTP/2`; nothing for TCP.
     pub protocol: Option<&'static str>,
     /// The status; zero when no response was begun, and for TCP.
@@ -30,7 +33,7 @@ pub struct Entry {
     /// The response flag, if it did not end well.
     pub response_flags: Option<&'static str>,
     /// Why the response is what it is.
-    pub response_code_details: Option<String>,
+    pub response_code_details: Option<Cow<'static, str>>,
     /// Why the connection was closed.
     pub connection_termination_details: Option<String>,
     /// Bytes of the body from the client, or of the connection.
@@ -42,17 +45,17 @@ pub struct Entry {
     /// How long the upstream took to begin its response.
     pub upstream_service_time: Option<Duration>,
     /// `x-forwarded-for`, as it was sent on.
-    pub x_forwarded_for: Option<String>,
+    pub x_forwarded_for: Option<HeaderValue>,
     /// `user-agent`.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<HeaderValue>,
     /// `x-request-id`, as it was sent on.
-    pub request_id: Option<String>,
+    pub request_id: Option<HeaderValue>,
     /// The authority that the client asked for.
     pub authority: Option<String>,
     /// The endpoint.
     pub upstream_host: Option<SocketAddr>,
     /// The Service behind the rule, as Istio names clusters.
-    pub upstream_cluster: Option<String>,
+    pub upstream_cluster: Option<Arc<str>>,
     /// Our address towards the endpoint.
     pub upstream_local_address: Option<SocketAddr>,
     /// What the client dialled.
@@ -62,17 +65,17 @@ pub struct Entry {
     /// Why the endpoint could not be reached.
     pub upstream_transport_failure_reason: Option<String>,
     /// The client's pod.
-    pub source_workload: Option<String>,
+    pub source_workload: Option<Arc<Workload>>,
     /// Who the client is: as the kernel vouches, or as it proved.
     pub source_principal: Option<Arc<SpiffeId>>,
     /// The Service that was dialled.
-    pub destination_service: Option<String>,
+    pub destination_service: Option<Arc<Service>>,
     /// The pod that answered.
-    pub destination_workload: Option<String>,
+    pub destination_workload: Option<Arc<Workload>>,
     /// Whose fault it was that it did not end well: `client`, `backend` or `waypoint`.
     pub blame: Option<&'static str>,
     /// The waypoint that took the traffic.
-    pub waypoint: Option<String>,
+    pub waypoint: Option<Arc<str>>,
 }
 
 impl Entry {
@@ -119,66 +122,51 @@ impl Entry {
         std::mem::replace(self, rest)
     }
 
-    /// Appends the entry as one line of JSON.
+    /// Appends the entry as one line of JSON, by Istio's names.
     pub(super) fn write_line(&self, output: &mut Vec<u8>) {
-        let line = Value::Object(self.fields());
-        // Writing JSON into memory has nothing that could go wrong.
-        let _ = serde_json::to_writer(&mut *output, &line);
-        output.push(b'\n');
-    }
-
-    /// The fields by Istio's names.
-    fn fields(&self) -> Map<String, Value> {
-        let mut fields = Map::new();
-        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-        put("start_time", rfc3339(self.start).into());
-        put("route_name", text(self.route_name.as_ref()));
-        put("method", text(self.method.as_ref()));
-        put("path", text(self.path.as_ref()));
-        put("protocol", text(self.protocol));
-        put("response_code", self.response_code.into());
-        put("response_flags", text(self.response_flags));
-        put("response_code_details", text(self.response_code_details.as_ref()));
+        let mut line = Line::new(output);
+        line.shown("start_time", Some(Timestamp(self.start)));
+        line.text("route_name", self.route_name.as_ref());
+        line.text("method", self.method.as_ref());
+        line.text("path", self.path.as_ref().map(PathAndQuery::as_str));
+        line.text("protocol", self.protocol);
+        line.number("response_code", Some(self.response_code.into()));
+        line.text("response_flags", self.response_flags);
+        line.text("response_code_details", self.response_code_details.as_ref());
         let termination = self.connection_termination_details.as_ref();
-        put("connection_termination_details", text(termination));
-        put("bytes_received", self.bytes_received.into());
-        put("bytes_sent", self.bytes_sent.into());
-        put("duration", millis(self.duration));
-        put("upstream_service_time", self.upstream_service_time.map_or_else(empty, millis));
-        put("x_forwarded_for", text(self.x_forwarded_for.as_ref()));
-        put("user_agent", text(self.user_agent.as_ref()));
-        put("request_id", text(self.request_id.as_ref()));
-        put("authority", text(self.authority.as_ref()));
-        put("upstream_host", text(self.upstream_host));
-        put("upstream_cluster", text(self.upstream_cluster.as_ref()));
-        put("upstream_local_address", text(self.upstream_local_address));
-        put("downstream_local_address", text(Some(self.downstream_local_address)));
-        put("downstream_remote_address", text(Some(self.downstream_remote_address)));
-        put("requested_server_name", empty());
-        let failure = self.upstream_transport_failure_reason.as_ref();
-        put("upstream_transport_failure_reason", text(failure));
-        put("source_workload", text(self.source_workload.as_ref()));
-        put("source_principal", text(self.source_principal.as_ref()));
-        put("destination_service", text(self.destination_service.as_ref()));
-        put("destination_workload", text(self.destination_workload.as_ref()));
-        put("blame", text(self.blame));
-        put("waypoint", text(self.waypoint.as_ref()));
-        fields
+        line.text("connection_termination_details", termination);
+        line.number("bytes_received", Some(self.bytes_received));
+        line.number("bytes_sent", Some(self.bytes_sent));
+        line.number("duration", Some(millis(self.duration)));
+        line.number("upstream_service_time", self.upstream_service_time.map(millis));
+        line.bytes("x_forwarded_for", self.x_forwarded_for.as_ref());
+        line.bytes("user_agent", self.user_agent.as_ref());
+        line.bytes("request_id", self.request_id.as_ref());
+        line.text("authority", self.authority.as_ref());
+        self.write_places(&mut line);
+        line.end();
     }
-}
 
-/// A text, or the sign for none.
-pub(super) fn text(value: Option<impl ToString>) -> Value {
-    let text = value.map(|value| value.to_string()).filter(|text| !text.is_empty());
-    text.map_or_else(empty, Value::String)
-}
-
-/// The sign for nothing.
-fn empty() -> Value {
-    Value::String("-".to_owned())
+    /// Appends between whom it was.
+    fn write_places(&self, line: &mut Line<'_>) {
+        line.shown("upstream_host", self.upstream_host);
+        line.text("upstream_cluster", self.upstream_cluster.as_ref());
+        line.shown("upstream_local_address", self.upstream_local_address);
+        line.shown("downstream_local_address", Some(self.downstream_local_address));
+        line.shown("downstream_remote_address", Some(self.downstream_remote_address));
+        line.text("requested_server_name", None::<&str>);
+        let failure = self.upstream_transport_failure_reason.as_ref();
+        line.text("upstream_transport_failure_reason", failure);
+        line.shown("source_workload", self.source_workload.as_ref().map(|pod| &pod.name));
+        line.shown("source_principal", self.source_principal.as_ref());
+        line.shown("destination_service", self.destination_service.as_ref().map(|to| &to.name));
+        line.shown("destination_workload", self.destination_workload.as_ref().map(|to| &to.name));
+        line.text("blame", self.blame);
+        line.text("waypoint", self.waypoint.as_ref());
+    }
 }
 
 /// Whole milliseconds.
-pub(super) fn millis(duration: Duration) -> Value {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).into()
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

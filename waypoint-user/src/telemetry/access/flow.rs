@@ -5,12 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde_json::{Map, Value};
-
-use super::{
-    entry::{millis, text},
-    timestamp::rfc3339,
-};
+use super::{entry::millis, line::Line, timestamp::Timestamp};
 
 /// What is logged of a connection that was carried, or was not; the fields are ztunnel's
 /// (`src/proxy/metrics.rs`), with a few of ours at the end.
@@ -97,39 +92,31 @@ impl Flow {
 
     /// Appends it as one line of JSON.
     pub(super) fn write_line(&self, output: &mut Vec<u8>) {
-        let line = Value::Object(self.fields());
-        // Writing JSON into memory has nothing that could go wrong.
-        let _ = serde_json::to_writer(&mut *output, &line);
-        output.push(b'\n');
-    }
-
-    fn fields(&self) -> Map<String, Value> {
-        let mut fields = Map::new();
-        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         let (source, destination) = (&self.source, &self.destination);
-        put("start_time", rfc3339(self.start).into());
+        let mut line = Line::new(output);
+        line.shown("start_time", Some(Timestamp(self.start)));
         let outcome = if self.opened { "connection complete" } else { "connection failed" };
-        put("message", outcome.into());
-        put("direction", self.direction.as_str().into());
-        put("src.addr", text(Some(source.address)));
-        put("src.workload", text(source.pod()));
-        put("src.namespace", text(source.namespace()));
-        put("src.identity", text(source.identity.as_ref()));
-        put("dst.addr", text(Some(destination.address)));
-        put("dst.hbone_addr", text(self.hbone_address));
-        put("dst.service", text(self.service.as_ref()));
-        put("dst.workload", text(destination.pod()));
-        put("dst.namespace", text(destination.namespace()));
-        put("dst.identity", text(destination.identity.as_ref()));
-        put("bytes_sent", self.bytes_sent.into());
-        put("bytes_recv", self.bytes_received.into());
-        put("duration", millis(self.duration));
-        put("error", text(self.error.as_ref()));
-        put("response_flags", text(self.response_flags));
-        put("waypoint", text(self.waypoint.as_ref()));
-        put("hop", text(self.hop));
-        put("client.identity", text(self.client.as_ref()));
-        fields
+        line.text("message", Some(outcome));
+        line.text("direction", Some(self.direction.as_str()));
+        line.shown("src.addr", Some(source.address));
+        line.text("src.workload", source.pod());
+        line.text("src.namespace", source.namespace());
+        line.text("src.identity", source.identity.as_ref());
+        line.shown("dst.addr", Some(destination.address));
+        line.shown("dst.hbone_addr", self.hbone_address);
+        line.text("dst.service", self.service.as_ref());
+        line.text("dst.workload", destination.pod());
+        line.text("dst.namespace", destination.namespace());
+        line.text("dst.identity", destination.identity.as_ref());
+        line.number("bytes_sent", Some(self.bytes_sent));
+        line.number("bytes_recv", Some(self.bytes_received));
+        line.number("duration", Some(millis(self.duration)));
+        line.text("error", self.error.as_ref());
+        line.text("response_flags", self.response_flags);
+        line.text("waypoint", self.waypoint.as_ref());
+        line.text("hop", self.hop);
+        line.text("client.identity", self.client.as_ref());
+        line.end();
     }
 }
 
