@@ -1,37 +1,9 @@
 //! Rows of what both pass, in other words.
 
-use crate::table::{ONLY_WE_PASS, Row};
+use crate::table::Row;
 
 /// Differences in what clients and the backend get.
 pub(crate) const ROWS: &[Row] = &[
-    Row {
-        cases: &["connection names the host"],
-        shared: ONLY_WE_PASS,
-        lines: &[
-            "- client: HTTP/1.1 400 Bad Request",
-            "- client: connection: close",
-            "+ backend: GET / HTTP/1.1",
-            "+ backend: host: recorder",
-            "+ client: HTTP/1.1 200 OK",
-        ],
-        why: "what we write comes after what is for one hop was removed, so nothing is lost by it",
-    },
-    Row {
-        cases: &["unknown upgrade"],
-        shared: ONLY_WE_PASS,
-        lines: &[
-            "- client: HTTP/1.1 403 Forbidden",
-            "- client: body length: \"\"",
-            "- client: connection: close",
-            "- client: content-length: 0",
-            "+ backend: GET / HTTP/1.1",
-            "+ backend: connection: upgrade",
-            "+ backend: host: recorder",
-            "+ backend: upgrade: tea",
-            "+ client: HTTP/1.1 200 OK",
-        ],
-        why: "any protocol may be changed to, except to one that hides requests",
-    },
     Row {
         cases: &["websocket"],
         shared: &[],
