@@ -136,7 +136,7 @@ fn sent_again(lab: &Lab) -> Result<usize> {
     };
     let times = thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(took)).collect();
-        let ended = callers.into_iter().map(|caller| caller.join());
+        let ended = callers.into_iter().map(thread::ScopedJoinHandle::join);
         ended
             .map(|took| took.map_err(|_| anyhow!("a caller panicked"))?)
             .collect::<Result<Vec<_>>>()

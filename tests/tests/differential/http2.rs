@@ -92,7 +92,7 @@ pub(crate) fn ask(stream: TcpStream, call: &Call, client: &str) -> Result<BTreeS
     let answered = runtime.block_on(async {
         let stream = tokio::net::TcpStream::from_std(stream)?;
         let (sender, connection) = client::handshake(stream).await?;
-        // It ends with the runtime.
+        #[allow(clippy::disallowed_methods, reason = "it ends with the runtime")]
         let _driver = tokio::spawn(connection);
         answer(sender, call).await
     });
