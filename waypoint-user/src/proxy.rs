@@ -30,6 +30,7 @@ use crate::{
     telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
 };
 
+pub use self::http::edit_fields;
 pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
     gauges::Gauges,

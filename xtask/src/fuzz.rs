@@ -36,6 +36,8 @@ enum Target {
     Events,
     /// The field `forwarded`
     Forwarded,
+    /// Edits of header fields
+    Headers,
     /// Manifests, from their bytes to a Snapshot
     Manifests,
     /// Paths of requests and of policies
@@ -81,6 +83,7 @@ impl Target {
             Self::Baggage => "baggage",
             Self::Events => "events",
             Self::Forwarded => "forwarded",
+            Self::Headers => "headers",
             Self::Manifests => "manifests",
             Self::Paths => "paths",
             Self::Patterns => "patterns",

@@ -29,6 +29,25 @@ impl Listener {
         Self::at("mutual_tls", at, &json!({"filters": [filter], "transport_socket": socket}))
     }
 
+    /// HTTP in clear as a waypoint of Istio's takes it, proxied to a cluster.
+    pub fn like_a_waypoint(at: SocketAddr, cluster: &str) -> Self {
+        let route = json!({
+            "match": {"prefix": "/"},
+            "route": {"cluster": cluster, "timeout": "0s"},
+        });
+        let options = json!({
+            "server_name": "istio-envoy",
+            "normalize_path": true,
+            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+            "proxy_100_continue": true,
+            "use_remote_address": false,
+            "http_protocol_options": {"accept_http_10": true},
+            "upgrade_configs": [{"upgrade_type": "websocket"}],
+        });
+        let filter = connection_manager("waypoint", &route, &options);
+        Self::at("waypoint", at, &json!({"filters": [filter]}))
+    }
+
     /// HBONE; the content of tunnels goes to a cluster as it is.
     pub fn hbone(at: SocketAddr, (credentials, clients): Server<'_>, cluster: &str) -> Self {
         let name = format!("connect_terminate_{cluster}");

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `/bytes?n=N` | `N` bytes, streamed |
 //! | `/upload?pause_us=U` | counts the body; pauses after each 64 KiB when asked to |
-//! | `/slow?ms=M` | the usual answer after `M` milliseconds |
-//! | `/status?code=C` | the usual answer with status `C` |
+//! | `/slow?ms=M&at=NAME` | the usual answer after `M` milliseconds, with `at` only at that server |
+//! | `/status?code=C` | the usual answer with status `C`; `/slow` knows `code` too |
 //! | `/ws` | a WebSocket that repeats each message |
 //! | anything else | JSON with `name`, `method`, `path`, `headers`, `peer`, `protocol` |
 
@@ -53,15 +53,12 @@ async fn answer(
         "/bytes" => Ok(Response::new(zeros(parameter(&query, "n")))),
         "/upload" => upload(request, &query).await,
         "/slow" => {
-            time::sleep(Duration::from_millis(parameter(&query, "ms"))).await;
-            mirror(&request, peer, &name)
+            if value(&query, "at").is_none_or(|at| at == &*name) {
+                time::sleep(Duration::from_millis(parameter(&query, "ms"))).await;
+            }
+            with_status(mirror(&request, peer, &name)?, &query)
         }
-        "/status" => {
-            let mut response = mirror(&request, peer, &name)?;
-            *response.status_mut() =
-                StatusCode::from_u16(u16::try_from(parameter(&query, "code"))?)?;
-            Ok(response)
-        }
+        "/status" => with_status(mirror(&request, peer, &name)?, &query),
         "/ws" => websocket::accept(request),
         _ => mirror(&request, peer, &name),
     }
@@ -86,6 +83,15 @@ fn mirror(request: &Request<Incoming>, peer: SocketAddr, name: &str) -> Result<R
         "protocol": format!("{:?}", request.version()),
     });
     text(&seen)
+}
+
+/// The same with the status that a query asks for, if it does.
+fn with_status(mut response: Response<Body>, query: &str) -> Result<Response<Body>> {
+    if value(query, "code").is_some() {
+        let code = u16::try_from(parameter(query, "code"))?;
+        *response.status_mut() = StatusCode::from_u16(code)?;
+    }
+    Ok(response)
 }
 
 async fn upload(request: Request<Incoming>, query: &str) -> Result<Response<Body>> {
@@ -121,8 +127,13 @@ fn zeros(count: u64) -> Body {
 
 /// A number in a query, zero when absent.
 fn parameter(query: &str, name: &str) -> u64 {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| *key == name).find_map(|(_, value)| value.parse().ok()).unwrap_or(0)
+    value(query, name).and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+/// What a query says of a name.
+fn value<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// What `/bytes` is made of, and the step of a slow `/upload`.

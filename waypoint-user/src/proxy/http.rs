@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::telemetry::task;
 
+pub use self::fields::edit as edit_fields;
 pub(super) use self::{
     body::RequestBody,
     forwarded::Forwarded,

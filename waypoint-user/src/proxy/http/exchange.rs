@@ -107,6 +107,9 @@ impl Exchange {
         target: Option<Rc<Target>>,
     ) -> Result<Outcome, Fault> {
         fields::remove_forged(&mut parts.headers);
+        if parts.version == http::Version::HTTP_2 {
+            fields::join_cookies(&mut parts.headers);
+        }
         let authority = check::authority(&parts);
         self.describe(&parts, authority.as_deref().ok());
         let authority = authority?;

@@ -5,7 +5,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
-    header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, TE, TRANSFER_ENCODING, UPGRADE},
 };
 
 use crate::mesh::route::HeaderEdit;
@@ -16,8 +16,19 @@ use super::forwarded::FORWARDED_CLIENT_CERT;
 pub(super) fn remove_forged(headers: &mut HeaderMap) {
     remove_all(headers, |name| {
         *name == FORWARDED_CLIENT_CERT
+            || *name == INTERNAL
             || OURS.iter().any(|prefix| name.as_str().starts_with(prefix))
     });
+}
+
+/// Puts a cookie together that came in pieces, as HTTP/2 may send it (RFC 9113 section 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let pieces: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if pieces.len() > 1
+        && let Ok(whole) = HeaderValue::from_bytes(&pieces.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, whole);
+    }
 }
 
 /// The protocol that a request asks to change to, if it does (RFC 9110 section 7.8). A change to
@@ -83,7 +94,7 @@ fn uuid(random: u128) -> String {
 }
 
 /// Applies edits in the order set, add, remove. What is no field is left out.
-pub(super) fn edit<'e>(headers: &mut HeaderMap, edits: impl Iterator<Item = &'e HeaderEdit>) {
+pub fn edit<'e>(headers: &mut HeaderMap, edits: impl Iterator<Item = &'e HeaderEdit>) {
     let field = |(name, value): &(String, String)| {
         Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
     };
@@ -125,6 +136,9 @@ pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id
 /// How long a UUID is as text, and where it has dashes.
 const UUID_BYTES: usize = 36;
 const UUID_DASHES: [usize; 4] = [8, 13, 18, 23];
+
+/// By this an Envoy says that a request is from inside; servers behind one trust it.
+static INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 
 /// Beginnings of names that only we may use.
 const OURS: [&str; 2] = ["waypoint-", "x-waypoint-"];

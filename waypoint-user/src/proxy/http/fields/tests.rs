@@ -66,11 +66,22 @@ fn only_we_say_who_the_client_is() {
     let mut fields = headers(&[
         ("x-forwarded-client-cert", "URI=spiffe://evil"),
         ("waypoint-user", "1"),
+        ("x-envoy-internal", "true"),
         ("x-waypoint-user", "1"),
         ("x-waypoints", "1"),
     ]);
     remove_forged(&mut fields);
     assert_eq!(fields, headers(&[("x-waypoints", "1")]));
+}
+
+#[test]
+fn a_cookie_in_pieces_is_put_together() {
+    let mut fields = headers(&[("cookie", "a=1"), ("x-a", "1"), ("cookie", "b=2; c=3")]);
+    join_cookies(&mut fields);
+    assert_eq!(fields, headers(&[("cookie", "a=1; b=2; c=3"), ("x-a", "1")]));
+    let mut whole = headers(&[("cookie", "a=1")]);
+    join_cookies(&mut whole);
+    assert_eq!(whole, headers(&[("cookie", "a=1")]));
 }
 
 #[test]
