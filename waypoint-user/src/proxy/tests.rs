@@ -1,6 +1,14 @@
 //! The engine over loopback sockets: clients and endpoints are written byte by byte where it
 //! matters.
 
+use std::{sync::Arc, thread, time::Instant};
+
+use tokio::sync::watch;
+
+use self::lab::PATIENCE;
+use super::Engine;
+use crate::mesh::snapshot::{Contents, Snapshot};
+
 mod auth;
 mod bounds;
 mod conduct;
@@ -34,3 +42,15 @@ mod unread;
 mod upgrades;
 mod upstream_http1;
 mod waypoint;
+
+/// Publishes a mesh, and waits until every worker goes by it.
+fn publish(engine: &Engine, snapshots: &watch::Sender<Arc<Snapshot>>, contents: &Contents) {
+    let published = Arc::new(Snapshot::new(contents.clone()));
+    let in_force = engine.in_force();
+    snapshots.send(Arc::clone(&published)).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while !in_force.borrow().as_ref().is_some_and(|now| Arc::ptr_eq(now, &published)) {
+        assert!(Instant::now() < until, "the change is not in force");
+        thread::yield_now();
+    }
+}

@@ -3,9 +3,9 @@
 //! **Invariant:** it sees one view of the mesh from start to end.
 //! **Invariant:** policies, routes and the endpoint see the same path, in normal form.
 
-use std::{pin::pin, rc::Rc, sync::Arc};
+use std::{pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Request, Response, StatusCode, header::USER_AGENT, request::Parts};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::USER_AGENT, request::Parts};
 use tokio::time::Instant;
 
 use crate::{
@@ -219,25 +219,6 @@ impl Exchange {
         (first, Some(tape))
     }
 
-    /// When the response must have come to its end.
-    fn until(&self, plan: &Plan<'_>, headers: &HeaderMap) -> Option<Until> {
-        let by_route = plan.conduct().timeouts.request;
-        let by_policy = plan.governed.as_ref();
-        let by_policy = by_policy.and_then(|by| by.rules().timeouts.max_stream_duration);
-        let by_client = if self.record.is_grpc { grpc_timeout(headers) } else { None };
-        let first = Until::first(
-            Until::after(self.began, by_route, Late::Request),
-            Until::after(self.began, by_client, Late::Call),
-        );
-        Until::first(first, Until::after(self.began, by_policy, Late::Stream))
-    }
-
-    /// What ends the request when nothing moves.
-    fn idle(&self, plan: &Plan<'_>) -> Option<Idle> {
-        let time = plan.governed.as_ref()?.rules().timeouts.stream_idle?;
-        Some(Idle::new(time, &self.progress))
-    }
-
     /// Sends the request on and waits for the head of the response.
     async fn forward(
         &mut self,
@@ -249,7 +230,8 @@ impl Exchange {
         let upgrade = outgoing.upgrade();
         let is_connect = upgrade.is_some() && outgoing.parts.version == http::Version::HTTP_2;
         let method = outgoing.parts.method.clone();
-        let until = self.until(plan, &outgoing.parts.headers);
+        let by_client = grpc_timeout(&outgoing.parts.headers).filter(|_| self.record.is_grpc);
+        let until = plan.until(self.began, by_client);
         let progress = Rc::clone(&self.progress);
         let course = Course {
             worker: &worker,
@@ -266,7 +248,7 @@ impl Exchange {
         };
         let request = self.build(outgoing, version, plan);
         let began = Instant::now();
-        let mut idle = self.idle(plan);
+        let mut idle = plan.idle(&self.progress);
         let trail = Trail { peer: &self.peer, record: Some(&mut self.record) };
         let answered = {
             let sending = pin!(send(&course, request, trail));
@@ -289,8 +271,20 @@ impl Exchange {
         if (changes && upgrade.is_none()) || (is_connect && status.is_success()) {
             return Err(Fault::UpstreamProtocol);
         }
-        let keeps_length = method == http::Method::HEAD || status == StatusCode::NOT_MODIFIED;
+        self.edit(&mut answered, plan, (&method, service_time));
+        Ok(answered)
+    }
+
+    /// Edits the head of the response, and tells in it what is ours to tell.
+    fn edit(
+        &mut self,
+        answered: &mut Answered,
+        plan: &Plan<'_>,
+        (method, service_time): (&Method, Duration),
+    ) {
         let response = &mut answered.response;
+        let is_unmodified = response.status() == StatusCode::NOT_MODIFIED;
+        let keeps_length = method == Method::HEAD || is_unmodified;
         self.translates =
             self.translates.filter(|web| web.translate_response(response.headers_mut()));
         returning::edit(response, &plan.edits, keeps_length, service_time);
@@ -300,7 +294,6 @@ impl Exchange {
         if let Some(sessions) = &plan.sessions {
             sessions.tell(answered.response.headers_mut(), answered.endpoint, session::now());
         }
-        Ok(answered)
     }
 
     /// Makes the request that leaves, and copies of it for mirrors.

@@ -1,8 +1,9 @@
 //! Where a request goes: what its routes choose, or the Service itself.
 
-use std::{borrow::Cow, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Response, StatusCode, header::LOCATION};
+use tokio::time::Instant;
 
 use crate::{
     mesh::{
@@ -12,7 +13,7 @@ use crate::{
     },
     proxy::{
         head::HeadRef,
-        respond::Fault,
+        respond::{Fault, Late},
         view::{Cluster, Endpoint, Governed, Target, View},
     },
     route::{Choice, Edits, RuleId},
@@ -20,8 +21,10 @@ use crate::{
 
 use super::{
     auth::Guard,
-    body::ResponseBody,
+    body::{Progress, ResponseBody},
+    deadline::Until,
     fields,
+    idle::Idle,
     session::{self, Session, Sessions},
 };
 
@@ -88,6 +91,24 @@ impl<'t> Plan<'t> {
     /// How it is brought there.
     pub(super) fn conduct(&self) -> &Conduct {
         self.governed.as_ref().map_or(self.conduct, |governed| governed.conduct())
+    }
+
+    /// When the response to a request that began then must have come to its end; its client may
+    /// wait for less.
+    pub(super) fn until(&self, began: Instant, by_client: Option<Duration>) -> Option<Until> {
+        let by_policy = self.governed.as_ref();
+        let by_policy = by_policy.and_then(|by| by.rules().timeouts.max_stream_duration);
+        let first = Until::first(
+            Until::after(began, self.conduct().timeouts.request, Late::Request),
+            Until::after(began, by_client, Late::Call),
+        );
+        Until::first(first, Until::after(began, by_policy, Late::Stream))
+    }
+
+    /// What ends the request when nothing moves.
+    pub(super) fn idle(&self, progress: &Rc<Progress>) -> Option<Idle> {
+        let time = self.governed.as_ref()?.rules().timeouts.stream_idle?;
+        Some(Idle::new(time, progress))
     }
 
     /// The endpoint of the session that the request belongs to.

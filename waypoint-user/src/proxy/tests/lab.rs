@@ -16,6 +16,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use super::publish;
 use crate::{
     identity::Identities,
     mesh::{
@@ -135,14 +136,7 @@ impl Lab {
     /// Changes the mesh while the engine runs, and waits until it goes by the change.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Contents)) {
         change(&mut self.contents);
-        let changed = Arc::new(Snapshot::new(self.contents.clone()));
-        let in_force = self.engine.in_force();
-        self.snapshots.send(Arc::clone(&changed)).unwrap();
-        let until = std::time::Instant::now() + PATIENCE;
-        while !in_force.borrow().as_ref().is_some_and(|now| Arc::ptr_eq(now, &changed)) {
-            assert!(std::time::Instant::now() < until, "the change is not in force");
-            std::thread::yield_now();
-        }
+        publish(&self.engine, &self.snapshots, &self.contents);
     }
 
     /// A connection to the Service.

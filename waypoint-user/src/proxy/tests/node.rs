@@ -29,7 +29,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::instance::Instance;
 use self::{loopback::Loopback, slow::Slow};
-use super::lab::{PATIENCE, Page};
+use super::{
+    lab::{PATIENCE, Page},
+    publish,
+};
 use crate::{
     hbone::{self, Connect, Io, Key, Pool},
     identity::{self, Identities, ca::Authority},
@@ -53,7 +56,7 @@ pub(super) const NODE: &str = "node-a";
 
 /// An engine that serves a node.
 pub(super) struct NodeLab {
-    _engine: Engine,
+    engine: Engine,
     pub(super) registry: Registry,
     pub(super) authority: Arc<Authority>,
     /// The address of the pod `web`.
@@ -130,7 +133,7 @@ impl NodeLab {
         set(&mut settings);
         let engine = Engine::start(settings, surroundings).unwrap();
         Self {
-            _engine: engine,
+            engine,
             registry,
             authority,
             web,
@@ -151,7 +154,7 @@ impl NodeLab {
     pub(super) fn change(&self, change: impl FnOnce(&mut Contents)) {
         let mut contents = self.contents.borrow_mut();
         change(&mut contents);
-        self.snapshots.send(Arc::new(Snapshot::new(contents.clone()))).unwrap();
+        publish(&self.engine, &self.snapshots, &contents);
     }
 
     /// A connection of the pod `web` to the Service.

@@ -90,7 +90,7 @@ async fn a_change_to_http_2_is_not_passed_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_changed_its_protocol_is_ended_when_nothing_moves() {
     let backend = Backend::bind().await;
-    let pause = Duration::from_millis(200);
+    let pause = Duration::from_secs(1);
     let idle = |contents: &mut Contents, _| {
         govern(contents, |policy| policy.requests.timeouts.stream_idle = Some(pause));
     };
