@@ -84,7 +84,7 @@ impl Tunnel {
         moved: &Moved,
     ) -> Option<Fault> {
         let Self { lease, deadline, idle, .. } = self;
-        let mut watch = Watch { deadline, idle, sent: 0 };
+        let mut watch = Watch { deadline, idle, seen: moved.so_far() };
         tokio::select! {
             ended = copy_both(&mut client, &mut upstream, first, moved) => match ended {
                 Ended::Both => None,
@@ -101,8 +101,8 @@ impl Tunnel {
 struct Watch<'a> {
     deadline: &'a mut Option<Deadline>,
     idle: &'a mut Option<Idle>,
-    /// How much had gone to the client when that was looked at.
-    sent: u64,
+    /// How much had moved when that was looked at.
+    seen: (u64, u64),
 }
 
 impl Watch<'_> {
@@ -113,8 +113,8 @@ impl Watch<'_> {
             return Poll::Ready(fault);
         }
         let Some(idle) = self.idle else { return Poll::Pending };
-        let sent = moved.sent.get();
-        if std::mem::replace(&mut self.sent, sent) != sent {
+        let seen = moved.so_far();
+        if std::mem::replace(&mut self.seen, seen) != seen {
             idle.heard();
         }
         idle.poll(cx)
@@ -127,6 +127,13 @@ struct Moved {
     received: Rc<Cell<u64>>,
     /// To the client.
     sent: Cell<u64>,
+}
+
+impl Moved {
+    /// How much moved either way.
+    fn so_far(&self) -> (u64, u64) {
+        (self.received.get(), self.sent.get())
+    }
 }
 
 impl Count for Moved {
