@@ -1,7 +1,7 @@
 //! The access log: one line of JSON for each request and each TCP connection.
 //!
-//! Workers hand over entries and never wait; one thread formats and writes, a few milliseconds
-//! later, so that a busy worker does not have to wake it for each line. The field names are
+//! Workers hand over entries and never wait; one thread formats and writes. After it wrote it rests
+//! for some milliseconds, so that a busy worker does not have to wake it for each line. The field names are
 //! Istio's (`pilot/pkg/model/telemetry_logging.go`), or where a node only carried a connection
 //! ztunnel's, with a few of ours at the end; empty is `-`.
 //!
@@ -12,7 +12,7 @@ use std::{
     io::{self, Write},
     sync::mpsc::{self, Receiver, SyncSender, TrySendError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use self::{
@@ -90,18 +90,21 @@ enum Item {
     Flush(SyncSender<()>),
 }
 
-/// Writes until all senders are gone.
+/// Writes until all senders are gone: a line at once, and what comes soon after it together.
 fn write_all(items: &Receiver<Item>, mut output: impl Write, refused: &Limit) {
     let mut text = Vec::new();
+    let mut written: Option<Instant> = None;
     while let Ok(first) = items.recv() {
-        if !matches!(first, Item::Flush(_)) {
+        let rest = written.and_then(|at| GATHERING.checked_sub(at.elapsed()));
+        if let Some(rest) = rest.filter(|_| !matches!(first, Item::Flush(_))) {
             // Nobody has to wake who does not wait at the queue.
-            thread::sleep(GATHERING);
+            thread::park_timeout(rest);
         }
         let mut next = Some(first);
         while let Some(first) = next {
             next = write_batch(first, items, (&mut text, &mut output), refused);
         }
+        written = Some(Instant::now());
     }
 }
 
@@ -139,7 +142,7 @@ fn write_batch(
 /// Most lines that wait to be written; what comes while it is full is dropped.
 const QUEUE_LINES_MAX: usize = 16 * 1024;
 
-/// How long lines are gathered before they are written.
+/// How long lines are gathered after others were written.
 const GATHERING: Duration = Duration::from_millis(5);
 
 /// How much is formatted before it is written.
