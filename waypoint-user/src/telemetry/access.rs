@@ -1,9 +1,9 @@
 //! The access log: one line of JSON for each request and each TCP connection.
 //!
-//! Workers hand over entries and never wait; one thread formats and writes. After it wrote it rests
-//! for some milliseconds, so that a busy worker does not have to wake it for each line. The field names are
-//! Istio's (`pilot/pkg/model/telemetry_logging.go`), or where a node only carried a connection
-//! ztunnel's, with a few of ours at the end; empty is `-`.
+//! Workers hand over entries and never wait; one thread formats and writes. After it wrote it
+//! rests for some milliseconds, so that a busy worker does not have to wake it for each line. The
+//! field names are Istio's (`pilot/pkg/model/telemetry_logging.go`), or where a node only carried
+//! a connection ztunnel's, with a few of ours at the end; empty is `-`.
 //!
 //! **Invariant:** when the output is slower than the traffic, lines are dropped and counted;
 //! requests are not delayed.
