@@ -18,7 +18,7 @@
 //! **Invariant:** what a choice borrows lives as long as the table, not as long as the request.
 //! **Invariant:** paths are matched as given; the caller normalises them first (`mesh::path`).
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use crate::mesh::{
     object::ObjectName,
@@ -31,6 +31,7 @@ pub use self::connection::{ConnectionChoice, ConnectionRules, ConnectionTable};
 use self::{
     candidate::Candidate,
     index::{Builder, Found, Index},
+    of_clients::OfClients,
     rule::Rule,
 };
 
@@ -39,6 +40,7 @@ mod candidate;
 mod connection;
 mod cors;
 mod index;
+mod of_clients;
 mod path_edit;
 mod redirect;
 mod rule;
@@ -47,32 +49,19 @@ mod trie;
 
 /// The routes of one port of a Service, compiled.
 #[derive(Debug)]
-pub struct Table {
-    of_all: Option<Rules>,
-    of_clients: HashMap<String, Rules>,
-}
+pub struct Table(OfClients<Rules>);
 
 impl Table {
     /// Compiles the routes that apply to a port of a Service; `None` when none does, so that
     /// requests go to the Service itself.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
-        let compile = |clients: Option<&str>| {
-            Rules::compile(&applying(routes, (service, port), clients), port)
-        };
-        let of_routes = |route: &Arc<HttpRoute>| {
-            let clients = route.clients(service, port)??;
-            Some((clients.to_owned(), compile(Some(clients))?))
-        };
-        let of_clients: HashMap<_, _> = routes.iter().filter_map(of_routes).collect();
-        let of_all = compile(None);
-        (of_all.is_some() || !of_clients.is_empty()).then_some(Self { of_all, of_clients })
+        OfClients::compile(routes, (service, port), |routes| Rules::compile(routes, port)).map(Self)
     }
 
     /// The rules for a client of a namespace, or of none that is known; `None` when there are none,
     /// so that its requests go to the Service itself.
     pub fn rules(&self, namespace: Option<&str>) -> Option<&Rules> {
-        let own = namespace.filter(|_| !self.of_clients.is_empty());
-        own.and_then(|namespace| self.of_clients.get(namespace)).or(self.of_all.as_ref())
+        self.0.rules(namespace)
     }
 }
 

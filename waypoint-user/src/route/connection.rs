@@ -14,35 +14,22 @@ use crate::mesh::{
     route::{BackendTarget, HttpBackend, HttpRoute, RouteKind},
 };
 
-use super::{RuleId, applying, split::Split};
+use super::{RuleId, of_clients::OfClients, split::Split};
 
 /// The routes of connections to one port of a Service, compiled.
 #[derive(Debug)]
-pub struct ConnectionTable {
-    of_all: Option<ConnectionRules>,
-    of_clients: HashMap<String, ConnectionRules>,
-}
+pub struct ConnectionTable(OfClients<ConnectionRules>);
 
 impl ConnectionTable {
     /// Compiles the routes that apply to a port of a Service; `None` when none does.
     pub fn compile(routes: &[Arc<HttpRoute>], service: &ObjectName, port: u16) -> Option<Self> {
-        let compile = |clients: Option<&str>| {
-            ConnectionRules::compile(&applying(routes, (service, port), clients))
-        };
-        let of_routes = |route: &Arc<HttpRoute>| {
-            let clients = route.clients(service, port)??;
-            Some((clients.to_owned(), compile(Some(clients))?))
-        };
-        let of_clients: HashMap<_, _> = routes.iter().filter_map(of_routes).collect();
-        let of_all = compile(None);
-        (of_all.is_some() || !of_clients.is_empty()).then_some(Self { of_all, of_clients })
+        OfClients::compile(routes, (service, port), ConnectionRules::compile).map(Self)
     }
 
     /// The rules for a client of a namespace, or of none that is known; `None` when there are none,
     /// so that its connections go to the Service itself.
     pub fn rules(&self, namespace: Option<&str>) -> Option<&ConnectionRules> {
-        let own = namespace.and_then(|namespace| self.of_clients.get(namespace));
-        own.or(self.of_all.as_ref())
+        self.0.rules(namespace)
     }
 }
 
