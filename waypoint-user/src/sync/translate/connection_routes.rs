@@ -3,7 +3,7 @@
 //! What they are attached to and what their backends lead to is written as in HTTPRoutes, so they
 //! are read again as those.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 use gateway_api::experimental::{
     httproutes::{HttpRoute, HttpRouteRules, HttpRouteSpec},
@@ -36,17 +36,20 @@ pub(super) fn translate_tls(
     rivals: &mut Rivals<'_>,
     report: &mut Report,
 ) -> Routes {
-    let mut declared = Vec::new();
+    let (mut declared, mut names_of) = (Vec::new(), BTreeMap::new());
     for (name, route) in &scene.objects.tls_routes {
+        // Without its names it would be for every name; admission has said what is wrong.
+        let Ok(names) = hostnames(route) else { continue };
+        names_of.insert(name.clone(), names);
         let (read, wrong) = tls(route);
         tell(&ObjectRef::new(RouteKind::Tls.as_str(), name.clone()), &read, wrong, report);
         declared.push((name, Cow::Owned(read)));
     }
     let mut routes = routes::of_kind(RouteKind::Tls, (scene, services), declared, rivals, report);
     for (name, route) in &mut routes {
-        let declared = scene.objects.tls_routes.get(name);
-        let names = declared.and_then(|declared| hostnames(declared).ok());
-        route.hostnames = names.unwrap_or_default();
+        if let Some(names) = names_of.get(name) {
+            route.hostnames.clone_from(names);
+        }
     }
     routes
 }
