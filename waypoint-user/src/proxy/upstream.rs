@@ -18,7 +18,8 @@ use futures_util::{
     future::{LocalBoxFuture, Shared},
 };
 use hyper::client::conn::http2;
-use tokio::{task::AbortHandle, time::Instant};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     http::RequestBody,
@@ -58,7 +59,8 @@ pub(super) struct Http2 {
     idle_since: Cell<Instant>,
     /// Counts it, where connections are counted.
     held: Option<Held>,
-    _task: AbortOnDrop,
+    /// The task that drives it, which ends with its last user.
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Pool {
@@ -249,14 +251,5 @@ impl Drop for Stream {
         self.0.idle_since.set(Instant::now());
         let told = if left == 0 { Held::rest } else { Held::has_room };
         self.0.held.iter().for_each(told);
-    }
-}
-
-/// The task that drives a connection; it ends with the connection's last user.
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

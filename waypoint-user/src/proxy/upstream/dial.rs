@@ -10,6 +10,7 @@ use std::{
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     proxy::{
@@ -26,7 +27,7 @@ use crate::{
 };
 
 use super::{
-    AbortOnDrop, Http2,
+    Http2,
     told::{STREAMS_UNTOLD, Told},
 };
 
@@ -65,7 +66,7 @@ pub(super) async fn dial_http2(way: Way, worker: &Worker) -> Result<Http2, Fault
         told,
         idle_since: Cell::new(Instant::now()),
         held: None,
-        _task: AbortOnDrop(task.abort_handle()),
+        _task: AbortOnDropHandle::new(task),
     })
 }
 

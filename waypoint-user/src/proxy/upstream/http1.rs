@@ -17,6 +17,7 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, request::Parts};
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     http1::{self, Decoder},
@@ -26,7 +27,6 @@ use crate::{
     telemetry::task,
 };
 
-use super::AbortOnDrop;
 pub(in crate::proxy) use body::Body;
 use upload::Upload;
 use wire::{Part, Wire, is_interim};
@@ -45,7 +45,7 @@ pub(in crate::proxy) struct Http1 {
     /// Whether it carried a request before.
     reused: bool,
     /// Sends what is left of a request.
-    upload: Option<AbortOnDrop>,
+    upload: Option<AbortOnDropHandle<()>>,
     /// Counts it, where connections are counted.
     pub(super) held: Option<Held>,
 }
@@ -122,7 +122,7 @@ impl Http1 {
         }
         if !upload.has_ended(&self.wire.borrow()) {
             let task = task::spawn_local("upload", upload.run(Rc::clone(&self.wire)));
-            self.upload = Some(AbortOnDrop(task.abort_handle()));
+            self.upload = Some(AbortOnDropHandle::new(task));
         }
     }
 

@@ -16,6 +16,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message;
 use tokio::net::TcpStream;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, transport::Channel};
 
 use crate::telemetry::task;
@@ -77,7 +78,7 @@ async fn post(
         .body(Full::new(Bytes::from(message.encode_to_vec())))?;
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port())).await?;
     let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let _driving = Driving(task::spawn("traces by HTTP", async move {
+    let _driving = AbortOnDropHandle::new(task::spawn("traces by HTTP", async move {
         // Why a connection ends is told to whoever asks over it.
         let _ = connection.await;
     }));
@@ -90,15 +91,6 @@ async fn post(
     let body = body.map_err(Failure::Body)?.to_bytes();
     // Whoever takes a message and answers in other words has taken it.
     Ok(ExportTraceServiceResponse::decode(body).unwrap_or_default())
-}
-
-/// The task of a connection, which ends with whoever asks over it.
-struct Driving(tokio::task::JoinHandle<()>);
-
-impl Drop for Driving {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Why a message was not taken.
