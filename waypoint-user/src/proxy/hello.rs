@@ -90,4 +90,6 @@ impl Hello {
 }
 
 #[cfg(test)]
+pub(super) mod sample;
+#[cfg(test)]
 mod tests;

@@ -2,18 +2,20 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, ClientConnection, RootCertStore, pki_types::ServerName};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::{
     lab::{Backend, Lab, PATIENCE, add_service, read_until},
     tcp::deny_web,
 };
-use crate::mesh::{
-    object::{ObjectName, Version},
-    route::{BackendTarget, HttpBackend, HttpRoute, HttpRule, RouteKind, ServiceParent},
-    service::AppProtocol,
-    snapshot::Contents,
+use crate::{
+    mesh::{
+        object::{ObjectName, Version},
+        route::{BackendTarget, HttpBackend, HttpRoute, HttpRule, RouteKind, ServiceParent},
+        service::AppProtocol,
+        snapshot::Contents,
+    },
+    proxy::hello::sample::client_hello,
 };
 
 fn name(of: &str) -> ObjectName {
@@ -76,19 +78,6 @@ async fn lab(protocol: AppProtocol, routes: Vec<HttpRoute>) -> Lab {
 async fn answering(lab: &Lab) -> String {
     let mut client = lab.connect().await;
     read_until(&mut client, "\n").await
-}
-
-/// The first bytes of a client that asks for a server.
-fn client_hello(name: &'static str) -> Vec<u8> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-    let name = ServerName::try_from(name).unwrap();
-    let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut bytes = Vec::new();
-    client.write_tls(&mut bytes).unwrap();
-    bytes
 }
 
 #[tokio::test]
