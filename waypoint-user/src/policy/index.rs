@@ -55,7 +55,7 @@ struct Literals {
 }
 
 impl Literals {
-    fn add<'t>(&mut self, at: usize, texts: Vec<Literal<'t>>) {
+    fn add(&mut self, at: usize, texts: Vec<Literal<'_>>) {
         for text in texts {
             let positions = match text {
                 Literal::Whole(text) => self.whole.entry(text.to_owned()),
@@ -74,8 +74,8 @@ impl Literals {
 
     fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = usize> + 'a {
         let whole = self.whole.get(text);
-        let beginnings = self.lengths.iter().map_while(|length| text.as_bytes().get(..*length));
-        let beginnings = beginnings.filter_map(|begin| str::from_utf8(begin).ok());
+        let lengths = self.lengths.range(..=text.len());
+        let beginnings = lengths.filter_map(|length| text.get(..*length));
         let beginnings = beginnings.filter_map(|begin| self.beginnings.get(begin));
         whole.into_iter().chain(beginnings).flatten().copied()
     }
