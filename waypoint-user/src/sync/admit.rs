@@ -35,6 +35,18 @@ pub(super) enum Admission {
     Nameless(Finding),
 }
 
+impl Admission {
+    /// What the document is about, if it has a name.
+    pub(super) fn object(&self) -> Option<&ObjectRef> {
+        match self {
+            Self::Object(object, _) | Self::Ignored(object, _) | Self::Refused { object, .. } => {
+                Some(object)
+            }
+            Self::Nameless(_) => None,
+        }
+    }
+}
+
 /// Admits or refuses a document; `place` says where it is, for findings.
 pub(super) fn admit(document: Value, place: &str) -> Admission {
     let (Some(kind), Some(version)) = (text(&document, "kind"), text(&document, "apiVersion"))

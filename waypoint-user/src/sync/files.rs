@@ -117,7 +117,8 @@ impl File {
         place: &str,
         last: &mut BTreeMap<ObjectRef, Object>,
     ) {
-        match admission {
+        let before = admission.object().and_then(|object| last.get(object));
+        match last_good::compare(admission, before) {
             Admission::Object(object, contents) => match self.objects.entry(object) {
                 Entry::Vacant(vacant) => drop(vacant.insert(contents)),
                 Entry::Occupied(first) => {

@@ -253,7 +253,7 @@ impl Change {
 
 /// What is in force of a document, and what there is to say of it.
 fn outcome(admission: Admission, last: Option<Object>) -> (Option<Object>, Option<Finding>) {
-    match admission {
+    match last_good::compare(admission, last.as_ref()) {
         Admission::Object(_, object) => (Some(object), None),
         Admission::Ignored(_, finding) | Admission::Nameless(finding) => (None, Some(finding)),
         Admission::Refused { finding, instead, .. } => {

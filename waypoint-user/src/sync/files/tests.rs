@@ -158,6 +158,42 @@ fn served(files: &Files) -> (bool, usize, Vec<(String, String)>) {
 }
 
 #[test]
+fn a_gateway_that_loses_its_listener_stays_the_waypoint_that_it_was() {
+    let gateway = |class: &str, listener: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: a, namespace: n, \
+             labels: {{istio.io/use-waypoint: w}}}}\n\
+             spec: {{clusterIPs: [10.0.0.1], ports: [{{port: 80}}]}}\n---\n\
+             apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\
+             metadata: {{name: w, namespace: n}}\n\
+             spec: {{gatewayClassName: {class}, listeners: [{{name: mesh, {listener}}}]}}\n"
+        )
+    };
+    let text = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    let (hbone, http) = ("port: 15008, protocol: HBONE", "port: 80, protocol: HTTP");
+    let cause = "Expected a single listener on port 15008 with protocol \"HBONE\"";
+    let mut files = Files::default();
+    files.replace("a.yaml", gateway("istio-waypoint", http).as_bytes());
+    assert_eq!(served(&files), (false, 0, vec![text("ListenersNotValid", cause)]), "never good");
+    files.replace("a.yaml", gateway("istio-waypoint", hbone).as_bytes());
+    let good = vec![text("Accepted", "Resource accepted")];
+    assert_eq!(served(&files), (true, 1, good.clone()));
+    let two = format!("{hbone}}}, {{name: web, {http}");
+    for (time, listeners) in [http, http, &two].into_iter().enumerate() {
+        files.replace("a.yaml", gateway("istio-waypoint", listeners).as_bytes());
+        let message = format!("{cause}; its last good version stays in force");
+        let told = vec![text("ListenersNotValid", &message)];
+        assert_eq!(served(&files), (true, 1, told), "at {time}: {listeners}");
+    }
+    files.replace("a.yaml", gateway("istio-waypoint", hbone).as_bytes());
+    assert_eq!(served(&files), (true, 1, good));
+    // What has another class is another thing.
+    files.replace("a.yaml", gateway("envoy", http).as_bytes());
+    let (objects, _) = files.merge();
+    assert_eq!(objects.gateways[&ObjectName::new("n", "w")].spec.listeners[0].port, 80);
+}
+
+#[test]
 fn a_gateway_whose_listener_is_misspelt_stays_the_waypoint_that_it_was() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: n, \
                    labels: {istio.io/use-waypoint: w}}\n\

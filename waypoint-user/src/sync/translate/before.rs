@@ -50,7 +50,7 @@ pub(super) enum Again<'b> {
 pub(super) struct Pods<'b> {
     scene: &'b Scene<'b>,
     before: &'b Before,
-    pods: InOrder<'b, Arc<Pod>>,
+    known: InOrder<'b, Arc<Pod>>,
     workloads: InOrder<'b, Arc<Workload>>,
     said: InOrder<'b, Report>,
     /// The namespace of the last pod, and whether that is as it was.
@@ -63,7 +63,7 @@ impl<'b> Pods<'b> {
         is_same_around(scene, before).then(|| Self {
             scene,
             before,
-            pods: InOrder::new(&before.objects.pods),
+            known: InOrder::new(&before.objects.pods),
             workloads: InOrder::new(before.snapshot.workloads()),
             said: InOrder::new(&before.pods),
             home: (String::new(), is_same_home(scene, before, "")),
@@ -72,7 +72,7 @@ impl<'b> Pods<'b> {
 
     /// What became of a pod. Pods are asked for in the order of their names.
     pub(super) fn again(&mut self, name: &ObjectName, pod: &Arc<Pod>) -> Again<'b> {
-        let is_same = self.pods.at(name).is_some_and(|known| Arc::ptr_eq(known, pod));
+        let is_same = self.known.at(name).is_some_and(|known| Arc::ptr_eq(known, pod));
         if !is_same || !self.is_at_home(&name.namespace) {
             return Again::Changed;
         }

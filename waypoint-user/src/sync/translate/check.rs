@@ -5,7 +5,10 @@
 use std::net::IpAddr;
 
 use gateway_api::experimental::{
-    gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute, tcproutes::TcpRoute,
+    gateways::{Gateway, GatewayListeners},
+    grpcroutes::GrpcRoute,
+    httproutes::HttpRoute,
+    tcproutes::TcpRoute,
     tlsroutes::TlsRoute,
 };
 use k8s_openapi::api::{
@@ -156,6 +159,15 @@ pub(in crate::sync) fn traffic_policy(declared: &TrafficPolicy) -> Result<(), In
 
 /// Why a Gateway's listeners are none that its waypoint could go by.
 pub(in crate::sync) const LISTENERS_NOT_VALID: &str = "ListenersNotValid";
+
+/// What a Gateway's listeners are to be that its waypoint could go by.
+pub(in crate::sync) const NO_LISTENER: &str =
+    "Expected a single listener on port 15008 with protocol \"HBONE\"";
+
+/// Whether a waypoint takes connections at a listener.
+pub(in crate::sync) fn is_tunnel(listener: &GatewayListeners) -> bool {
+    listeners::is_tunnel(listener)
+}
 
 /// A DNS subdomain, which every name is (RFC 1123).
 fn is_name(name: &str) -> bool {

@@ -21,7 +21,11 @@ use crate::{
     },
 };
 
-use super::{check::LISTENERS_NOT_VALID, listeners, meta, placements, scene::fail_mode};
+use super::{
+    check::{LISTENERS_NOT_VALID, NO_LISTENER},
+    listeners, meta, placements,
+    scene::fail_mode,
+};
 
 /// The waypoints among the Gateways. One that is not valid is there, but never ready. Where
 /// waypoints are processes of their own, every Gateway that has an address can be named as one.
@@ -87,10 +91,7 @@ impl Place<'_> {
         };
         let allowed = listener.map(listeners::allowed);
         let finding = match &allowed {
-            None => Some(error(
-                LISTENERS_NOT_VALID,
-                "Expected a single listener on port 15008 with protocol \"HBONE\"",
-            )),
+            None => Some(error(LISTENERS_NOT_VALID, NO_LISTENER)),
             Some(Err(cause)) => Some(error(LISTENERS_NOT_VALID, cause.to_string())),
             // What is in force is the version before that which was refused.
             Some(Ok(_)) if is_refused(object, report) => None,
