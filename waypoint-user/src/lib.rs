@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | 0 | [`mesh`] | values: no I/O, no async, no clock, no Kubernetes client types |
 //! | 1 | [`select`], [`route`], [`policy`], [`balance`], [`explain`] | decisions, and why they are so: pure functions of level 0 |
-//! | 2 | [`sync`], [`identity`], [`hbone`], [`http1`], [`kernel`], [`control`], [`telemetry`] | doors: each owns one kind of I/O, or one wire format |
+//! | 2 | [`sync`], [`identity`], [`hbone`], [`http1`], [`http2`], [`kernel`], [`control`], [`telemetry`] | doors: each owns one kind of I/O, or one wire format |
 //! | 3 | [`proxy`] | the engine: life of a connection and of a request |
 //! | 4 | [`roles`], [`cli`] | wiring: no decisions |
 //!
@@ -25,6 +25,7 @@ pub mod control;
 pub mod explain;
 pub mod hbone;
 pub mod http1;
+pub mod http2;
 pub mod identity;
 pub mod kernel;
 pub mod mesh;
