@@ -30,6 +30,8 @@ pub use self::{
     stream::Stream,
 };
 
+use crate::http2::{Broken, Failed};
+
 /// The port of HBONE.
 pub const PORT: u16 = 15008;
 
@@ -62,8 +64,14 @@ pub enum Error {
     Full,
 }
 
-impl From<h2::Error> for Error {
-    fn from(cause: h2::Error) -> Self {
-        Self::Http2(cause.to_string())
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Self {
+        Self::Http2(broken.to_string())
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Self::Http2(failed.to_string())
     }
 }

@@ -5,16 +5,10 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
 };
 
-use bytes::Bytes;
-use h2::{
-    RecvStream,
-    server::{Builder, Connection, SendResponse},
-};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
@@ -23,13 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Connect, Error, Settings, Stream, connect,
-    keep::{Advice, Flow, Keeper},
-    limits::{
-        CONNECTION_WINDOW_BYTES, ERROR_RESETS_MAX, FRAME_BYTES_MAX, FRAME_OVERHEAD_BYTES_MAX,
-        HANDSHAKE_TIMEOUT, PENDING_RESETS_MAX, REQUEST_HEADER_BYTES_MAX, SEND_BUFFER_BYTES,
-        STREAM_WINDOW_BYTES, WINDOW_RATIO,
-    },
+    keep::{Dead, Keeper},
+    limits::{CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT},
 };
+use crate::http2::{Accepted, Carried, Connection, Failed, Io, Reason, Receiving, Sending};
 
 /// Serves a connection until it ends; when `drain` is cancelled the peer is told to open no more
 /// streams, and it ends with its last one.
@@ -44,110 +35,86 @@ pub async fn serve(
     drain: CancellationToken,
     mut each: impl FnMut(Incoming),
 ) -> Result<(), Error> {
-    let handshake = Box::pin(timeout(HANDSHAKE_TIMEOUT, builder(settings).handshake(io)));
+    let mut connection = Connection::server(Carried::new(io), settings.accepting());
+    // Boxed, so that a connection has no room for them while it is served.
+    let beginning = timeout(HANDSHAKE_TIMEOUT, poll_fn(|cx| connection.poll_begin(cx)));
     let late = |_| Error::Http2("the peer did not begin in time".to_owned());
-    let mut connection = handshake.await.map_err(late)??;
-    let mut keeper = Keeper::new(connection.ping_pong(), settings);
+    Box::pin(beginning).await.map_err(late)?;
+    let mut keeper = Keeper::new(settings);
     let mut drained = pin!(drain.cancelled());
-    let mut is_draining = false;
-    loop {
-        let next = poll_fn(|cx| {
-            if !is_draining && drained.as_mut().poll(cx).is_ready() {
-                is_draining = true;
-                connection.graceful_shutdown();
+    let mut drains = false;
+    let mut next = async || {
+        poll_fn(|cx| {
+            if !drains && drained.as_mut().poll(cx).is_ready() {
+                drains = true;
+                connection.end();
             }
-            poll_next(&mut connection, &mut keeper, cx)
-        });
-        let Some((request, respond)) = next.await.transpose()? else { return Ok(()) };
-        match Incoming::new(request, respond, keeper.flow()) {
-            Ok(incoming) => each(incoming),
-            Err(mut respond) => {
-                settings.limits.bad_requests.hit();
-                answer(&mut respond, StatusCode::BAD_REQUEST);
+            if let Poll::Ready(accepted) = connection.poll_accept(cx) {
+                return Poll::Ready(Ok(accepted));
             }
+            keeper.poll(&connection, cx).map(|Dead| Err(Error::Dead))
+        })
+        .await
+    };
+    while let Some(accepted) = next().await? {
+        if let Some(incoming) = Incoming::read(accepted, settings) {
+            each(incoming);
         }
     }
-}
-
-fn builder(settings: &Settings) -> Builder {
-    let mut builder = Builder::new();
-    builder
-        .max_concurrent_streams(settings.accepted_streams_max)
-        .max_header_list_size(REQUEST_HEADER_BYTES_MAX)
-        .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .data_frame_budget(FRAME_OVERHEAD_BYTES_MAX)
-        .max_send_buffer_size(SEND_BUFFER_BYTES)
-        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
-        .max_local_error_reset_streams(Some(ERROR_RESETS_MAX));
-    builder
-}
-
-/// A request, and how it is answered.
-type Asked = (Request<RecvStream>, SendResponse<Bytes>);
-
-/// The next request; `None` at the connection's end.
-fn poll_next<T: AsyncRead + AsyncWrite + Unpin>(
-    connection: &mut Connection<T, Bytes>,
-    keeper: &mut Keeper,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Asked, Error>>> {
-    loop {
-        if let Poll::Ready(next) = connection.poll_accept(cx) {
-            return Poll::Ready(next.map(|asked| asked.map_err(Error::from)));
-        }
-        match keeper.poll(cx) {
-            Poll::Ready(Advice::Grow(size)) => {
-                connection.set_target_window_size(size);
-                // Refused where the peer has not acknowledged the size before; the next will do.
-                let _later = connection.set_initial_window_size(size / WINDOW_RATIO);
-            }
-            Poll::Ready(Advice::Settled) => {}
-            Poll::Ready(Advice::Dead) => return Poll::Ready(Some(Err(Error::Dead))),
-            Poll::Pending => return Poll::Pending,
-        }
+    if let Some(Failed::Protocol(Reason::ENHANCE_YOUR_CALM, _)) = connection.failed() {
+        settings.limits.floods.hit();
     }
+    Box::pin(close(connection)).await
+}
+
+/// Sends what is left, for a peer that reads it; why the connection ended, if not as it should.
+async fn close<I: Io>(mut connection: Connection<I>) -> Result<(), Error> {
+    let ended = connection.failed().filter(|failed| !failed.is_end());
+    let closing = timeout(CLOSE_TIMEOUT, poll_fn(|cx| connection.poll_close(cx)));
+    if !matches!(closing.await, Ok(Ok(()))) {
+        tracing::trace!("a peer of hbone did not read what was left");
+    }
+    ended.map_or(Ok(()), |failed| Err(failed.into()))
 }
 
 /// A stream that the peer asks for. Dropping it resets it.
 pub struct Incoming {
     /// What it asks for.
     pub connect: Connect,
-    respond: SendResponse<Bytes>,
-    receive: RecvStream,
-    flow: Arc<Flow>,
+    reply: Sending,
+    body: Receiving,
 }
 
 impl Incoming {
-    /// Reads the head of a request; where it is not valid, its answer is still to be given.
-    fn new(
-        request: Request<RecvStream>,
-        respond: SendResponse<Bytes>,
-        flow: Arc<Flow>,
-    ) -> Result<Self, SendResponse<Bytes>> {
-        let (head, receive) = request.into_parts();
-        match connect::read(&head) {
-            Some(connect) => Ok(Self { connect, respond, receive, flow }),
-            None => Err(respond),
-        }
+    /// Reads the head of a request, and answers it where it is not valid.
+    fn read(accepted: Accepted, settings: &Settings) -> Option<Self> {
+        let Accepted { head, body, reply } = accepted;
+        let Some(head) = head else {
+            answer(reply, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            return None;
+        };
+        let Some(connect) = connect::read(&head) else {
+            settings.limits.bad_requests.hit();
+            answer(reply, StatusCode::BAD_REQUEST);
+            return None;
+        };
+        Some(Self { connect, reply, body })
     }
 
     /// Grants it: 200.
     pub fn accept(mut self) -> Result<Stream, Error> {
-        let send = self.respond.send_response(Response::new(()), false)?;
-        Ok(Stream::accepted(send, self.receive, self.flow))
+        self.reply.respond(StatusCode::OK, &HeaderMap::new(), false)?;
+        Ok(Stream::accepted(self.reply, self.body))
     }
 
     /// Refuses it.
-    pub fn refuse(mut self, why: Refusal) {
-        answer(&mut self.respond, why.status());
+    pub fn refuse(self, why: Refusal) {
+        answer(self.reply, why.status());
     }
 
     /// Waits until the peer gives the stream up, to stop what is done for it before it is granted.
     pub async fn abandoned(&mut self) {
-        // An error says that the connection is gone, and the stream with it.
-        let _reason = poll_fn(|cx| self.respond.poll_reset(cx)).await;
+        poll_fn(|cx| self.reply.poll_reset(cx)).await;
     }
 }
 
@@ -173,10 +140,8 @@ impl Refusal {
 }
 
 /// Answers without granting.
-fn answer(respond: &mut SendResponse<Bytes>, status: StatusCode) {
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    if let Err(cause) = respond.send_response(response, true) {
+fn answer(mut reply: Sending, status: StatusCode) {
+    if let Err(cause) = reply.respond(status, &HeaderMap::new(), true) {
         tracing::debug!(%cause, "a stream was given up before its answer");
     }
 }

@@ -1,98 +1,44 @@
-//! Asks the peer of a connection whether it is there, and measures how far it is and how much comes
-//! from it, to grow windows that hold it back.
+//! Asks the peer of a connection whether it is there, and measures how far it is and how much is
+//! taken of what comes from it, to grow windows that hold it back.
 //!
-//! The window asked for is twice of what came in one round trip, which is how hyper and gRPC do it:
-//! a window that is filled in a round trip was what limited it.
+//! The window asked for is twice of what was taken in one round trip, which is how hyper and gRPC
+//! do it: a window that is filled in a round trip was what limited it.
 //!
 //! **Invariant:** one ping at a time is on its way.
 
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
 
-use h2::{Ping, PingPong};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     Settings,
     limits::{
         CONNECTION_WINDOW_BYTES, CONNECTION_WINDOW_BYTES_MAX, Limits, PING_EVERY, PING_TIMEOUT,
-        PROBE_PAUSES,
+        PROBE_BYTES_MIN, PROBE_PAUSES, WINDOW_RATIO,
     },
     settings::Share,
 };
+use crate::http2::{Connection, Io};
 
-/// What came by a connection; its streams add to it.
-pub(super) struct Flow(Mutex<Measure>);
-
-/// One measurement after another. The lock is for hyper, which wants streams that could move to
-/// another thread; nobody ever waits for it.
-struct Measure {
-    pings: Option<PingPong>,
-    sent_at: Option<Instant>,
-    probe_at: Instant,
-    /// Bytes since the ping was sent.
-    received: usize,
-}
-
-impl Flow {
-    /// Adds bytes that a stream took.
-    pub(super) fn received(&self, bytes: usize) {
-        let mut measure = self.measure();
-        if measure.sent_at.is_none() && measure.probe_at <= Instant::now() {
-            measure.ping();
-        }
-        if measure.sent_at.is_some() {
-            measure.received += bytes;
-        }
-    }
-
-    fn measure(&self) -> MutexGuard<'_, Measure> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Measure {
-    /// Sends a ping; none may be on its way.
-    fn ping(&mut self) {
-        let pings = self.pings.as_mut();
-        if pings.is_some_and(|pings| pings.send_ping(Ping::opaque()).is_ok()) {
-            self.sent_at = Some(Instant::now());
-            self.received = 0;
-        }
-    }
-
-    /// Ready when a ping was answered: how long that took, and what came meanwhile.
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<(Duration, usize)> {
-        // Of an error the connection itself knows.
-        let Some(Poll::Ready(Ok(_))) = self.pings.as_mut().map(|pings| pings.poll_pong(cx)) else {
-            return Poll::Pending;
-        };
-        let sent_at = self.sent_at.take().unwrap_or_else(Instant::now);
-        Poll::Ready((sent_at.elapsed(), std::mem::take(&mut self.received)))
-    }
-}
-
-/// What a connection should do.
-#[derive(Debug, Eq, PartialEq)]
-pub(super) enum Advice {
-    /// Give its window this size.
-    Grow(u32),
-    /// Nothing; but what the peer said before its first answer is known now.
-    Settled,
-    /// Give up: the peer is not there.
-    Dead,
-}
+/// The peer is not there.
+#[derive(Debug)]
+pub(super) struct Dead;
 
 /// Keeps one connection.
 pub(super) struct Keeper {
-    flow: Arc<Flow>,
     alarm: Pin<Box<Sleep>>,
-    settled: bool,
+    /// Whether the alarm knows whom to wake: always the task that drives the connection.
+    armed: bool,
+    /// When the ping was sent that is on its way.
+    sent_at: Option<Instant>,
+    /// When bandwidth may be measured again, and what had been taken when it was begun last.
+    probe_at: Instant,
+    taken: u64,
     window: u32,
     /// Most bytes in a second so far.
     fastest: f64,
@@ -102,15 +48,14 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Begins with a ping: its answer comes after the peer's settings.
-    pub(super) fn new(pings: Option<PingPong>, settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         let now = Instant::now();
-        let mut measure = Measure { pings, sent_at: None, probe_at: now, received: 0 };
-        measure.ping();
         Self {
-            flow: Arc::new(Flow(Mutex::new(measure))),
-            alarm: Box::pin(sleep_until(now + PING_TIMEOUT)),
-            settled: false,
+            alarm: Box::pin(sleep_until(now)),
+            armed: false,
+            sent_at: None,
+            probe_at: now,
+            taken: 0,
             window: CONNECTION_WINDOW_BYTES,
             fastest: 0.0,
             pause: PROBE_PAUSES[0],
@@ -119,41 +64,67 @@ impl Keeper {
         }
     }
 
-    /// Where streams tell what came.
-    pub(super) fn flow(&self) -> Arc<Flow> {
-        Arc::clone(&self.flow)
-    }
-
-    /// What to do next. To be polled after the connection, which carries the pings.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Advice> {
-        let flow = Arc::clone(&self.flow);
-        let mut measure = flow.measure();
-        while let Poll::Ready((round_trip, received)) = measure.poll_answer(cx) {
-            let now = Instant::now();
-            self.alarm.as_mut().reset(now + PING_EVERY);
-            let wanted = self.wanted(received, round_trip);
-            measure.probe_at = now + self.pause;
-            if let Some(size) = wanted {
-                self.settled = true;
-                return Poll::Ready(Advice::Grow(size));
-            }
-            if !self.settled {
-                self.settled = true;
-                return Poll::Ready(Advice::Settled);
-            }
+    /// Does what is to be done for a connection; ready once its peer is dead. To be polled after
+    /// the connection, which carries the pings; by its alarm it begins with one.
+    pub(super) fn poll<I: Io>(
+        &mut self,
+        connection: &Connection<I>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Dead> {
+        if connection.take_pong() {
+            self.hear(connection);
+        } else if self.may_probe(connection) {
+            self.ping(connection);
         }
-        while self.alarm.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            match measure.sent_at {
-                Some(sent_at) if now >= sent_at + PING_TIMEOUT => return Poll::Ready(Advice::Dead),
-                Some(sent_at) => self.alarm.as_mut().reset(sent_at + PING_TIMEOUT),
-                None => {
-                    measure.ping();
-                    self.alarm.as_mut().reset(now + PING_TIMEOUT);
-                }
+        while self.poll_alarm(cx).is_ready() {
+            match self.sent_at {
+                Some(sent_at) if sent_at.elapsed() >= PING_TIMEOUT => return Poll::Ready(Dead),
+                Some(sent_at) => self.wake_at(sent_at + PING_TIMEOUT),
+                None => self.ping(connection),
             }
         }
         Poll::Pending
+    }
+
+    /// Whether enough was taken since the last measurement, and long enough ago, for another.
+    fn may_probe<I: Io>(&self, connection: &Connection<I>) -> bool {
+        let is_busy = connection.taken() - self.taken >= PROBE_BYTES_MIN;
+        is_busy && self.sent_at.is_none() && self.probe_at <= Instant::now()
+    }
+
+    fn ping<I: Io>(&mut self, connection: &Connection<I>) {
+        let now = Instant::now();
+        connection.ping();
+        (self.sent_at, self.taken) = (Some(now), connection.taken());
+        self.wake_at(now + PING_TIMEOUT);
+    }
+
+    /// Takes the answer to a ping.
+    fn hear<I: Io>(&mut self, connection: &Connection<I>) {
+        let now = Instant::now();
+        let round_trip = now - self.sent_at.take().unwrap_or(now);
+        let taken = connection.taken();
+        let received = usize::try_from(taken - self.taken).unwrap_or(usize::MAX);
+        self.taken = taken;
+        self.wake_at(now + PING_EVERY);
+        if let Some(size) = self.wanted(received, round_trip) {
+            connection.grow(size, size / WINDOW_RATIO);
+        }
+        self.probe_at = now + self.pause;
+    }
+
+    fn wake_at(&mut self, at: Instant) {
+        self.alarm.as_mut().reset(at);
+        self.armed = false;
+    }
+
+    /// Ready when the alarm rings.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.armed && !self.alarm.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.armed = true;
+        self.alarm.as_mut().poll(cx)
     }
 
     /// The size that the window should have, if that is not what it has.

@@ -15,10 +15,10 @@ pub(super) const STREAMS_MAX: usize = 100;
 pub(super) const ACCEPTED_STREAMS_MAX: u32 = 200;
 
 /// Longest header list of a CONNECT; a longer one is answered with 431.
-pub(super) const REQUEST_HEADER_BYTES_MAX: u32 = 64 * 1024;
+pub(super) const REQUEST_HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest header list of an answer; a longer one resets the stream.
-pub(super) const RESPONSE_HEADER_BYTES_MAX: u32 = 16 * 1024;
+pub(super) const RESPONSE_HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// Bytes of one stream that may wait to be read, before any growth.
 pub(super) const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
@@ -37,21 +37,23 @@ pub(super) const CONNECTION_WINDOW_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// ask for more keep their size. Counted as `hbone_window_growth`.
 pub(super) const WINDOW_GROWTH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Largest frame that we accept. A frame is buffered whole before its stream sees it, and no other
-/// stream has its turn before its end, so it is four TLS records and not ztunnel's 1 MiB.
-pub(super) const FRAME_BYTES_MAX: u32 = 64 * 1024;
+/// Largest frame that we accept. No other stream of the peer has its turn before the end of one, so
+/// it is four TLS records and not ztunnel's 1 MiB.
+pub(super) const FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// What frames that are not read may cost beyond their bytes (h2 counts 256 bytes for each small
-/// one); a peer that exceeds it loses the connection. Frames of 16 bytes and more cannot: the
-/// window is full before.
-pub(super) const FRAME_OVERHEAD_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// Bytes of one stream that wait to be sent; its writer waits for room.
+/// Bytes of one connection that wait to be sent; writers wait for room, and each that waited has
+/// its turn. Only what the peer has room for waits, so that no stream that is read slowly holds any
+/// of it.
 pub(super) const SEND_BUFFER_BYTES: usize = 256 * 1024;
 
 /// Streams that a peer may reset before they were looked at; more end the connection
 /// (CVE-2023-44487).
 pub(super) const PENDING_RESETS_MAX: usize = 64;
+
+/// Streams that a peer may reset before they were answered, at once and in each second; more end
+/// the connection. Clients that go away while their destination is dialled are no attack, and an
+/// agent's connection is of all clients of its node.
+pub(super) const EARLY_RESETS_MAX: u32 = 4096;
 
 /// Streams that we reset for a peer's errors; more end the connection.
 pub(super) const ERROR_RESETS_MAX: usize = 256;
@@ -64,6 +66,12 @@ pub(super) const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// How long it may take to answer; then the connection is closed.
 pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes that are taken before bandwidth is measured again: less fills no window.
+pub(super) const PROBE_BYTES_MIN: u64 = 64 * 1024;
+
+/// How long a connection that ended may take to send what is left.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long after one measurement of bandwidth the next may start; longer while nothing changes.
 pub(super) const PROBE_PAUSES: [Duration; 2] =
@@ -85,6 +93,9 @@ pub(super) struct Limits {
     pub(super) window_growth: Limit,
     /// Requests that are no CONNECT, or to no valid authority; they are answered with 400.
     pub(super) bad_requests: Limit,
+    /// [`PENDING_RESETS_MAX`], [`EARLY_RESETS_MAX`], [`ERROR_RESETS_MAX`], and frames without
+    /// content or end: the peer loses its connection.
+    pub(super) floods: Limit,
 }
 
 impl Limits {
@@ -94,6 +105,7 @@ impl Limits {
             connections: registry.limit("hbone_connections"),
             window_growth: registry.limit("hbone_window_growth"),
             bad_requests: registry.limit("hbone_bad_requests"),
+            floods: registry.limit("hbone_floods"),
         }
     }
 }

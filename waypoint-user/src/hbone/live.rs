@@ -5,17 +5,13 @@
 //! **Invariant:** a connection that was cut carries no further byte, in either direction.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     pin::Pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
+    rc::{Rc, Weak},
+    task::{Context, Poll, Waker},
 };
 
-use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::identity::TlsPeer;
@@ -29,20 +25,30 @@ pub struct Live {
 #[derive(Debug)]
 struct Entry {
     peer: TlsPeer,
-    cut: AtomicBool,
-    reader: AtomicWaker,
+    cut: Cell<bool>,
+    /// Who reads it.
+    reader: RefCell<Option<Waker>>,
+}
+
+impl Entry {
+    /// Notes whom to wake when it is cut.
+    fn read_by(&self, waker: &Waker) {
+        match &mut *self.reader.borrow_mut() {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
 }
 
 impl Live {
     /// Watches a connection until it is dropped.
     pub fn watch<T>(&self, io: T, peer: TlsPeer) -> Watched<T> {
-        let entry =
-            Arc::new(Entry { peer, cut: AtomicBool::new(false), reader: AtomicWaker::new() });
+        let entry = Rc::new(Entry { peer, cut: Cell::new(false), reader: RefCell::default() });
         let mut entries = self.entries.borrow_mut();
         if entries.len() == entries.capacity() {
             entries.retain(|entry| entry.strong_count() > 0);
         }
-        entries.push(Arc::downgrade(&entry));
+        entries.push(Rc::downgrade(&entry));
         Watched { io, entry }
     }
 
@@ -53,8 +59,8 @@ impl Live {
             let Some(entry) = entry.upgrade() else { return false };
             let unwanted = is_unwanted(&entry.peer);
             if unwanted {
-                entry.cut.store(true, Ordering::Release);
-                entry.reader.wake();
+                entry.cut.set(true);
+                entry.reader.take().into_iter().for_each(Waker::wake);
                 count += 1;
             }
             !unwanted
@@ -67,12 +73,12 @@ impl Live {
 #[derive(Debug)]
 pub struct Watched<T> {
     io: T,
-    entry: Arc<Entry>,
+    entry: Rc<Entry>,
 }
 
 impl<T> Watched<T> {
     fn check(&self) -> io::Result<()> {
-        if self.entry.cut.load(Ordering::Acquire) {
+        if self.entry.cut.get() {
             let why = format!("{} is no longer wanted", self.entry.peer.identity);
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, why));
         }
@@ -87,7 +93,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         // HTTP/2 always reads, so that it is woken here whatever else it waits for.
-        self.entry.reader.register(cx.waker());
+        self.entry.read_by(cx.waker());
         self.check()?;
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }

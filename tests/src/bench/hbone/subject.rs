@@ -37,6 +37,7 @@ pub(super) struct Running {
 
 /// What was started.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(super) enum Alive {
     /// Envoy.
     Envoy {

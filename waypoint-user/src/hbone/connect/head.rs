@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use super::{Authority, Baggage, Connect, Forwarded, trace};
-use crate::{hbone::Error, mesh::spiffe::SpiffeId};
+use crate::{hbone::Error, http2::RequestHead, mesh::spiffe::SpiffeId};
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 const CLIENT: HeaderName = HeaderName::from_static("waypoint-client");
@@ -21,11 +21,11 @@ const IDENTITY_BYTES_MAX: usize = 2048;
 const VIA_BYTES_MAX: usize = 64;
 
 /// What a request asks for; `None` where it is no CONNECT, or goes nowhere.
-pub(in crate::hbone) fn read(head: &Parts) -> Option<Connect> {
-    if head.method != Method::CONNECT {
+pub(in crate::hbone) fn read(head: &RequestHead) -> Option<Connect> {
+    if head.method != Method::CONNECT || head.protocol.is_some() {
         return None;
     }
-    let authority = Authority::parse(head.uri.authority()?.as_str())?;
+    let authority = Authority::parse(head.target.authority()?.as_str())?;
     let fields = &head.headers;
     let trace = once(fields, &TRACEPARENT).filter(|text| trace::is_valid(text));
     Some(Connect {

@@ -1,9 +1,9 @@
 //! A connection in the making, for all who wait for it.
 
-use std::{future::Future, rc::Rc, sync::Arc};
+use std::{future::Future, rc::Rc};
 
 use futures_util::{
-    FutureExt,
+    FutureExt, TryFutureExt,
     future::{LocalBoxFuture, Shared},
 };
 
@@ -17,7 +17,7 @@ pub(super) type Dialling = Shared<LocalBoxFuture<'static, Result<Rc<Connection>,
 #[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) dialling: Dialling,
-    places: Arc<Places>,
+    places: Rc<Places>,
 }
 
 impl Attempt {
@@ -26,10 +26,10 @@ impl Attempt {
     where
         D: Future<Output = Result<Box<dyn Io>, Error>> + 'static,
     {
-        let places = Arc::<Places>::default();
-        let its_places = Arc::clone(&places);
-        let dialling =
-            async move { Connection::begin(dial.await?, &settings, its_places).await.map(Rc::new) };
+        let places = Rc::<Places>::default();
+        let its_places = Rc::clone(&places);
+        let begin = move |io| Rc::new(Connection::begin(io, &settings, its_places));
+        let dialling = dial.map_ok(begin);
         Self { dialling: dialling.boxed_local().shared(), places }
     }
 

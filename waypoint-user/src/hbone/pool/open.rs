@@ -1,14 +1,14 @@
 //! Opening a stream: a place on a connection, then CONNECT.
 
-use std::{future::Future, rc::Rc, sync::Arc};
-
-use h2::Reason;
+use std::{
+    future::{Future, poll_fn},
+    rc::Rc,
+};
 
 use super::{Attempt, Connection, Io, Key, Lease, Pool};
-use crate::hbone::{
-    Connect, Error, Stream,
-    connect::{self},
-    limits::RETRIES_MAX,
+use crate::{
+    hbone::{Connect, Error, Stream, connect, limits::RETRIES_MAX},
+    http2::{Broken, Question, Unsent},
 };
 
 /// A place, the connection that has it, and whether the caller dialled it.
@@ -120,7 +120,8 @@ impl Pool {
                 shelf.connections.push(Rc::clone(connection));
             }
         }
-        !connection.is_cut()
+        // Where the key was evicted and came back meanwhile, this one is on no shelf.
+        (listed.is_some() || is_there) && !connection.is_cut()
     }
 }
 
@@ -136,18 +137,35 @@ enum Failure {
 async fn ask(place: Place, connect: &Connect) -> Result<Stream, Failure> {
     let Place { lease, connection } = place;
     let request = connect::write(connect).map_err(Failure::Final)?;
-    let mut sender = connection.sender.clone();
-    let (response, send) = sender.send_request(request, false).map_err(failure)?;
-    let (head, receive) = response.await.map_err(failure)?.into_parts();
+    let question = Question {
+        method: request.method(),
+        scheme: None,
+        authority: request.uri().authority().map_or("", |authority| authority.as_str()),
+        path: None,
+        protocol: None,
+        headers: request.headers(),
+    };
+    let unsent = |cause: Unsent| Failure::Unseen(Error::Http2(cause.to_string()));
+    let (sending, mut receiving) = connection.sender.ask(&question, false).map_err(unsent)?;
+    let head = loop {
+        let head = poll_fn(|cx| receiving.poll_response(cx)).await;
+        let head = head.map_err(|broken| failure(broken, &connection))?;
+        if !head.status.is_informational() {
+            break head;
+        }
+    };
     if !head.status.is_success() {
         return Err(Failure::Final(Error::Refused(head.status.as_u16())));
     }
-    Ok(Stream::opened(send, receive, Arc::clone(&connection.flow), lease))
+    Ok(Stream::opened(sending, receiving, lease))
 }
 
 /// Whether a stream that got no answer may be opened again. None of its bytes was sent, so that
 /// the end of its connection is no reason against it; a reset is, but for the one that says so.
-fn failure(cause: h2::Error) -> Failure {
-    let is_seen = cause.is_reset() && cause.reason() != Some(Reason::REFUSED_STREAM);
-    if is_seen { Failure::Final(cause.into()) } else { Failure::Unseen(cause.into()) }
+fn failure(broken: Broken, connection: &Connection) -> Failure {
+    let is_unseen = match broken {
+        Broken::Refused | Broken::Closed => true,
+        Broken::Reset(_) | Broken::Malformed(_) | Broken::Dropped => connection.broken().is_some(),
+    };
+    if is_unseen { Failure::Unseen(broken.into()) } else { Failure::Final(broken.into()) }
 }

@@ -100,6 +100,28 @@ fn more_streams_than_allowed_are_refused_unseen() {
 }
 
 #[test]
+fn a_peer_that_opens_and_resets_without_end_is_cut_and_counted() {
+    run(async {
+        let registry = Registry::new();
+        let server = Server::with(Settings::new(&registry)).await;
+        let mut sender = client(&server).await;
+        loop {
+            let request = Request::builder().method(Method::CONNECT).uri("10.0.0.1:80");
+            let Ok(mut ready) = sender.ready().await else { break };
+            let asked = ready.send_request(request.body(()).unwrap(), false);
+            let Ok((_response, mut stream)) = asked else { break };
+            stream.send_reset(h2::Reason::CANCEL);
+            sender = ready;
+            tokio::task::yield_now().await;
+        }
+        until("the server gave up", || server.ended.borrow().len() == 1).await;
+        assert!(matches!(server.ended.borrow()[0], Err(Error::Http2(_))));
+        let line = "waypoint_limit_hits_total{limit=\"hbone_floods\"} 1";
+        assert!(registry.encode().contains(line));
+    });
+}
+
+#[test]
 fn a_stream_that_is_given_up_before_its_answer_is_known_to_be() {
     run(async {
         let (mut server, pool) = (Server::start().await, Pool::default());
