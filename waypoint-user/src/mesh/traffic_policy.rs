@@ -52,9 +52,12 @@ pub enum TrafficTarget {
 }
 
 impl TrafficTarget {
-    /// Whether it is a route or one of its rules, which have no endpoints of their own.
-    pub const fn is_route(&self) -> bool {
-        matches!(self, Self::Rule(..) | Self::Route(..))
+    /// The kind of the route, where it is one or one of its rules.
+    pub const fn route_kind(&self) -> Option<RouteKind> {
+        match self {
+            Self::Rule(kind, ..) | Self::Route(kind, _) => Some(*kind),
+            Self::Port(..) | Self::Service(_) | Self::Gateway(_) => None,
+        }
     }
 }
 

@@ -64,6 +64,7 @@ async fn listen_to_both(
             return None;
         }
         fault = session.revoked() => fault,
+        fault = session.over() => fault,
         () = connection.worker.drain.cancelled() => {
             session.forget();
             return None;

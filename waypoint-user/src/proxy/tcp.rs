@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
-    mesh::{request::Peer, workload::Workload},
+    mesh::{request::Peer, traffic_policy::Timeouts, workload::Workload},
     policy::{Subject, Verdict},
     route::{ConnectionChoice, ConnectionRules},
     telemetry::{
@@ -17,7 +17,10 @@ use crate::{
     },
 };
 
-use self::copy::{Ended, copy_both};
+use self::{
+    copy::{Ended, copy_both},
+    times::Times,
+};
 use super::{
     connection::Connection,
     hello,
@@ -32,6 +35,7 @@ use super::{
 };
 
 pub(super) mod copy;
+mod times;
 
 /// Serves a connection to its end.
 pub(super) async fn serve(connection: Rc<Connection>, mut client: Stream, first: Bytes) {
@@ -58,6 +62,7 @@ pub(super) struct Session {
     entry: Box<Entry>,
     labels: Rc<ServiceLabels>,
     workload: Option<Arc<Workload>>,
+    times: Times,
     received: Cell<u64>,
     sent: Cell<u64>,
     reached: bool,
@@ -83,6 +88,7 @@ impl Session {
             peer,
             labels: Rc::default(),
             workload: None,
+            times: Times::new(Timeouts::default()),
             received: Cell::default(),
             sent: Cell::default(),
             reached: false,
@@ -145,6 +151,7 @@ impl Session {
                 Ended::UpstreamReset => Some(Fault::UpstreamCut),
             },
             fault = self.lease.revoked() => Some(fault),
+            fault = self.over() => Some(fault),
         };
         if fault.is_some() {
             client.reset_on_drop();
@@ -156,6 +163,11 @@ impl Session {
     /// Waits until the policies deny it.
     pub(super) async fn revoked(&self) -> Fault {
         self.lease.revoked().await
+    }
+
+    /// Waits until its time is over, or nothing has moved on it for too long.
+    pub(super) async fn over(&self) -> Fault {
+        self.times.over(self.connection.began).await
     }
 
     /// Forgets it, as it turned out to be something else, of which others tell.
@@ -185,7 +197,7 @@ impl Session {
         let subject = Subject { peer: &self.peer, destination, head: None };
         match target.policies.judge(&subject) {
             Verdict::Deny { rule } => Err(Fault::Denied(rule)),
-            _ => Ok(target),
+            Verdict::Allow => Ok(target),
         }
     }
 
@@ -216,7 +228,10 @@ impl Session {
         let (connection, dialled) = (&self.connection, self.connection.local);
         let rules = target.connection_rules(self.peer.namespace());
         let rules = rules.filter(|rules| name.is_some() || !rules.is_by_name());
-        let Some(rules) = rules else { return Ok(view.default_cluster(target, dialled)) };
+        let Some(rules) = rules else {
+            self.times = Times::new(view.times(target, None));
+            return Ok(view.default_cluster(target, dialled));
+        };
         match rules.choose(name, &mut |bound| connection.worker.dice(bound)) {
             ConnectionChoice::NoMatch => {
                 Err(Fault::NoSuchServer(name.unwrap_or_default().to_owned()))
@@ -228,6 +243,7 @@ impl Session {
             }
             ConnectionChoice::Forward { rule, service, port } => {
                 self.entry.route_name = Some(Arc::clone(&rule.label));
+                self.times = Times::new(view.times(target, Some(rule)));
                 view.cluster(service, port, dialled).ok_or_else(|| {
                     let reason = format!("there is no Service {service} with port {port}");
                     Fault::NoBackend(reason)
@@ -261,7 +277,7 @@ impl Session {
         self.entry.blame = fault.map(|fault| fault.row().blame.as_str());
         self.entry.connection_termination_details = fault.map(ToString::to_string);
         self.entry.upstream_transport_failure_reason = fault.and_then(Fault::transport_failure);
-        self.entry.destination_workload = self.workload.clone();
+        self.entry.destination_workload.clone_from(&self.workload);
         self.entry.bytes_received = self.received.get();
         self.entry.bytes_sent = self.sent.get();
         self.entry.duration = self.connection.began.elapsed();
@@ -297,11 +313,13 @@ struct Counted<'a> {
 
 impl copy::Count for Counted<'_> {
     fn sent_on(&self, bytes: u64) {
+        self.session.times.moved();
         self.session.received.set(self.session.received.get() + bytes);
         self.meter.received(bytes);
     }
 
     fn sent_back(&self, bytes: u64) {
+        self.session.times.moved();
         self.session.sent.set(self.session.sent.get() + bytes);
         self.meter.sent(bytes);
     }

@@ -24,7 +24,7 @@ use crate::{
         route::Conduct,
         service::{AppProtocol, Service},
         snapshot::Snapshot,
-        traffic_policy::Addressed,
+        traffic_policy::{Addressed, Timeouts},
         workload::Workload,
     },
     policy::Policies,
@@ -79,9 +79,17 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The routes by which whole connections of clients of such a namespace go, if any do.
+    /// The routes by which whole connections of clients of such a namespace go, if any do: those
+    /// for all come after whatever routes the namespace has of its own.
     pub(super) fn connection_rules(&self, namespace: Option<&str>) -> Option<&ConnectionRules> {
-        self.connections.as_ref()?.rules(namespace)
+        let connections = self.connections.as_ref()?;
+        // Where bytes are declared, routes of requests have no effect.
+        let requests = self.table.as_ref().filter(|_| self.protocol != AppProtocol::Tcp);
+        let is_passed = requests.is_some_and(|table| table.is_own(namespace));
+        if is_passed && !connections.is_own(namespace) {
+            return None;
+        }
+        connections.rules(namespace)
     }
 }
 
@@ -183,6 +191,18 @@ impl View {
             let policy = self.snapshot().policy_of_requests(&at, rule)?;
             Some(Rc::new(Governed::new(policy, name, &self.regimes, base)))
         })
+    }
+
+    /// How long connections to a target may take that such a rule took, if any did.
+    pub(super) fn times(&self, target: &Target, rule: Option<&RuleId>) -> Timeouts {
+        let Destination::Service(service, port) = &target.destination else {
+            return Timeouts::default();
+        };
+        let at =
+            Addressed { service: &service.name, port: *port, waypoint: service.binding.waypoint() };
+        let rule = rule.map(|rule| (rule.kind, &rule.route, rule.name.as_deref()));
+        let policy = self.snapshot().policy_of_requests(&at, rule);
+        policy.map(|policy| policy.requests.timeouts).unwrap_or_default()
     }
 
     /// The policies that hold at a pod itself, whoever is before it.

@@ -52,20 +52,22 @@ pub struct TrafficPolicySpec {
     /// Which endpoints are left out for a while. Only for Services, ServiceEntries and Gateways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlier_detection: Option<OutlierDetection>,
-    /// Which requests are sent again.
+    /// Which requests are sent again. Not for TLSRoutes and TCPRoutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
-    /// Which requests are sent a second time before the first is answered.
+    /// Which requests are sent a second time before the first is answered. Not for TLSRoutes and
+    /// TCPRoutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedging: Option<Hedging>,
     /// How long things may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
-    /// How many requests may come; each limit must let a request pass.
+    /// How many requests may come; each limit must let a request pass. Not for TLSRoutes and
+    /// TCPRoutes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = RATE_LIMITS_MAX))]
     pub rate_limits: Vec<RateLimit>,
-    /// What goes wrong on purpose.
+    /// What goes wrong on purpose. Not for TLSRoutes and TCPRoutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
 }
@@ -78,7 +80,7 @@ pub struct TargetRef {
     #[serde(default)]
     #[schemars(length(max = 253))]
     pub group: String,
-    /// The kind: Service, ServiceEntry, HTTPRoute, GRPCRoute or Gateway.
+    /// The kind: Service, ServiceEntry, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute or Gateway.
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
     /// The name.

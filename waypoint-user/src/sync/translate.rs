@@ -55,6 +55,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::mesh::{
     object::ObjectName,
     report::Report,
+    route::RouteKind,
     snapshot::{Contents, Settings, Snapshot},
 };
 
@@ -110,8 +111,13 @@ fn anew(
         routed(&scene, &services, &mut report);
     let policies = policies::translate(&scene, &services, &mut report);
     let traffic_policies = {
-        let (services, routes, grpc_routes) = (&services, &routes, &grpc_routes);
-        let known = traffic_policies::Known { scene: &scene, services, routes, grpc_routes };
+        let routes = |kind| match kind {
+            RouteKind::Http => &routes,
+            RouteKind::Grpc => &grpc_routes,
+            RouteKind::Tls => &tls_routes,
+            RouteKind::Tcp => &tcp_routes,
+        };
+        let known = traffic_policies::Known { scene: &scene, services: &services, routes: &routes };
         traffic_policies::translate(&known, &mut report)
     };
     peer_authentications::apply(&scene, &mut workloads, &mut report);

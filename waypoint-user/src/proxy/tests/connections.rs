@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 use super::{
     lab::{Backend, Lab, PATIENCE, add_service, read_until},
@@ -11,11 +15,16 @@ use super::{
 use crate::{
     mesh::{
         object::{ObjectName, Version},
-        route::{BackendTarget, HttpBackend, HttpRoute, HttpRule, RouteKind, ServiceParent},
+        route::{
+            BackendTarget, HttpBackend, HttpFilter, HttpRoute, HttpRule, Redirect, RouteKind,
+            ServiceParent,
+        },
         service::AppProtocol,
         snapshot::Contents,
+        traffic_policy::{TrafficPolicy, TrafficTarget},
     },
     proxy::hello::sample::client_hello,
+    telemetry::task,
 };
 
 fn name(of: &str) -> ObjectName {
@@ -49,9 +58,9 @@ fn add(contents: &mut Contents, route: HttpRoute) {
 
 /// A backend that says its name as soon as somebody comes, and then sends back what it gets.
 fn speaks(backend: Backend, name: &'static str) {
-    tokio::spawn(async move {
+    task::spawn("speaks", async move {
         while let Ok((mut stream, _)) = backend.0.accept().await {
-            tokio::spawn(async move {
+            task::spawn("speaks on", async move {
                 let _ = stream.write_all(format!("{name}\n").as_bytes()).await;
                 let (mut reader, mut writer) = stream.split();
                 let _ = tokio::io::copy(&mut reader, &mut writer).await;
@@ -69,7 +78,9 @@ async fn lab(protocol: AppProtocol, routes: Vec<HttpRoute>) -> Lab {
     let change = move |contents: &mut Contents, _| {
         add_service(contents, "v1", (80, AppProtocol::Tcp), &addresses[..1]);
         add_service(contents, "v2", (80, AppProtocol::Tcp), &addresses[1..]);
-        routes.into_iter().for_each(|route| add(contents, route));
+        for route in routes {
+            add(contents, route);
+        }
     };
     Lab::start_with(&[], protocol, |_| {}, change)
 }
@@ -94,6 +105,65 @@ async fn a_tcp_route_shares_connections_by_weight_also_where_the_server_speaks_f
         let line = lab.line(200).await;
         assert_eq!(line["route_name"], "default.split.0");
         assert_eq!(line["destination_service"], "default/shop");
+    }
+}
+
+/// An HTTPRoute that redirects the requests of clients of a namespace.
+fn redirecting(clients: &str) -> HttpRoute {
+    let redirect = Redirect { scheme: None, hostname: None, path: None, port: None, status: 307 };
+    let rule = HttpRule { filters: vec![HttpFilter::Redirect(redirect)], ..HttpRule::default() };
+    let clients = Some(clients.to_owned());
+    let parents = vec![ServiceParent { clients, ..ServiceParent::new(name("shop"), None) }];
+    let route = route(RouteKind::Http, "requests", &[], Vec::new());
+    HttpRoute { parents, rules: vec![rule], ..route }
+}
+
+#[tokio::test]
+async fn a_namespace_s_own_routes_of_requests_come_before_those_of_connections_for_all() {
+    for (protocol, clients, begins) in [
+        (AppProtocol::Detect, "default", "HTTP/1.1 307 "),
+        (AppProtocol::Detect, "other", "v1\n"),
+        (AppProtocol::Tcp, "default", "v1\n"),
+    ] {
+        let tcp = route(RouteKind::Tcp, "r", &[], vec![backend("v1", 1)]);
+        let mut lab = lab(protocol, vec![tcp]).await;
+        let http = redirecting(clients);
+        lab.change(|contents| {
+            contents.routes.insert(http.name.clone(), Arc::new(http));
+        });
+        let mut client = lab.connect().await;
+        client.write_all(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+        let answer = read_until(&mut client, "\n").await;
+        assert!(answer.starts_with(begins), "{protocol:?}, {clients}: {answer}");
+    }
+}
+
+/// Attaches a policy with times in milliseconds.
+fn limit(contents: &mut Contents, target: TrafficTarget, [idle, most]: [u64; 2]) {
+    let time = |millis| (millis > 0).then(|| Duration::from_millis(millis));
+    let mut policy =
+        TrafficPolicy { name: name("p"), targets: vec![target], ..TrafficPolicy::default() };
+    policy.requests.timeouts.stream_idle = time(idle);
+    policy.requests.timeouts.max_stream_duration = time(most);
+    contents.traffic_policies.insert(policy.name.clone(), Arc::new(policy));
+}
+
+#[tokio::test]
+async fn a_policy_of_a_tcp_route_ends_connections_that_are_idle_or_too_old() {
+    let of_route = TrafficTarget::Route(RouteKind::Tcp, name("r"));
+    let of_service = TrafficTarget::Service(name("shop"));
+    for (target, times, flag) in
+        [(&of_route, [100, 0], "SI"), (&of_route, [0, 100], "UMSDR"), (&of_service, [100, 0], "SI")]
+    {
+        let tcp = route(RouteKind::Tcp, "r", &[], vec![backend("v1", 1)]);
+        let mut lab = lab(AppProtocol::Tcp, vec![tcp]).await;
+        lab.change(|contents| limit(contents, target.clone(), times));
+        let began = Instant::now();
+        let mut client = lab.connect().await;
+        assert_eq!(read_until(&mut client, "\n").await, "v1\n");
+        assert!(client.read_u8().await.is_err(), "it is reset");
+        assert!(began.elapsed() >= Duration::from_millis(100));
+        assert_eq!(lab.line(1).await["response_flags"], flag);
     }
 }
 
@@ -146,7 +216,7 @@ async fn a_tls_route_goes_by_the_name_of_the_server_and_what_was_read_is_not_los
         client.write_all(after).await.unwrap();
         assert_eq!(read_until(&mut client, "\n").await, answers);
         let mut back = vec![0; hello.len()];
-        tokio::io::AsyncReadExt::read_exact(&mut client, &mut back).await.unwrap();
+        AsyncReadExt::read_exact(&mut client, &mut back).await.unwrap();
         assert_eq!(back, hello);
     }
 }
@@ -156,7 +226,7 @@ async fn refused(lab: &Lab, bytes: &[u8]) {
     let mut client: TcpStream = lab.connect().await;
     client.write_all(bytes).await.unwrap();
     let mut byte = [0];
-    let end = tokio::io::AsyncReadExt::read(&mut client, &mut byte);
+    let end = AsyncReadExt::read(&mut client, &mut byte);
     let end = timeout(PATIENCE, end).await.unwrap();
     assert!(!matches!(end, Ok(1..)), "{end:?}");
 }
@@ -186,7 +256,7 @@ async fn who_asks_for_no_server_that_is_routed_is_closed_and_told_of() {
 #[tokio::test(start_paused = true)]
 async fn a_hello_that_does_not_come_is_not_waited_for() {
     let (mut stream, client) = pair().await;
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     let (read, name) = crate::proxy::hello::read(&mut stream, bytes::Bytes::new()).await;
     assert!(read.is_empty() && name == Err(crate::proxy::respond::Unnamed::Late), "{name:?}");
     assert!(began.elapsed() >= Duration::from_secs(10));

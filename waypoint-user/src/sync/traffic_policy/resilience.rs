@@ -132,13 +132,13 @@ pub struct Hedging {
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Timeouts {
     /// A request, until its response has ended, with all that is tried. Without it a route's own
-    /// timeout holds.
+    /// timeout holds. Not for TLSRoutes and TCPRoutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Span>,
-    /// A request on which nothing moves.
+    /// A request, or an opaque connection, on which nothing moves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_idle: Option<Span>,
-    /// A request, until its response has ended.
+    /// A request, until its response has ended, or an opaque connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_stream_duration: Option<Span>,
     /// Connecting to an endpoint. Only for Services, ServiceEntries and Gateways.

@@ -23,7 +23,7 @@ fn with(documents: &[&str], settings: &Settings) -> (Snapshot, Report) {
 /// A document of these parts; `metadata` follows name and namespace.
 fn object(kind: &str, name: &str, metadata: &str, rest: &str) -> String {
     let version = match kind {
-        "Gateway" | "HTTPRoute" => "gateway.networking.k8s.io/v1",
+        "Gateway" | "HTTPRoute" | "TCPRoute" => "gateway.networking.k8s.io/v1",
         "AuthorizationPolicy" => "security.istio.io/v1",
         "TrafficPolicy" => "waypoint.dev/v1alpha1",
         _ => "v1",

@@ -31,8 +31,7 @@ use super::{
 pub(super) struct Known<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) services: &'a Services,
-    pub(super) routes: &'a Routes,
-    pub(super) grpc_routes: &'a Routes,
+    pub(super) routes: &'a dyn Fn(RouteKind) -> &'a Routes,
 }
 
 /// The policies that are attached to something.
@@ -143,16 +142,26 @@ fn ancestor(reference: &TargetRef) -> Parent {
 /// Targets that are there, and how they are told of.
 type Found = (Vec<TrafficTarget>, String);
 
-/// Targets that may be attached to: a route has no endpoints of its own.
+/// Targets that may be attached to: a route has no endpoints of its own, and one of connections
+/// sees no requests.
 fn permitted(policy: &Declared, found: Found) -> Result<Found, Finding> {
-    let field = traffic_rules::field_of_endpoints(&policy.spec);
-    match field {
-        Some(field) if found.0.iter().any(TrafficTarget::is_route) => {
-            let message = format!("spec.{field} holds for endpoints; attach it to a Service");
-            Err(error(INVALID, message))
-        }
-        _ => Ok(found),
+    let Some(kind) = found.0.iter().find_map(TrafficTarget::route_kind) else { return Ok(found) };
+    if let Some(field) = traffic_rules::field_of_endpoints(&policy.spec) {
+        let message = format!("spec.{field} holds for endpoints; attach it to a Service");
+        return Err(error(INVALID, message));
     }
+    let of_requests = traffic_rules::field_of_requests(&policy.spec);
+    if let Some(field) = of_requests.filter(|_| kind.is_of_connections()) {
+        let kind = kind.as_str();
+        let message = format!("spec.{field} holds for requests, and a {kind} is for connections");
+        return Err(error(INVALID, message));
+    }
+    Ok(found)
+}
+
+/// The kind of routes of this name.
+fn route_kind(name: &str) -> Option<RouteKind> {
+    RouteKind::ALL.into_iter().find(|kind| kind.as_str() == name)
 }
 
 /// Takes targets, unless an older policy has one of them.
@@ -184,11 +193,10 @@ impl Known<'_> {
                 let hosts = hosts_of(self.services, &name);
                 of_services(hosts, section, &format!("ServiceEntry {name}"))
             }
-            (GATEWAY_API, "HTTPRoute") => of_route(RouteKind::Http, self.routes, name, section),
-            (GATEWAY_API, "GRPCRoute") => {
-                of_route(RouteKind::Grpc, self.grpc_routes, name, section)
-            }
             (GATEWAY_API, "Gateway") => self.gateway(name, section),
+            (GATEWAY_API, kind) if let Some(kind) = route_kind(kind) => {
+                of_route(kind, (self.routes)(kind), name, section)
+            }
             (group, kind) => {
                 let message = format!("target {group}/{kind} {name} is of no kind that can be one");
                 Err(error(INVALID, message))

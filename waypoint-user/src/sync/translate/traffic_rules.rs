@@ -76,6 +76,19 @@ pub(super) fn field_of_endpoints(spec: &Spec) -> Option<&'static str> {
     fields.into_iter().find_map(|(field, is_set)| is_set.then_some(field))
 }
 
+/// A field that only requests have a use for, if one is set.
+pub(super) fn field_of_requests(spec: &Spec) -> Option<&'static str> {
+    let request = spec.timeouts.as_ref().and_then(|timeouts| timeouts.request);
+    let fields = [
+        ("retry", spec.retry.is_some()),
+        ("hedging", spec.hedging.is_some()),
+        ("timeouts.request", request.is_some()),
+        ("rateLimits", !spec.rate_limits.is_empty()),
+        ("fault", spec.fault.is_some()),
+    ];
+    fields.into_iter().find_map(|(field, is_set)| is_set.then_some(field))
+}
+
 fn load_balancing(declared: &balancing::LoadBalancing) -> Result<LoadBalancing, Invalid> {
     few("hashOn", &declared.hash_on, balancing::HASH_ON_MAX)?;
     let keys: Result<Vec<HashKey>, _> = declared.hash_on.iter().map(hash_key).collect();

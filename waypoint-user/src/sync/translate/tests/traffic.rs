@@ -23,11 +23,21 @@ fn route() -> String {
     object("HTTPRoute", "a/r", "", spec)
 }
 
-/// What there is to attach to: Service `a/s` behind waypoint `a/w`, with a route.
+/// A TCPRoute.
+fn tcp_route() -> String {
+    let spec = "spec: {parentRefs: [{group: '', kind: Service, name: db}], \
+                rules: [{name: all, backendRefs: [{name: s, port: 80}]}]}";
+    object("TCPRoute", "a/t", "", spec)
+}
+
+/// What there is to attach to: Service `a/s` behind waypoint `a/w`, with a route, and `a/db` with
+/// one of connections.
 fn around(policies: &[String]) -> (Snapshot, Report) {
     let (gateway, service) = (gateway("a/w", ""), service("a/s", "10.0.0.1", USE));
-    let route = route();
-    let known = [gateway.as_str(), &service, &route];
+    let ports = "spec: {clusterIPs: [10.0.0.2], ports: [{name: tcp, port: 5432}]}";
+    let db = object("Service", "a/db", USE, ports);
+    let (route, tcp_route) = (route(), tcp_route());
+    let known = [gateway.as_str(), &service, &db, &route, &tcp_route];
     let documents: Vec<&str> =
         known.into_iter().chain(policies.iter().map(String::as_str)).collect();
     mesh(&documents)
@@ -59,6 +69,7 @@ const TO_S: &str = "{group: '', kind: Service, name: s}";
 const TO_PORT: &str = "{group: '', kind: Service, name: s, sectionName: '80'}";
 const TO_W: &str = "{group: gateway.networking.k8s.io, kind: Gateway, name: w}";
 const TO_R: &str = "{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}";
+const TO_T: &str = "{group: gateway.networking.k8s.io, kind: TCPRoute, name: t, sectionName: all}";
 const TO_RULE: &str =
     "{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r, sectionName: first}";
 
@@ -113,6 +124,11 @@ fn what_is_not_there_and_what_has_no_endpoints_is_told() {
         (TO_R, ", circuitBreaker: {maxRequests: 1}", "HTTPRoute/r False Invalid"),
         (TO_R, ", timeouts: {connect: 1s}", "HTTPRoute/r False Invalid"),
         (TO_R, ", timeouts: {request: 1s}", "HTTPRoute/r True Accepted"),
+        (TO_T, ", timeouts: {streamIdle: 1s, maxStreamDuration: 1h}", "TCPRoute/t True Accepted"),
+        (TO_T, ", outlierDetection: {}", "TCPRoute/t False Invalid"),
+        (TO_T, ", timeouts: {streamIdle: 1s, request: 1s}", "TCPRoute/t False Invalid"),
+        (TO_T, ", rateLimits: [{requests: 1, per: 1s}]", "TCPRoute/t False Invalid"),
+        (TO_T, ", retry: {}", "TCPRoute/t False Invalid"),
     ];
     for (target, rest, condition) in cases {
         let (_, report) = around(&[policy("p", 1, target, rest)]);
@@ -176,8 +192,8 @@ fn a_time_of_zero_is_said_where_a_route_might_say_another() {
 
 #[test]
 fn a_retry_has_the_default_conditions_only_where_it_names_none() {
-    let on = |rest: &str| said(&format!(", retry: {rest}")).requests.retry.clone().unwrap().on;
     use RetryOn::{ConnectFailure, Grpc, RefusedStream, Reset};
+    let on = |rest: &str| said(&format!(", retry: {rest}")).requests.retry.clone().unwrap().on;
     let default = [ConnectFailure, RefusedStream, Grpc(14), Grpc(1)];
     assert_eq!(on("{}"), default);
     assert_eq!(on("{codes: [429]}"), default);
