@@ -10,7 +10,7 @@
 //! **Invariant:** what waits to be sent has at most [`QUEUE_SPANS_MAX`] spans, and a text in it at
 //! most [`TEXT_BYTES_MAX`] bytes.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 use tokio::{
@@ -36,6 +36,7 @@ mod attributes;
 mod b3;
 mod context;
 mod courier;
+mod door;
 mod endpoint;
 mod export;
 mod rate;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// How.
     pub protocol: Protocol,
+    /// The file with the roots that a collector is verified by; the system's without it.
+    pub roots: Option<PathBuf>,
     /// How many of the traces that begin here are kept.
     pub rate: Rate,
     /// The name by which spans say whose they are; the role has one where none is given.
@@ -125,11 +128,14 @@ impl Tracing {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The collector's address is none.
-    #[error("{0} is no address of a collector; write http://HOST:PORT")]
+    #[error("{0} is no address of a collector; write http://HOST:PORT or https://HOST:PORT")]
     Endpoint(String),
-    /// It is one that TLS is needed for.
-    #[error("{0}: spans are sent in plain HTTP; name a collector in the mesh or on the node")]
-    Tls(String),
+    /// The file with roots is none.
+    #[error("the roots of the collector in {0}: {1}")]
+    Roots(PathBuf, String),
+    /// The system has no roots.
+    #[error("the system knows no roots to verify a collector by; name a file with them")]
+    NoRoots,
     /// The share of traces is none.
     #[error("{0} is no share of traces; write 0 to 100, with at most two decimals")]
     Rate(String),

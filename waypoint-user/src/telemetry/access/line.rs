@@ -18,6 +18,10 @@ impl<'o> Line<'o> {
     }
 
     /// A text, or the sign for none.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have one to give away, or a reference"
+    )]
     pub(super) fn text(&mut self, name: &str, value: Option<impl AsRef<str>>) {
         self.name(name);
         match &value {
@@ -27,6 +31,10 @@ impl<'o> Line<'o> {
     }
 
     /// What a peer sent, which need not be text.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have one to give away, or a reference"
+    )]
     pub(super) fn bytes(&mut self, name: &str, value: Option<impl AsRef<[u8]>>) {
         let text = value.as_ref().map(|value| String::from_utf8_lossy(value.as_ref()));
         self.text(name, text);

@@ -60,11 +60,8 @@ fn single(context: &Context) -> String {
         Decision::Keep => '1',
         Decision::Debug => 'd',
     };
-    let mut text = format!("{}-{:016x}-{state}", trace(context), context.span);
-    if let Some(parent) = context.parent {
-        text.push_str(&format!("-{parent:016x}"));
-    }
-    text
+    let parent = context.parent.map(|parent| format!("-{parent:016x}")).unwrap_or_default();
+    format!("{}-{:016x}-{state}{parent}", trace(context), context.span)
 }
 
 fn write_fields(context: &Context, headers: &mut HeaderMap) {

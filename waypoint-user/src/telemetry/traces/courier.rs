@@ -48,14 +48,14 @@ impl Courier {
         ending: CancellationToken,
     ) -> Result<Self, Error> {
         let counts = Counts::register(registry);
-        let way = Way::to(&settings.endpoint, settings.protocol)?;
+        let way = Way::to(settings)?;
         let endpoint = settings.endpoint.to_string();
         let resource = resource(settings.service.clone(), whose);
         Ok(Self { way, endpoint, resource, counts, is_away: false, ending })
     }
 
     /// Delivers spans, or gives them up.
-    pub(super) async fn deliver(&mut self, spans: Vec<Box<Span>>) {
+    pub(super) async fn deliver(&mut self, spans: Vec<Span>) {
         let number = spans.len() as u64;
         let message = self.message(&spans);
         drop(spans);
@@ -104,7 +104,7 @@ impl Courier {
     }
 
     /// What the collector gets.
-    fn message(&self, spans: &[Box<Span>]) -> ExportTraceServiceRequest {
+    fn message(&self, spans: &[Span]) -> ExportTraceServiceRequest {
         let scope = InstrumentationScope {
             name: "waypoint".to_owned(),
             version: VERSION.to_owned(),
@@ -112,7 +112,7 @@ impl Courier {
         };
         let of_scope = ScopeSpans {
             scope: Some(scope),
-            spans: spans.iter().map(|span| span.to_otlp()).collect(),
+            spans: spans.iter().map(Span::to_otlp).collect(),
             schema_url: String::new(),
         };
         let of_resource = ResourceSpans {

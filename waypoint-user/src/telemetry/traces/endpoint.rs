@@ -6,7 +6,7 @@ use http::{Uri, uri::PathAndQuery};
 
 use super::Error;
 
-/// A collector: `http://HOST:PORT`, with a path where HTTP needs one.
+/// A collector: `http://HOST:PORT` or `https://HOST:PORT`, with a path where HTTP needs one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoint {
     pub(super) uri: Uri,
@@ -36,7 +36,13 @@ impl Protocol {
 impl Endpoint {
     /// The port.
     pub(super) fn port(&self) -> u16 {
-        self.uri.port_u16().unwrap_or(HTTP_PORT)
+        let by_scheme = if self.is_tls() { HTTPS_PORT } else { HTTP_PORT };
+        self.uri.port_u16().unwrap_or(by_scheme)
+    }
+
+    /// Whether it is spoken to by TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
     }
 
     /// What is posted to, by HTTP: the path of traces below what was given (OTLP, "Endpoint URLs
@@ -54,10 +60,8 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || Error::Endpoint(text.to_owned());
         let uri = text.parse::<Uri>().map_err(|_| wrong())?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(Error::Tls(text.to_owned())),
-            _ => return Err(wrong()),
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(wrong());
         }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -71,8 +75,9 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The port of HTTP where none is named.
+/// The ports of HTTP where none is named.
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
 /// What traces are posted to.
 const TRACES: &str = "/v1/traces";

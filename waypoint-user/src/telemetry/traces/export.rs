@@ -19,22 +19,18 @@ pub(super) async fn run(
 ) {
     while let Some(Some(first)) = ending.run_until_cancelled(queue.recv()).await {
         ending.run_until_cancelled(sleep(BATCH_DELAY)).await;
-        send_queued(vec![first], &mut queue, &mut courier).await;
+        send_queued(vec![*first], &mut queue, &mut courier).await;
     }
     send_queued(Vec::new(), &mut queue, &mut courier).await;
 }
 
 /// Sends what is queued.
-async fn send_queued(
-    mut batch: Vec<Box<Span>>,
-    queue: &mut Receiver<Box<Span>>,
-    courier: &mut Courier,
-) {
+async fn send_queued(mut batch: Vec<Span>, queue: &mut Receiver<Box<Span>>, courier: &mut Courier) {
     loop {
         while batch.len() < BATCH_SPANS_MAX
             && let Ok(span) = queue.try_recv()
         {
-            batch.push(span);
+            batch.push(*span);
         }
         if batch.is_empty() {
             return;

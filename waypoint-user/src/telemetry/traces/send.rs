@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::{
-    Request, StatusCode,
+    Request, StatusCode, Uri,
     header::{CONTENT_TYPE, HOST},
 };
 use http_body_util::{BodyExt, Full, Limited};
@@ -15,14 +15,15 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service_client::TraceServiceClient,
 };
 use prost::Message;
-use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, transport::Channel};
+use tower::service_fn;
 
 use crate::telemetry::task;
 
 use super::{
-    Error,
+    Error, Settings,
+    door::Door,
     endpoint::{Endpoint, Protocol},
 };
 
@@ -31,22 +32,28 @@ pub(super) enum Way {
     /// Over a connection that is kept.
     Grpc(TraceServiceClient<Channel>),
     /// Over a connection for each message.
-    Http(Endpoint),
+    Http(Endpoint, Door),
 }
 
 impl Way {
     /// The way to a collector.
-    pub(super) fn to(endpoint: &Endpoint, protocol: Protocol) -> Result<Self, Error> {
+    pub(super) fn to(settings: &Settings) -> Result<Self, Error> {
+        let Settings { endpoint, protocol, roots, .. } = settings;
+        let door = Door::of(endpoint, *protocol, roots.clone())?;
         match protocol {
             Protocol::Grpc => {
+                let open = move |_: Uri| {
+                    let door = door.clone();
+                    async move { door.open().await.map(TokioIo::new) }
+                };
                 let channel = Channel::from_shared(endpoint.to_string())
                     .map_err(|_| Error::Endpoint(endpoint.to_string()))?
                     .connect_timeout(CONNECT_TIMEOUT)
-                    .connect_lazy();
+                    .connect_with_connector_lazy(service_fn(open));
                 let client = TraceServiceClient::new(channel);
                 Ok(Self::Grpc(client.max_decoding_message_size(ANSWER_BYTES_MAX)))
             }
-            Protocol::Http => Ok(Self::Http(endpoint.clone())),
+            Protocol::Http => Ok(Self::Http(endpoint.clone(), door)),
         }
     }
 
@@ -56,10 +63,12 @@ impl Way {
         message: ExportTraceServiceRequest,
     ) -> Result<u64, Failure> {
         let answer = match self {
-            Self::Grpc(client) => {
-                client.export(message).await.map_err(Failure::of_grpc)?.into_inner()
-            }
-            Self::Http(endpoint) => post(endpoint, &message).await?,
+            Self::Grpc(client) => client
+                .export(message)
+                .await
+                .map_err(|status| Failure::of_grpc(&status))?
+                .into_inner(),
+            Self::Http(endpoint, door) => post(endpoint, door, &message).await?,
         };
         let rejected = answer.partial_success.map_or(0, |partial| partial.rejected_spans);
         Ok(u64::try_from(rejected).unwrap_or(0))
@@ -69,6 +78,7 @@ impl Way {
 /// Posts a message.
 async fn post(
     endpoint: &Endpoint,
+    door: &Door,
     message: &ExportTraceServiceRequest,
 ) -> Result<ExportTraceServiceResponse, Failure> {
     let host = endpoint.uri.authority().map_or_else(String::new, ToString::to_string);
@@ -76,8 +86,8 @@ async fn post(
         .header(HOST, host)
         .header(CONTENT_TYPE, PROTOBUF)
         .body(Full::new(Bytes::from(message.encode_to_vec())))?;
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port())).await?;
-    let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let stream = TokioIo::new(door.open().await?);
+    let (mut requests, connection) = http1::handshake(stream).await?;
     let _driving = AbortOnDropHandle::new(task::spawn("traces by HTTP", async move {
         // Why a connection ends is told to whoever asks over it.
         let _ = connection.await;
@@ -113,7 +123,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    fn of_grpc(status: tonic::Status) -> Self {
+    fn of_grpc(status: &tonic::Status) -> Self {
         Self::Grpc(status.code(), status.message().to_owned())
     }
 

@@ -1,12 +1,15 @@
 //! Where spans of requests are sent.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use waypoint_user::telemetry::traces::{self, Endpoint, Protocol, Rate};
 
 #[derive(Args)]
+#[expect(clippy::struct_field_names, reason = "arguments are called so")]
 pub(crate) struct Tracing {
-    /// Collector that gets a span of each sampled request by OTLP, http://HOST:PORT; without one,
-    /// what requests say of traces passes untouched.
+    /// Collector that gets a span of each sampled request by OTLP, http://HOST:PORT or
+    /// https://HOST:PORT; without one, what requests say of traces passes untouched.
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
     tracing_endpoint: Option<Endpoint>,
     /// What the collector is spoken to.
@@ -19,6 +22,14 @@ pub(crate) struct Tracing {
         hide_env_values = true
     )]
     tracing_protocol: Otlp,
+    /// PEM file with the roots that a collector of https is verified by; without one, the system's.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        hide_env_values = true
+    )]
+    tracing_ca: Option<PathBuf>,
     /// How many of the traces that begin here are kept, 0 to 100 with at most two decimals; what a
     /// request says of its own trace comes first.
     #[arg(long, value_name = "PERCENT", default_value_t = Rate::default())]
@@ -48,6 +59,7 @@ impl Tracing {
                 Otlp::Grpc => Protocol::Grpc,
                 Otlp::Http => Protocol::Http,
             },
+            roots: self.tracing_ca,
             rate: self.tracing_sampling,
             service: self.tracing_service,
         })
