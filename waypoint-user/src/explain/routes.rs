@@ -6,7 +6,11 @@
 use std::sync::Arc;
 
 use crate::{
-    mesh::{object::ObjectRef, route::HttpRoute, service::Service},
+    mesh::{
+        object::ObjectRef,
+        route::HttpRoute,
+        service::{AppProtocol, Service},
+    },
     route::applying,
 };
 
@@ -46,16 +50,22 @@ pub(super) fn steps(case: &Case<'_>) -> Vec<Step> {
     routes.iter().map(|route| step(route)).collect()
 }
 
-/// The routes that decide for the client: those of connections where there are any, and of each
-/// those of the client's own namespace.
+/// The routes that decide for the client: those for its own namespace before those for all, and of
+/// each those of connections where there are any. Where bytes are declared, routes of requests
+/// stand in nobody's way.
 fn deciding(case: &Case<'_>, service: &Service, port: u16) -> Vec<Arc<HttpRoute>> {
-    let name = &service.name;
-    let of = |routes: &[Arc<HttpRoute>]| {
-        let own = applying(routes, (name, port), Some(&case.client.name.namespace));
-        if own.is_empty() { applying(routes, (name, port), None) } else { own }
+    let (name, own) = (&service.name, Some(case.client.name.namespace.as_str()));
+    let of_connections = case.snapshot.connection_routes_of(name);
+    let of_requests = case.snapshot.routes_of(name);
+    let is_opaque = service.port(port).is_some_and(|port| port.protocol == AppProtocol::Tcp);
+    let ranks = if is_opaque {
+        [(of_connections, own), (of_connections, None), (of_requests, own), (of_requests, None)]
+    } else {
+        [(of_connections, own), (of_requests, own), (of_connections, None), (of_requests, None)]
     };
-    let of_connections = of(case.snapshot.connection_routes_of(name));
-    if of_connections.is_empty() { of(case.snapshot.routes_of(name)) } else { of_connections }
+    let mut ranks =
+        ranks.into_iter().map(|(routes, clients)| applying(routes, (name, port), clients));
+    ranks.find(|routes| !routes.is_empty()).unwrap_or_default()
 }
 
 /// The parent by which a route is the Service's, as the route names it: the Service itself, or its

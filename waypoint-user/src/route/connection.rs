@@ -31,6 +31,11 @@ impl ConnectionTable {
     pub fn rules(&self, namespace: Option<&str>) -> Option<&ConnectionRules> {
         self.0.rules(namespace)
     }
+
+    /// Whether there are routes for the clients of this namespace alone.
+    pub fn is_own(&self, namespace: Option<&str>) -> bool {
+        self.0.are_own(namespace)
+    }
 }
 
 /// The rules that decide about the connections of some clients.

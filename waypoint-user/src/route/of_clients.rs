@@ -30,6 +30,11 @@ impl<R> OfClients<R> {
         (of_all.is_some() || !of_clients.is_empty()).then_some(Self { of_all, of_clients })
     }
 
+    /// Whether the clients of a namespace have some of their own.
+    pub(super) fn are_own(&self, namespace: Option<&str>) -> bool {
+        namespace.is_some_and(|namespace| self.of_clients.contains_key(namespace))
+    }
+
     /// Those for a client of a namespace, or of none that is known; `None` when there are none.
     pub(super) fn rules(&self, namespace: Option<&str>) -> Option<&R> {
         let own = namespace.filter(|_| !self.of_clients.is_empty());

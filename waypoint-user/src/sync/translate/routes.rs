@@ -286,9 +286,9 @@ impl Scope<'_> {
                         told.fault(self.object, &fault, text);
                     }
                 },
-                Filter::Auth { to, told: shown, by } => match self.service(&to) {
+                Filter::Auth { to, told: fields, shows, by } => match self.service(&to) {
                     Ok((service, port)) => {
-                        let auth = ExternalAuth { service, port, told: shown, by };
+                        let auth = ExternalAuth { service, port, told: fields, shows, by };
                         filters.push(HttpFilter::Auth(auth));
                     }
                     Err(fault) => {

@@ -36,7 +36,9 @@ fn route(kind: RouteKind, parents: Vec<ServiceParent>) -> HttpRoute {
 fn left(kind: RouteKind, before: &[HttpRoute]) -> Result<Vec<u16>, &'static str> {
     let services = services();
     let mut rivals = Rivals::new(&services);
-    before.iter().for_each(|route| rivals.take(route));
+    for route in before {
+        rivals.take(route);
+    }
     match rivals.left(kind, vec![parent(None)]) {
         Ok(left) => Ok(left.parents.iter().map(|one| one.port.unwrap_or(0)).collect()),
         Err((reason, _)) => Err(reason),
