@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use crate::telemetry::metrics::{Limit, Registry};
 
-use super::respond::Fault;
+use super::{limits::AUTH_BODIES_BYTES_MAX, respond::Fault};
 
 /// Whether the process is short of memory, for all of its workers.
 #[derive(Clone, Debug, Default)]
@@ -33,16 +33,61 @@ pub(super) struct Overload {
     pressure: Pressure,
     requests: Limit,
     memory: Limit,
+    /// Bytes of bodies that are held to be shown to somebody.
+    held: Rc<Cell<usize>>,
+    bodies: Limit,
 }
 
 /// A request that counts as under way until this is dropped.
 pub(super) struct Admitted(Rc<Cell<usize>>);
 
+/// A body that counts as held until this is dropped.
+pub(super) struct Held {
+    all: Rc<Cell<usize>>,
+    pressure: Pressure,
+    /// What is counted where there is no room for more, and where there is no memory.
+    limits: [Limit; 2],
+    bytes: usize,
+}
+
+impl Held {
+    /// Counts so much more, if there is room for it.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
+        let [room, memory] = &self.limits;
+        let all = self.all.get().saturating_add(bytes);
+        let limit = if all > AUTH_BODIES_BYTES_MAX {
+            Some(room)
+        } else {
+            self.pressure.0.load(Relaxed).then_some(memory)
+        };
+        if let Some(limit) = limit {
+            limit.hit();
+            return Err(Fault::Overloaded);
+        }
+        self.all.set(all);
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.set(self.all.get().saturating_sub(self.bytes));
+    }
+}
+
 impl Overload {
     /// Nothing under way, and so much permitted.
     pub(super) fn new(most: usize, pressure: Pressure, registry: &Registry) -> Self {
         let (requests, memory) = (registry.limit("requests"), registry.limit("memory"));
-        Self { under_way: Rc::default(), most, pressure, requests, memory }
+        let (held, bodies) = (Rc::default(), registry.limit("auth_bodies"));
+        Self { under_way: Rc::default(), most, pressure, requests, memory, held, bodies }
+    }
+
+    /// Room for a body, of which nothing came yet.
+    pub(super) fn hold(&self) -> Held {
+        let limits = [self.bodies.clone(), self.memory.clone()];
+        Held { all: Rc::clone(&self.held), pressure: self.pressure.clone(), limits, bytes: 0 }
     }
 
     /// Admits a request, if there is room for one more.

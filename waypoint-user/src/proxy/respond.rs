@@ -31,6 +31,10 @@ pub(super) enum Fault {
     Forbidden,
     /// Whoever had to be asked whether it may pass did not answer.
     Unasked,
+    /// The body is longer than whoever must be asked may be shown.
+    TooLarge,
+    /// The body that whoever must be asked is shown did not come in time.
+    SlowBody,
     /// No route is for the server that a connection asks for.
     NoSuchServer(String),
     /// It is not known which server a connection asks for, and routes go by that.
@@ -157,6 +161,7 @@ pub(super) struct Row {
 impl Fault {
     /// The table.
     #[rustfmt::skip]
+    #[expect(clippy::match_same_arms, reason = "each fault has its own row")]
     pub(super) const fn row(&self) -> Row {
         let (blame, status, flag, may_retry) = match self {
             Self::BadRequest(_)      => (Blame::Client,   400, "DPE", false),
@@ -167,6 +172,8 @@ impl Fault {
             Self::NoBackend(_)       => (Blame::Waypoint, 500, "NC",  false),
             Self::Forbidden          => (Blame::Client,   403, "UAEX", false),
             Self::Unasked            => (Blame::Backend,  503, "UAEX", false),
+            Self::TooLarge           => (Blame::Client,   413, "",    false),
+            Self::SlowBody           => (Blame::Client,   408, "",    false),
             Self::NoSuchServer(_)
             | Self::Unnamed(_)       => (Blame::Client,   404, "NR",  false),
             Self::NoEndpoint         => (Blame::Backend,  503, "UH",  false),
@@ -209,6 +216,8 @@ impl Fault {
             Self::UpstreamClosed => Cow::Owned(format!("{RESET_BODY}connection termination")),
             Self::UpstreamRefused => Cow::Owned(format!("{RESET_BODY}remote refused stream reset")),
             Self::UpstreamProtocol => Cow::Owned(format!("{RESET_BODY}protocol error")),
+            Self::TooLarge => Cow::Borrowed("Payload Too Large"),
+            Self::SlowBody => Cow::Borrowed("request timeout"),
             Self::Overflow => Cow::Owned(format!("{RESET_BODY}overflow")),
             Self::RateLimited(_) => Cow::Borrowed("local_rate_limited"),
             Self::Injected(_) => Cow::Borrowed("fault filter abort"),
@@ -294,6 +303,8 @@ impl fmt::Display for Fault {
             Self::NoBackend(_) => f.write_str("cluster_not_found"),
             Self::Forbidden => f.write_str(AUTH_DENIED),
             Self::Unasked => f.write_str("ext_authz_error"),
+            Self::TooLarge => f.write_str("request_payload_too_large"),
+            Self::SlowBody => f.write_str("request_overall_timeout"),
             Self::NoSuchServer(name) => {
                 write!(f, "filter_chain_not_found{{server_name:{}}}", name.escape_default())
             }

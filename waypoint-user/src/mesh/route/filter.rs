@@ -92,6 +92,8 @@ pub struct ExternalAuth {
     /// Fields of the request that are told; names in lower case. By HTTP `Authorization` is told as
     /// well, and by gRPC every field if none is named.
     pub told: Vec<String>,
+    /// How long a body may be that is shown; a longer one is refused, and by zero none is shown.
+    pub shows: usize,
     /// How they are asked.
     pub by: AuthProtocol,
 }

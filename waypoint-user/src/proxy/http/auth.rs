@@ -1,14 +1,14 @@
 //! Asks somebody else whether a request may pass (Gateway API `HTTPExternalAuthFilter`).
 //!
-//! Who lets it pass may add fields to it; every other answer is the client's. Bodies are not shown
-//! to whoever is asked.
+//! Who lets it pass may add fields to it; every other answer is the client's. Where the route says
+//! so, whoever is asked is shown the body, which goes on when all of it was read.
 //!
 //! **Invariant:** without an answer in time nothing passes.
 
 use std::{future::poll_fn, net::SocketAddr, pin::pin, rc::Rc};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Response};
+use http::{HeaderMap, HeaderName, Response, Version as Spoken};
 use tokio::time::Instant;
 
 use crate::{
@@ -28,8 +28,10 @@ use crate::{
 
 use super::{
     RequestBody,
-    body::{AnswerBody, ResponseBody},
+    body::{AnswerBody, Progress, ResponseBody},
+    client_body::ClientBody,
     deadline::{Until, within},
+    fields,
     forward::{Trail, Version},
     outgoing::Outgoing,
     tries::{Course, send},
@@ -38,6 +40,9 @@ use super::{
 mod grpc;
 mod http_call;
 mod messages;
+mod shown;
+
+pub(in crate::proxy) use self::shown::Shown;
 
 /// Who is asked, and where.
 pub(super) struct Guard<'t> {
@@ -52,6 +57,7 @@ pub(super) struct Asking<'a> {
     pub(super) peer: &'a Peer,
     pub(super) dialled: SocketAddr,
     pub(super) head: &'a HeadRef<'a>,
+    pub(super) progress: &'a Rc<Progress>,
 }
 
 /// What they said.
@@ -94,13 +100,41 @@ struct Answer {
 }
 
 impl Guard<'_> {
-    /// Asks whether a request may pass.
-    pub(super) async fn ask(&self, asking: &Asking<'_>) -> Result<Verdict, Fault> {
+    /// Asks whether a request may pass. A body that is shown is read, and what was read put in its
+    /// place.
+    pub(super) async fn ask(
+        &self,
+        asking: &Asking<'_>,
+        body: &mut ClientBody,
+    ) -> Result<Verdict, Fault> {
+        // Nobody waits for a body that nobody can be shown.
         let cluster = self.cluster.as_deref().ok_or(Fault::Unasked)?;
+        let shown = if self.auth.shows > 0 && !body.is_end_stream() {
+            let (overload, progress) = (&asking.worker.overload, asking.progress);
+            Some(shown::show(body, self.auth.shows, overload, progress).await?)
+        } else {
+            None
+        };
+        let bytes = shown.as_ref().map_or(0, Bytes::len);
+        let verdict = self.ask_showing(asking, cluster, shown).await;
+        if !matches!(verdict, Ok(Verdict::Pass(_))) {
+            asking.progress.advance(bytes);
+        }
+        verdict
+    }
+
+    async fn ask_showing(
+        &self,
+        asking: &Asking<'_>,
+        cluster: &Cluster,
+        shown: Option<Bytes>,
+    ) -> Result<Verdict, Fault> {
         let by_grpc = self.auth.by == AuthProtocol::Grpc;
         let question = match &self.auth.by {
-            AuthProtocol::Http { path, .. } => http_call::question(self.auth, path, asking.head),
-            AuthProtocol::Grpc => Some(grpc::question(self.auth, asking)),
+            AuthProtocol::Http { path, .. } => {
+                http_call::question(self.auth, path, asking.head, shown)
+            }
+            AuthProtocol::Grpc => Some(grpc::question(self.auth, asking, shown)),
         };
         let question = question.ok_or(Fault::Unasked)?;
         let version = if by_grpc { Version::Http2 } else { question.version_for(cluster.protocol) };
@@ -161,3 +195,6 @@ fn outgoing(head: http::request::Parts, body: RequestBody, authority: &str) -> O
     let authority = authority.to_owned();
     Outgoing { parts: head, body, authority, path_and_query: None, tape: None }
 }
+
+/// The field that says whether only a part of the body is shown, as Envoy's authorities know it.
+const PARTIAL_BODY: HeaderName = HeaderName::from_static("x-envoy-auth-partial-body");

@@ -24,3 +24,22 @@ fn one_request_too_many_is_refused_until_another_ends() {
     drop(first);
     assert!(overload.admit().is_ok());
 }
+
+#[test]
+fn a_body_too_many_is_refused_until_another_is_sent_on() {
+    let registry = Registry::new();
+    let overload = Overload::new(1, Pressure::default(), &registry);
+    let (mut first, mut second) = (overload.hold(), overload.hold());
+    assert_eq!(first.grow(AUTH_BODIES_BYTES_MAX), Ok(()));
+    assert_eq!(second.grow(1), Err(Fault::Overloaded));
+    drop(first);
+    assert_eq!(second.grow(1), Ok(()));
+}
+
+#[test]
+fn no_body_is_held_where_memory_is_short() {
+    let pressure = Pressure::default();
+    let overload = Overload::new(1, pressure.clone(), &Registry::new());
+    pressure.0.store(true, Relaxed);
+    assert_eq!(overload.hold().grow(1), Err(Fault::Overloaded));
+}

@@ -12,6 +12,8 @@ fn all() -> Vec<Fault> {
         Fault::NoBackend("weights are zero".to_owned()),
         Fault::Forbidden,
         Fault::Unasked,
+        Fault::TooLarge,
+        Fault::SlowBody,
         Fault::NoEndpoint,
         Fault::ConnectFailed("Connection refused".to_owned()),
         Fault::ConnectTimeout,

@@ -30,6 +30,7 @@ fn asks_below(path: &str, gets: &[&str]) -> HttpRule {
         service: service("copy"),
         port: 80,
         told: vec!["x-cart".to_owned()],
+        shows: 0,
         by: AuthProtocol::Http {
             path: path.to_owned(),
             gets: gets.iter().map(|name| (*name).to_owned()).collect(),
@@ -134,7 +135,7 @@ async fn who_is_denied_while_somebody_is_asked_does_not_pass() {
 }
 
 /// Answers questions by gRPC with a message.
-fn say_by_grpc(authority: Backend, said: &'static [u8], told: &'static [&'static [u8]]) {
+pub(super) fn say_by_grpc(authority: Backend, said: &'static [u8], told: &'static [&'static [u8]]) {
     let answer = move |request: Request<Incoming>| async move {
         assert_eq!(request.uri().path(), "/envoy.service.auth.v3.Authorization/Check");
         let asked = request.into_body().collect().await.unwrap().to_bytes();
@@ -159,7 +160,7 @@ fn say_by_grpc(authority: Backend, said: &'static [u8], told: &'static [&'static
 /// A rule whose requests `copy` is asked about by gRPC.
 fn asks_by_grpc() -> HttpRule {
     let (service, by) = (service("copy"), AuthProtocol::Grpc);
-    let auth = ExternalAuth { service, port: 80, told: Vec::new(), by };
+    let auth = ExternalAuth { service, port: 80, told: Vec::new(), shows: 0, by };
     HttpRule { filters: vec![HttpFilter::Auth(auth)], ..HttpRule::default() }
 }
 

@@ -1,7 +1,6 @@
 //! The filter `ExternalAuth` of HTTPRoutes.
 //!
-//! Who is to be shown the body is not supported: the rule answers 500, since nothing may pass that
-//! somebody should have been asked about.
+//! It asks nobody; that is the proxy's.
 
 use gateway_api::experimental::httproutes::{
     HttpRouteRulesFiltersExternalAuth as Declared, HttpRouteRulesFiltersExternalAuthHttp as Http,
@@ -14,13 +13,11 @@ use crate::mesh::route::AuthProtocol;
 
 use super::{again::again, invalid::Invalid, route_filters::Filter, route_matches::header_name};
 
-/// Reads the filter, if it is supported.
-pub(super) fn auth(declared: &Declared) -> Result<Option<Filter>, Invalid> {
-    let shows_body =
-        declared.forward_body.as_ref().and_then(|body| body.max_size).is_some_and(|size| size > 0);
-    if shows_body {
-        return Ok(None);
-    }
+/// Reads the filter.
+pub(super) fn auth(declared: &Declared) -> Result<Filter, Invalid> {
+    let shows = declared.forward_body.as_ref().and_then(|body| body.max_size).unwrap_or_default();
+    let shows = usize::try_from(shows)
+        .map_err(|_| Invalid::field("externalAuth.forwardBody.maxSize", "it is negative"))?;
     let (told, by) = match declared.protocol {
         Protocol::Http => http(declared.http.as_ref())?,
         Protocol::Grpc => {
@@ -30,7 +27,7 @@ pub(super) fn auth(declared: &Declared) -> Result<Option<Filter>, Invalid> {
         }
     };
     let to = Box::new(again(&declared.backend_ref)?);
-    Ok(Some(Filter::Auth { to, told, by }))
+    Ok(Filter::Auth { to, told, shows, by })
 }
 
 fn http(declared: Option<&Http>) -> Result<(Vec<String>, AuthProtocol), Invalid> {

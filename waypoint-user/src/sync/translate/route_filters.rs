@@ -48,6 +48,8 @@ pub(super) enum Filter {
         to: Box<BackendRef>,
         /// The fields that are told.
         told: Vec<String>,
+        /// How long a body may be that is shown.
+        shows: usize,
         /// How it is asked.
         by: AuthProtocol,
     },
@@ -117,7 +119,7 @@ fn filter(declared: &Declared) -> Result<Option<Filter>, Invalid> {
             return self::mirror(mirror).map(Some);
         }
         Type::ExternalAuth => {
-            return route_auth::auth(declared.external_auth.as_ref().ok_or_else(absent)?);
+            return route_auth::auth(declared.external_auth.as_ref().ok_or_else(absent)?).map(Some);
         }
         Type::ExtensionRef => return Ok(None),
     })))

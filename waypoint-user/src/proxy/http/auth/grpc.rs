@@ -13,7 +13,7 @@ use crate::mesh::{request::RequestHead, route::ExternalAuth};
 
 use super::{
     super::{RequestBody, body::ResponseBody, exchange::protocol, fields},
-    Answer, Asking, Granted, Outgoing, Verdict,
+    Answer, Asking, Granted, Outgoing, PARTIAL_BODY, Verdict,
     messages::{
         Address, Asked, Attributes, CheckRequest, CheckResponse, Denied, Field, FieldOption,
         HttpAsked, Party, Socket,
@@ -22,14 +22,14 @@ use super::{
 };
 
 /// What is known of the request and of who sends it.
-pub(super) fn question(auth: &ExternalAuth, asking: &Asking<'_>) -> Outgoing {
+pub(super) fn question(auth: &ExternalAuth, asking: &Asking<'_>, shown: Option<Bytes>) -> Outgoing {
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(CHECK);
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    let message = check(auth, asking).encode_to_vec();
+    let message = check(auth, asking, shown).encode_to_vec();
     let mut body = BytesMut::with_capacity(PREFIX_BYTES + message.len());
     body.put_u8(0);
     body.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
@@ -38,17 +38,26 @@ pub(super) fn question(auth: &ExternalAuth, asking: &Asking<'_>) -> Outgoing {
     outgoing(request.into_parts().0, RequestBody::bytes(body.freeze()), &authority)
 }
 
-fn check(auth: &ExternalAuth, asking: &Asking<'_>) -> CheckRequest {
+fn check(auth: &ExternalAuth, asking: &Asking<'_>, shown: Option<Bytes>) -> CheckRequest {
     let head = asking.head;
     let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut headers = told(auth, head.fields());
+    let size = shown.as_ref().map_or(0, Bytes::len);
+    if shown.is_some() {
+        headers.insert(PARTIAL_BODY.as_str().to_owned(), "false".to_owned());
+    }
+    let (body, raw_body) = text_or_bytes(shown.unwrap_or_default());
     let http = HttpAsked {
         id: head.header(fields::REQUEST_ID.as_str()).unwrap_or_default().into_owned(),
         method: head.method().to_owned(),
-        headers: told(auth, head.fields()),
+        headers,
         path: format!("{}{query}", head.path()),
         host: head.authority().to_owned(),
         scheme: head.scheme().to_owned(),
         protocol: protocol(head.version()).to_owned(),
+        size: i64::try_from(size).unwrap_or(i64::MAX),
+        body,
+        raw_body,
     };
     let principal = asking.peer.identity.as_ref().map(ToString::to_string).unwrap_or_default();
     CheckRequest {
@@ -57,6 +66,14 @@ fn check(auth: &ExternalAuth, asking: &Asking<'_>) -> CheckRequest {
             destination: Some(party(asking.dialled, String::new())),
             request: Some(Asked { http: Some(http) }),
         }),
+    }
+}
+
+/// A body as the text that it is, else as its bytes.
+fn text_or_bytes(shown: Bytes) -> (String, Bytes) {
+    match str::from_utf8(&shown) {
+        Ok(text) => (text.to_owned(), Bytes::new()),
+        Err(_) => (String::new(), shown),
     }
 }
 

@@ -1,8 +1,9 @@
 //! By HTTP: 200 lets a request pass, with fields of the answer; anything else is the client's
 //! answer.
 
+use bytes::Bytes;
 use http::{
-    HeaderName, Request, Response, StatusCode, Uri,
+    HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
     header::{AUTHORIZATION, HOST},
     uri::PathAndQuery,
 };
@@ -14,12 +15,17 @@ use crate::{
 
 use super::{
     super::{RequestBody, body::ResponseBody, fields},
-    Answer, Granted, Outgoing, Verdict, outgoing,
+    Answer, Granted, Outgoing, PARTIAL_BODY, Verdict, outgoing,
 };
 
-/// The head of the request below another path, without its body; `None` where that is no question
-/// about this request.
-pub(super) fn question(auth: &ExternalAuth, below: &str, head: &HeadRef<'_>) -> Option<Outgoing> {
+/// The head of the request below another path, with its body where that is shown; `None` where that
+/// is no question about this request.
+pub(super) fn question(
+    auth: &ExternalAuth,
+    below: &str,
+    head: &HeadRef<'_>,
+    shown: Option<Bytes>,
+) -> Option<Outgoing> {
     let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = format!("{}{}{query}", below.trim_end_matches('/'), head.path());
     let target: PathAndQuery = path.parse().ok()?;
@@ -36,7 +42,12 @@ pub(super) fn question(auth: &ExternalAuth, below: &str, head: &HeadRef<'_>) -> 
             headers.append(&name, value.clone());
         }
     }
-    Some(outgoing(request.into_parts().0, RequestBody::empty(), head.authority()))
+    if shown.is_some() {
+        headers.insert(PARTIAL_BODY, HeaderValue::from_static("false"));
+    }
+    let body = shown.filter(|shown| !shown.is_empty());
+    let body = body.map_or_else(RequestBody::empty, RequestBody::bytes);
+    Some(outgoing(request.into_parts().0, body, head.authority()))
 }
 
 /// What the answer means; the request gets the fields of these names, or all where none is named.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use prost::Message;
 
 /// `CheckRequest`.
@@ -70,8 +71,14 @@ pub(super) struct HttpAsked {
     pub(super) host: String,
     #[prost(string, tag = "6")]
     pub(super) scheme: String,
+    #[prost(int64, tag = "9")]
+    pub(super) size: i64,
     #[prost(string, tag = "10")]
     pub(super) protocol: String,
+    #[prost(string, tag = "11")]
+    pub(super) body: String,
+    #[prost(bytes = "bytes", tag = "12")]
+    pub(super) raw_body: Bytes,
 }
 
 /// `CheckResponse`.

@@ -78,7 +78,8 @@ fn what_is_no_answer_lets_nothing_pass() {
 #[test]
 fn every_field_is_told_whatever_it_holds() {
     let service = ObjectName::new("a", "s");
-    let auth = ExternalAuth { service, port: 80, told: Vec::new(), by: AuthProtocol::Grpc };
+    let auth =
+        ExternalAuth { service, port: 80, told: Vec::new(), shows: 0, by: AuthProtocol::Grpc };
     let mut headers = HeaderMap::new();
     let value = |bytes: &'static [u8]| HeaderValue::from_bytes(bytes).unwrap();
     headers.append("x-user", value(b"ann"));
