@@ -30,6 +30,7 @@ use crate::{
     telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
 };
 
+pub use self::hello::server_name;
 pub use self::http::edit_fields;
 pub use self::network::{Doors, LOCAL_DOOR, Network, OwnNetwork, Vantage};
 use self::{
@@ -45,6 +46,7 @@ mod accept;
 mod connection;
 mod failure;
 mod flow;
+mod framed;
 mod gauges;
 mod head;
 mod hello;
@@ -57,6 +59,7 @@ mod lease;
 pub mod limits;
 pub mod listen;
 mod network;
+mod outlet;
 mod overload;
 mod peer;
 mod proof;

@@ -76,10 +76,11 @@ pub fn parse_request(input: &mut Bytes) -> Result<Option<Request>, Malformed> {
     }))
 }
 
-/// What is asked for. A fragment has no place there (RFC 9112 section 3.2), and some cut it off.
+/// What is asked for. A fragment has no place there (RFC 9112 section 3.2), and some cut it off;
+/// nor have bytes beyond ASCII (RFC 3986 section 2), which some write in another way.
 fn target(text: &str, whole: &Bytes) -> Result<Uri, Malformed> {
     let wrong = Malformed::Field("target");
-    if text.contains('#') {
+    if text.contains('#') || !text.is_ascii() {
         return Err(wrong);
     }
     Uri::from_maybe_shared(whole.slice_ref(text.as_bytes())).map_err(|_| wrong)

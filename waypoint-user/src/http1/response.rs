@@ -43,13 +43,15 @@ pub fn parse_response(input: &mut Bytes, to_head: bool) -> Result<Option<Respons
     let headers = fields(parsed.headers, input, |_, _| Ok(()))?;
     let is_http10 = parsed.version == Some(0);
     input.advance(len);
+    // Somebody on the way may have believed the length (RFC 9112 section 6.3).
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Err(Malformed::Framing("both a length and a transfer coding"));
+    }
     let has_none = to_head
         || status.is_informational()
         || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
     let framing = if has_none { Framing::None } else { framing(&headers, is_http10)? };
-    // Where both are there, somebody on the way may have believed the length.
-    let ambiguous = headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH);
-    let keeps = framing != Framing::UntilClose && !ambiguous && keeps(&headers, is_http10);
+    let keeps = framing != Framing::UntilClose && keeps(&headers, is_http10);
     Ok(Some(Response { status, headers, framing, keeps }))
 }
 

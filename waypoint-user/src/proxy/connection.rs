@@ -110,8 +110,10 @@ impl Connection {
 
     /// What is spoken, as declared: where routes are for whole connections, nobody looks further.
     fn declared(&self, target: &Target, view: &View) -> AppProtocol {
-        let Some(table) = &target.connections else { return target.protocol };
-        let rules = table.rules(self.peer(view).namespace());
+        if target.connections.is_none() {
+            return target.protocol;
+        }
+        let rules = target.connection_rules(self.peer(view).namespace());
         rules.map_or(target.protocol, |_| AppProtocol::Tcp)
     }
 

@@ -47,6 +47,17 @@ pub(super) async fn read(stream: &mut Stream, first: Bytes) -> (Bytes, Result<St
     (read.freeze(), name)
 }
 
+/// The name of the server that the beginning of a connection asks for, which comes in pieces;
+/// `None` where it tells none.
+pub fn server_name<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
+    let mut hello = Hello::default();
+    let mut told = pieces.into_iter().map(|piece| hello.feed(piece));
+    match told.find(|told| *told != Told::Unclear)? {
+        Told::Name(name) => Some(name),
+        Told::Unnamed(_) | Told::Unclear => None,
+    }
+}
+
 /// A ClientHello that comes in pieces.
 #[derive(Default)]
 struct Hello(Acceptor);

@@ -63,10 +63,13 @@ impl Inlet {
             Stream::Tcp(tcp) => {
                 self.room.reserve(self.read_bytes);
                 let read = ready!(pin!(tcp.read_buf(&mut self.room)).poll(cx))?;
+                let bytes = self.take(read);
                 if read >= self.read_bytes {
                     self.read_bytes = (2 * self.read_bytes).min(HTTP1_BUFFER_BYTES);
+                } else if read < self.read_bytes / 4 {
+                    self.shrink();
                 }
-                self.room.split().freeze()
+                bytes
             }
         };
         let read = more.len();
@@ -76,6 +79,25 @@ impl Inlet {
             self.input = joined(&self.input, &more);
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// What was read. Where that is a small part of the room it gets memory of its own, because
+    /// whoever keeps some of it would keep all of the room.
+    fn take(&mut self, read: usize) -> Bytes {
+        if read >= self.read_bytes / 4 {
+            return self.room.split().freeze();
+        }
+        let bytes = Bytes::copy_from_slice(&self.room);
+        self.room.clear();
+        bytes
+    }
+
+    /// Reads less at once, now that less comes.
+    fn shrink(&mut self) {
+        self.read_bytes /= 2;
+        if self.read_bytes <= SHARED_BYTES {
+            (self.room, self.read_bytes) = (BytesMut::new(), 0);
+        }
     }
 
     /// Reads into the memory that the thread shares.
@@ -109,3 +131,6 @@ thread_local! {
 
 /// How much is read at once, unless a body is long.
 const SHARED_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests;

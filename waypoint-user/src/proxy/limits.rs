@@ -14,8 +14,9 @@ pub use crate::http1::{HEADER_BYTES_MAX, HEADERS_MAX};
 /// `header_timeout`, like the next two.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// How long the head of an HTTP/1 request may take from its first bytes on; then the connection is
-/// closed.
+/// How long the head of an HTTP/1 request may take from its first bytes on, and an HTTP/2 client
+/// without requests for what it began, or to answer when it is told of the end; then the connection
+/// is closed.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and for at most [`HTTP1_BUFFER_BYTES`], what a client still sends is read after the
@@ -36,12 +37,9 @@ pub const HTTP2_STREAMS_MAX: u32 = 256;
 /// (RFC 9110 section 10.1.1); then the body is sent. Some endpoints never say it.
 pub const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long an endpoint of HTTP/2 may take to say whether it takes changes of protocol by extended
-/// CONNECT (RFC 8441); then it is asked by HTTP/1.
+/// How long an endpoint of HTTP/2 may take to say what it takes on a new connection; then requests
+/// are sent all the same, and changes of protocol asked for by HTTP/1.
 pub const SETTINGS_PATIENCE: Duration = Duration::from_secs(1);
-
-/// How often it looks meanwhile whether the endpoint has said it.
-pub const SETTINGS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Responses of an endpoint before the final one of a request (RFC 9110 section 15.2), which are
 /// passed on; more are malformed.
@@ -50,6 +48,9 @@ pub const INTERIM_RESPONSES_MAX: usize = 16;
 /// Bytes of one HTTP/2 stream that may wait to be read.
 pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 
+/// Longest payload of a frame of HTTP/2, which everybody must take.
+pub const HTTP2_FRAME_BYTES_MAX: usize = 16 * 1024;
+
 /// Bytes of one HTTP/2 connection that may wait to be read.
 pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
@@ -57,11 +58,25 @@ pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// (CVE-2023-44487).
 pub const HTTP2_PENDING_RESETS_MAX: usize = 32;
 
-/// Streams that we reset for a client's errors; more end the connection.
+/// Streams that we reset in a second for a client's errors; more end the connection.
 pub const HTTP2_ERROR_RESETS_MAX: usize = 256;
+
+/// Requests that a client may reset before they were answered, at once and in each second; more end
+/// the connection. What ends a connection because a client does too much of something is counted as
+/// `http2_floods`.
+pub const HTTP2_EARLY_RESETS_MAX: u32 = 512;
 
 /// Requests at a time on one HTTP/2 connection to an endpoint; more open another connection.
 pub const HTTP2_UPSTREAM_STREAMS_MAX: usize = 100;
+
+/// Bytes of one HTTP/2 connection to an endpoint that may wait to be read: as many as of all its
+/// streams, because clients that do not read theirs must not stop others.
+pub const HTTP2_UPSTREAM_WINDOW_BYTES: u32 = 100 * HTTP2_STREAM_WINDOW_BYTES;
+
+const _: () = assert!(
+    HTTP2_UPSTREAM_WINDOW_BYTES as usize
+        >= HTTP2_UPSTREAM_STREAMS_MAX * HTTP2_STREAM_WINDOW_BYTES as usize
+);
 
 /// Bytes of a request's body that are kept for another try, with what it takes to keep each piece;
 /// of a body that is longer there is one try.
@@ -80,6 +95,18 @@ pub const MIRROR_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long an external authority may take for its answer; then the request is refused with 503.
 pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Longest body that is shown to an external authority, whatever a route permits; one that is
+/// longer is refused with 413.
+pub const AUTH_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of bodies that one worker holds for external authorities; what comes on top is refused
+/// with 503. Counted as `auth_bodies`.
+pub const AUTH_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How long a body may take to come that an external authority is shown; then its request is
+/// refused with 408.
+pub const AUTH_BODY_TIMEOUT: Duration = Duration::from_mins(1);
+
 /// Bytes of an external authority's refusal that are passed on to the client; one that is longer is
 /// told as a plain 403.
 pub const AUTH_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -92,10 +119,10 @@ pub const RETRY_BACKOFF: Duration = Duration::from_millis(25);
 pub const RETRY_BACKOFF_GROWTH_MAX: u32 = 10;
 
 /// Idle connections to one endpoint and worker; one more is closed. Counted as `upstream_idle`.
-pub const IDLE_PER_ENDPOINT_MAX: usize = 64;
+pub const IDLE_PER_ENDPOINT_MAX: usize = 512;
 
 /// Idle connections of one worker; one more is closed. Counted as `upstream_idle`.
-pub const IDLE_MAX: usize = 1024;
+pub const IDLE_MAX: usize = 4096;
 
 /// How long a connection to an endpoint may be idle; then it is closed.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
@@ -211,6 +238,9 @@ pub(super) struct Limits {
     pub(super) header_timeout: Limit,
     /// [`HEADER_BYTES_MAX`] and [`HEADERS_MAX`].
     pub(super) header_bytes: Limit,
+    /// [`HTTP2_PENDING_RESETS_MAX`], [`HTTP2_ERROR_RESETS_MAX`] and [`HTTP2_EARLY_RESETS_MAX`], and
+    /// frames and header blocks without end.
+    pub(super) http2_floods: Limit,
     /// [`HELLO_BYTES_MAX`] and [`HELLO_TIMEOUT`].
     pub(super) client_hello: Limit,
     /// [`MIRRORS_MAX`].
@@ -234,6 +264,7 @@ impl Limits {
             upstream_idle: registry.limit("upstream_idle"),
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
+            http2_floods: registry.limit("http2_floods"),
             client_hello: registry.limit("client_hello"),
             mirrors: registry.limit("mirrors"),
             names: registry.limit("names"),

@@ -10,6 +10,7 @@ use super::Engine;
 use crate::mesh::snapshot::{Contents, Snapshot};
 
 mod auth;
+mod auth_body;
 mod bounds;
 mod conduct;
 mod connections;
@@ -41,6 +42,7 @@ mod traffic;
 mod unread;
 mod upgrades;
 mod upstream_http1;
+mod upstream_http2;
 mod waypoint;
 
 /// Publishes a mesh, and waits until every worker goes by it.

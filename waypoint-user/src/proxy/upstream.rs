@@ -8,7 +8,6 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    net::SocketAddr,
     rc::Rc,
     time::Duration,
 };
@@ -17,25 +16,23 @@ use futures_util::{
     FutureExt,
     future::{LocalBoxFuture, Shared},
 };
-use hyper::client::conn::http2;
-use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     http::RequestBody,
-    limits::{HTTP2_UPSTREAM_STREAMS_MAX, IDLE_MAX, IDLE_PER_ENDPOINT_MAX, Limits},
+    limits::{IDLE_MAX, IDLE_PER_ENDPOINT_MAX, Limits},
     respond::Fault,
     view::Held,
     way::Way,
     worker::Worker,
 };
 
-mod dial;
 mod http1;
-mod told;
+mod http2;
 
-pub(super) use self::http1::{Body as Http1Body, Http1, Unanswered};
-use self::{dial::dial_http2, told::Told};
+pub(super) use self::{
+    http1::{Body as Http1Body, Http1},
+    http2::{Body as Http2Body, Http2, Stream},
+};
 
 /// The connections of a worker.
 #[derive(Default)]
@@ -48,20 +45,6 @@ pub(super) struct Pool {
 
 /// A connection in the making, for all who wait for it.
 type Dialling = Shared<LocalBoxFuture<'static, Result<Rc<Http2>, Fault>>>;
-
-/// An HTTP/2 connection.
-pub(super) struct Http2 {
-    pub(super) sender: http2::SendRequest<RequestBody>,
-    pub(super) local: Option<SocketAddr>,
-    streams: Cell<usize>,
-    /// What the endpoint said of it.
-    pub(super) told: Rc<Told>,
-    idle_since: Cell<Instant>,
-    /// Counts it, where connections are counted.
-    held: Option<Held>,
-    /// The task that drives it, which ends with its last user.
-    _task: AbortOnDropHandle<()>,
-}
 
 impl Pool {
     /// An idle HTTP/1 connection to an address; the one that was used last.
@@ -106,7 +89,7 @@ impl Pool {
     pub(super) fn stream(&self, way: &Way) -> Option<Stream> {
         let mut shared = self.shared.borrow_mut();
         let connections = shared.get_mut(way)?;
-        connections.retain(|connection| !connection.sender.is_closed());
+        connections.retain(|connection| connection.is_open());
         let found = connections.iter().find_map(Http2::stream);
         if connections.is_empty() {
             shared.remove(way);
@@ -145,8 +128,7 @@ impl Pool {
             all.retain(|_, dialling| dialling.strong_count().is_some_and(|count| count > 1));
             let dial = || {
                 let (way, worker) = (way.clone(), Rc::clone(worker));
-                let counted = |connection: Http2| Rc::new(Http2 { held, ..connection });
-                async move { dial_http2(way, &worker).await.map(counted) }
+                async move { Http2::dial(&way, &worker, held).await.map(Rc::new) }
             };
             all.entry(way.clone()).or_insert_with(|| dial().boxed_local().shared()).clone()
         };
@@ -182,7 +164,7 @@ impl Pool {
         let (mut idle, mut shared) = (self.idle.borrow_mut(), self.shared.borrow_mut());
         let all = idle.values().flatten().filter(|one| is_meant(&one.held));
         let oldest = all.map(|one| one.idle_since).min();
-        let is_free = |one: &Http2| one.streams.get() == 0 && is_meant(&one.held);
+        let is_free = |one: &Http2| one.is_free() && is_meant(&one.held);
         let all = shared.values().flatten().filter(|one| is_free(one));
         let oldest_shared = all.map(|one| one.idle_since.get()).min();
         let first = oldest.into_iter().chain(oldest_shared).min();
@@ -214,42 +196,19 @@ impl Pool {
         self.idle_count.set(count);
         self.shared.borrow_mut().retain(|_, connections| {
             connections.retain(|one| {
-                let idle = one.streams.get() == 0 && one.idle_since.get().elapsed() >= age;
-                !one.sender.is_closed() && !idle
+                let idle = one.is_free() && one.idle_since.get().elapsed() >= age;
+                one.is_open() && !idle
             });
             !connections.is_empty()
         });
     }
 }
 
-impl Http2 {
-    /// Takes a stream, if there is room for one.
-    fn stream(self: &Rc<Self>) -> Option<Stream> {
-        let most = self.told.streams().clamp(1, HTTP2_UPSTREAM_STREAMS_MAX);
-        (self.streams.get() < most).then(|| {
-            self.streams.set(self.streams.get() + 1);
-            self.held.iter().for_each(Held::work);
-            Stream(Rc::clone(self))
-        })
-    }
-}
-
-/// One request of an HTTP/2 connection; it counts until this is dropped.
-pub(super) struct Stream(Rc<Http2>);
-
-impl Stream {
-    /// The connection.
-    pub(super) fn connection(&self) -> &Http2 {
-        &self.0
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let left = self.0.streams.get().saturating_sub(1);
-        self.0.streams.set(left);
-        self.0.idle_since.set(Instant::now());
-        let told = if left == 0 { Held::rest } else { Held::has_room };
-        self.0.held.iter().for_each(told);
-    }
+/// Why there is no response.
+pub(super) struct Unanswered {
+    /// What went wrong.
+    pub(super) fault: Fault,
+    /// The body, if the request can be sent again: because it was not processed, or does no harm
+    /// when it is processed twice.
+    pub(super) unsent: Option<RequestBody>,
 }

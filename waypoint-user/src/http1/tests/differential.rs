@@ -35,7 +35,8 @@ const STRICTER: [(Malformed, &str); 7] = [
     ),
     (
         Malformed::Field("target"),
-        "hyper cuts a fragment off, so that policies would not see what was asked for",
+        "hyper cuts a fragment off, so that policies would not see what was asked for, and takes \
+         bytes beyond ASCII, which some write in another way",
     ),
     (
         Malformed::Field("content-length"),

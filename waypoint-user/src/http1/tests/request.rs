@@ -32,7 +32,7 @@ fn targets_have_four_forms() {
         let (head, _) = head_of(&format!("OPTIONS {target} HTTP/1.1\r\n\r\n")).unwrap().unwrap();
         assert_eq!(head.target.to_string(), target);
     }
-    for target in ["/a#b", "", "http://", "/a b", "/a\tb", "/\x7f"] {
+    for target in ["/a#b", "", "http://", "/a b", "/a\tb", "/\x7f", "/\u{e9}", "/?\u{e9}"] {
         assert!(head_of(&format!("GET {target} HTTP/1.1\r\n\r\n")).is_err(), "{target}");
     }
 }

@@ -3,7 +3,6 @@
 //! **Invariant:** a body that broke on one side breaks on the other; it never looks complete.
 
 use std::{
-    cell::RefCell,
     error::Error,
     pin::Pin,
     rc::Rc,
@@ -11,10 +10,14 @@ use std::{
 };
 
 use http::{HeaderMap, StatusCode};
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use crate::proxy::{
-    connection::Connection, lease::Lease, record::Record, respond::Fault, upstream::Http1Body,
+    connection::Connection,
+    lease::Lease,
+    record::Record,
+    respond::Fault,
+    upstream::{Http1Body, Http2Body},
 };
 
 use super::{
@@ -183,8 +186,6 @@ pub(in crate::proxy) enum ResponseBody {
     Text(Bytes),
     /// An endpoint's body.
     Stream(Box<Stream>),
-    /// An endpoint's body, which somebody else may end.
-    Watched(Rc<RefCell<Stream>>),
     /// None: the connection changes its protocol.
     Tunnel(Box<Tunnel>),
 }
@@ -194,7 +195,6 @@ impl ResponseBody {
     pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
         match self {
             Self::Stream(stream) => stream.poll_over(cx),
-            Self::Watched(stream) => stream.borrow_mut().poll_over(cx),
             Self::Empty | Self::Text(_) | Self::Tunnel(_) => Poll::Pending,
         }
     }
@@ -217,14 +217,17 @@ pub(in crate::proxy) enum AnswerBody {
     /// By HTTP/1.
     Http1(Http1Body),
     /// By HTTP/2.
-    Http2(Incoming),
+    Http2(Http2Body),
+    /// None: the stream changes its protocol.
+    Nothing,
 }
 
 impl AnswerBody {
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
         match self {
             Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
-            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Http2(body) => body.poll_frame(cx).map_err(Into::into),
+            Self::Nothing => Poll::Ready(None),
         }
     }
 
@@ -232,6 +235,7 @@ impl AnswerBody {
         match self {
             Self::Http1(body) => body.is_end_stream(),
             Self::Http2(body) => body.is_end_stream(),
+            Self::Nothing => true,
         }
     }
 
@@ -239,6 +243,7 @@ impl AnswerBody {
         match self {
             Self::Http1(body) => body.size_hint(),
             Self::Http2(body) => body.size_hint(),
+            Self::Nothing => SizeHint::with_exact(0),
         }
     }
 }
@@ -362,7 +367,6 @@ impl Body for ResponseBody {
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
             }
             Self::Stream(stream) => stream.poll(cx),
-            Self::Watched(stream) => stream.borrow_mut().poll(cx),
         }
     }
 
@@ -371,7 +375,6 @@ impl Body for ResponseBody {
             Self::Empty | Self::Tunnel(_) => true,
             Self::Text(text) => text.is_empty(),
             Self::Stream(stream) => stream.body.is_end_stream(),
-            Self::Watched(stream) => stream.borrow().body.is_end_stream(),
         }
     }
 
@@ -382,7 +385,6 @@ impl Body for ResponseBody {
             // Another coding, and trailers in the body, make it longer.
             Self::Stream(stream) if stream.translates.is_some() => SizeHint::default(),
             Self::Stream(stream) => stream.body.size_hint(),
-            Self::Watched(stream) => stream.borrow().body.size_hint(),
         }
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn authority(parts: &Parts) -> Result<String, Fault> {
         }
         (None, None) => "",
     };
-    if authority.contains(['@', '/', '?', '#', ' ', ',']) {
+    let is_bare_ipv6 = !authority.starts_with('[') && authority.matches(':').count() > 1;
+    if is_bare_ipv6 || authority.contains(['@', '/', '?', '#', ' ', ',']) {
         return Err(Fault::BadRequest("the authority is no host and port"));
     }
     Ok(authority.to_owned())

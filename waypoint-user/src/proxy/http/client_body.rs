@@ -1,23 +1,26 @@
 //! The body of a request as it comes from a client, whatever the client speaks.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use http::{HeaderMap, StatusCode};
-use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
+use hyper::body::{Bytes, Frame, SizeHint};
 
-use super::{grpc_web, http1};
+use crate::http2::{Broken, Piece, Receiving};
+
+use super::{auth::Shown, grpc_web, http1};
 
 /// The body of a request, as the connection from the client gives it.
 pub(in crate::proxy) enum ClientBody {
     /// By HTTP/1.
     Http1(http1::Body),
     /// By HTTP/2.
-    Http2(Incoming),
+    Http2(Receiving),
     /// As text that is decoded.
     Text(Box<grpc_web::Text>),
+    /// There is none: what follows the request is of another protocol.
+    Nothing,
+    /// As it was read for somebody who was shown it.
+    Shown(Box<Shown>),
 }
 
 impl ClientBody {
@@ -27,24 +30,30 @@ impl ClientBody {
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBroken>>> {
         match self {
             Self::Http1(body) => body.poll_frame(cx).map_err(Into::into),
-            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Http2(body) => body.poll_piece(cx).map_ok(frame).map_err(Into::into),
             Self::Text(text) => text.poll_frame(cx),
+            Self::Nothing => Poll::Ready(None),
+            Self::Shown(shown) => Poll::Ready(shown.next().map(Ok)),
         }
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
         match self {
             Self::Http1(body) => body.is_end_stream(),
-            Self::Http2(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end(),
             Self::Text(text) => text.is_end_stream(),
+            Self::Nothing => true,
+            Self::Shown(shown) => shown.is_over(),
         }
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Http1(body) => body.size_hint(),
-            Self::Http2(body) => body.size_hint(),
+            Self::Http2(body) => body.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Self::Text(_) => SizeHint::default(),
+            Self::Nothing => SizeHint::with_exact(0),
+            Self::Shown(shown) => shown.size_hint(),
         }
     }
 
@@ -52,18 +61,27 @@ impl ClientBody {
     pub(super) fn awaits_leave(&self) -> bool {
         match self {
             Self::Http1(body) => body.awaits_leave(),
-            Self::Http2(_) => false,
+            Self::Http2(body) => body.awaits_leave(),
             Self::Text(text) => text.body().awaits_leave(),
+            Self::Nothing | Self::Shown(_) => false,
         }
     }
 
-    /// Tells the client what comes before its final response. hyper has no way to say such a thing.
+    /// Tells the client what comes before its final response.
     pub(super) fn hint(&self, status: StatusCode, headers: &HeaderMap) {
         match self {
             Self::Http1(body) => body.hint(status, headers),
-            Self::Http2(_) => {}
+            Self::Http2(body) => body.hint(status, headers),
             Self::Text(text) => text.body().hint(status, headers),
+            Self::Nothing | Self::Shown(_) => {}
         }
+    }
+}
+
+fn frame(piece: Piece) -> Frame<Bytes> {
+    match piece {
+        Piece::Data(bytes) => Frame::data(bytes),
+        Piece::Trailers(trailers) => Frame::trailers(trailers),
     }
 }
 
@@ -75,7 +93,7 @@ pub(in crate::proxy) enum RequestBroken {
     Http1(#[from] http1::Broken),
     /// By HTTP/2.
     #[error(transparent)]
-    Http2(#[from] hyper::Error),
+    Http2(#[from] Broken),
     /// It is not the text that it was to be.
     #[error(transparent)]
     Text(#[from] grpc_web::NotText),
@@ -88,7 +106,7 @@ impl RequestBroken {
     pub(super) fn breach(&self) -> Breach {
         match self {
             Self::Http1(broken) if broken.is_malformed() => Breach::Malformed,
-            Self::Text(_) => Breach::Malformed,
+            Self::Http2(Broken::Malformed(_)) | Self::Text(_) => Breach::Malformed,
             Self::Http1(_) | Self::Http2(_) | Self::CutOff => Breach::Gone,
         }
     }

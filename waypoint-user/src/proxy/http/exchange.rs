@@ -103,7 +103,7 @@ impl Exchange {
     async fn run(
         &mut self,
         mut parts: Parts,
-        body: ClientBody,
+        mut body: ClientBody,
         target: Option<Rc<Target>>,
     ) -> Result<Outcome, Fault> {
         fields::remove_forged(&mut parts.headers);
@@ -127,13 +127,13 @@ impl Exchange {
         self.record.note(|entry| entry.route_name = Some(planned.route_name()));
         let mut plan = match planned {
             Planned::Reply { response, guard, .. } => {
-                let refusal = self.ask(guard.as_ref(), &head).await?.err();
+                let refusal = self.ask(guard.as_ref(), &head, &mut body).await?.err();
                 return Ok(Outcome::Reply(refusal.unwrap_or(response)));
             }
             Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
             Planned::Forward(plan) => plan,
         };
-        let granted = match self.ask(plan.guard.as_ref(), &head).await? {
+        let granted = match self.ask(plan.guard.as_ref(), &head, &mut body).await? {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Outcome::Reply(refusal)),
         };
@@ -171,12 +171,14 @@ impl Exchange {
         &mut self,
         guard: Option<&Guard<'_>>,
         head: &HeadRef<'_>,
+        body: &mut ClientBody,
     ) -> Result<Result<Granted, Response<ResponseBody>>, Fault> {
         let Some(guard) = guard else { return Ok(Ok(Granted::default())) };
         let (worker, dialled) = (&self.connection.worker, self.connection.local);
-        let asking = Asking { worker, peer: &self.peer, dialled, head };
+        let (peer, progress) = (&self.peer, &self.progress);
+        let asking = Asking { worker, peer, dialled, head, progress };
         // In a box, as few requests need it.
-        match Box::pin(guard.ask(&asking)).await? {
+        match Box::pin(guard.ask(&asking, body)).await? {
             auth::Verdict::Pass(granted) => Ok(Ok(granted)),
             // Who calls by gRPC does not look at another answer.
             auth::Verdict::Refuse(_) if self.record.is_grpc => Err(Fault::Forbidden),

@@ -6,76 +6,46 @@
 //!
 //! **Invariant:** a client is granted a change only where an endpoint granted it.
 
-use std::rc::Rc;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE},
     uri::PathAndQuery,
 };
-use hyper::{
-    body::Incoming,
-    ext::Protocol,
-    upgrade::{OnUpgrade, on},
-};
 use sha1::{Digest as _, Sha1};
 
-use crate::{
-    proxy::{connection::Connection, respond::Fault},
-    telemetry::task,
-};
+use crate::proxy::respond::Fault;
 
-use super::{
-    RequestBody, body::ResponseBody, client_body::ClientBody, exchange, fields, outgoing, reply,
-};
-
-/// Answers a request of HTTP/2.
-pub(super) async fn answer(
-    connection: Rc<Connection>,
-    mut request: Request<Incoming>,
-) -> Response<ResponseBody> {
-    let asked = Asked::take(&mut request, || connection.worker.random());
-    let response = exchange::answer(connection, request.map(ClientBody::Http2)).await;
-    match asked {
-        Some(asked) => asked.answer(response),
-        None => response,
-    }
-}
+use super::{RequestBody, body::ResponseBody, fields, outgoing, reply};
 
 /// What a client asked by an extended CONNECT.
-struct Asked {
-    /// The stream, once the change is granted.
-    stream: OnUpgrade,
+pub(super) struct Asked {
     /// The key that a WebSocket endpoint of HTTP/1 has to answer.
     key: Option<HeaderValue>,
 }
 
 impl Asked {
     /// Gives an extended CONNECT the form that it has in HTTP/1. Any other CONNECT stays one.
-    fn take(request: &mut Request<Incoming>, random: impl FnOnce() -> u128) -> Option<Self> {
-        if *request.method() != Method::CONNECT {
-            return None;
-        }
-        let protocol = request.extensions().get::<Protocol>()?;
-        let protocol = HeaderValue::from_str(protocol.as_str()).ok()?;
+    pub(super) fn take(
+        request: &mut Request<()>,
+        protocol: HeaderValue,
+        random: impl FnOnce() -> u128,
+    ) -> Option<Self> {
         let is_websocket = protocol == WEBSOCKET;
         let headers = request.headers_mut();
         fields::set_upgrade(headers, protocol);
-        if fields::upgrade_of(http::Version::HTTP_2, headers).is_none() {
-            return None;
-        }
+        fields::upgrade_of(http::Version::HTTP_2, headers)?;
         let random = || HeaderValue::from_str(&STANDARD.encode(random().to_be_bytes()));
         if is_websocket && let Ok(key) = random() {
             headers.entry(SEC_WEBSOCKET_KEY).or_insert(key);
         }
         let key = headers.get(SEC_WEBSOCKET_KEY).cloned().filter(|_| is_websocket);
         *request.method_mut() = Method::GET;
-        Some(Self { stream: on(request), key })
+        Some(Self { key })
     }
 
-    /// The answer in the form of HTTP/2. A change that was granted begins.
-    fn answer(self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+    /// The answer in the form of HTTP/2.
+    pub(super) fn answer(self, response: Response<ResponseBody>) -> Response<ResponseBody> {
         let (mut head, body) = response.into_parts();
         let ResponseBody::Tunnel(tunnel) = body else {
             if head.status.is_success() {
@@ -91,14 +61,16 @@ impl Asked {
         head.status = StatusCode::OK;
         head.headers.remove(CONNECTION);
         head.headers.remove(UPGRADE);
-        task::spawn_local("tunnel", tunnel.run_on(self.stream));
-        Response::from_parts(head, ResponseBody::Empty)
+        Response::from_parts(head, ResponseBody::Tunnel(tunnel))
     }
 }
 
 /// What an endpoint of HTTP/2 is asked in place of a change of protocol.
 pub(super) struct Change {
-    protocol: HeaderValue,
+    /// The protocol, as the request has it.
+    told: HeaderValue,
+    /// What is asked for.
+    pub(super) protocol: String,
     /// What a WebSocket client of HTTP/1 awaits for its key.
     accept: Option<HeaderValue>,
 }
@@ -112,27 +84,22 @@ impl Change {
     /// Makes an extended CONNECT of a request that asks for a change.
     pub(super) fn ask(request: &mut Request<RequestBody>) -> Option<Self> {
         let headers = request.headers_mut();
-        let protocol = headers.remove(UPGRADE)?;
-        let wanted = protocol.to_str().ok()?.split(',').next()?.trim().to_ascii_lowercase();
+        let told = headers.remove(UPGRADE)?;
+        let protocol = told.to_str().ok()?.split(',').next()?.trim().to_ascii_lowercase();
         headers.remove(CONNECTION);
         let key = headers.remove(SEC_WEBSOCKET_KEY);
         let path = request.uri().path_and_query().cloned();
         outgoing::http2(request, path.unwrap_or(PathAndQuery::from_static("/")));
         *request.method_mut() = Method::CONNECT;
-        request.extensions_mut().insert(Protocol::from(wanted.as_str()));
-        Some(Self { protocol, accept: key.as_ref().and_then(accept) })
+        Some(Self { told, protocol, accept: key.as_ref().and_then(accept) })
     }
 
-    /// Gives the answer the form that it has in HTTP/1, and takes the stream if it was granted.
-    pub(super) fn take(self, response: &mut Response<Incoming>) -> Option<OnUpgrade> {
-        if response.status() != StatusCode::OK {
-            return None;
-        }
+    /// Gives an answer that grants the change the form that it has in HTTP/1.
+    pub(super) fn grant<B>(self, response: &mut Response<B>) {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers: &mut HeaderMap = response.headers_mut();
-        fields::set_upgrade(headers, self.protocol);
+        fields::set_upgrade(headers, self.told);
         headers.extend(self.accept.map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
-        Some(on(response))
     }
 }
 

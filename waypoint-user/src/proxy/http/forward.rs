@@ -5,20 +5,20 @@
 //!
 //! **Invariant:** a request whose body was begun is not sent again here.
 
-use std::{error::Error as _, net::SocketAddr, rc::Rc};
+use std::{net::SocketAddr, rc::Rc};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use hyper::upgrade::OnUpgrade;
+use http::{Request, Response, request::Parts};
 
 use crate::{
+    http2::Pipe,
     mesh::request::Peer,
     proxy::{
         record::Record,
         regime::Permit,
         respond::Fault,
         stream,
-        upstream::{Http1, Stream, Unanswered},
+        upstream::{Http1, Http2Body, Stream, Unanswered},
         view::{Bounds, Endpoint, InFlight, Turn},
         way::Way,
         worker::Worker,
@@ -58,7 +58,7 @@ pub(super) struct Carrier {
 /// The connection, or the stream that counts as long as it is held.
 enum By {
     Http1(Http1),
-    Http2 { stream: Stream, changed: Option<OnUpgrade> },
+    Http2 { stream: Stream, changed: Option<Box<Pipe>> },
 }
 
 /// What changed its protocol.
@@ -66,7 +66,7 @@ pub(super) enum Changed {
     /// A connection, with what came on it already.
     Connection(stream::Stream, Bytes),
     /// A stream of one.
-    Stream(OnUpgrade),
+    Stream(Box<Pipe>),
 }
 
 impl Carrier {
@@ -188,36 +188,40 @@ async fn send_http1(
 async fn send_http2(
     worker: &Rc<Worker>,
     (endpoint, way): (&Endpoint, &Way),
-    mut request: Request<RequestBody>,
+    request: Request<RequestBody>,
     trail: &mut Trail<'_>,
 ) -> Result<(Response<AnswerBody>, By), Failed> {
+    let (mut head, mut body) = request.into_parts();
     if let Some(stream) = worker.pool.stream(way) {
         trail.came_by(stream.connection().local);
-        let mut sender = stream.connection().sender.clone();
-        match sender.try_send_request(request).await {
-            Ok(response) => {
-                let by = By::Http2 { stream, changed: None };
-                return Ok((response.map(AnswerBody::Http2), by));
+        match stream.send(&mut head, body).await {
+            Ok(response) => return Ok(came(response, stream)),
+            // It was on its way when the endpoint wanted no more on this connection.
+            Err(Unanswered { unsent: Some(unsent), .. }) if !stream.connection().is_open() => {
+                body = unsent;
             }
-            Err(mut error) => {
-                let unsent = error.take_message();
-                request = unsent.ok_or_else(|| Box::new((fault_of(error.error()), None)))?;
-            }
+            Err(unanswered) => return Err(failed(head, unanswered)),
         }
     }
     let stream = match Box::pin(http2(worker, endpoint, way)).await {
         Ok(stream) => stream,
-        Err(fault) => return Err(Box::new((fault, Some(request)))),
+        Err(fault) => return Err(Box::new((fault, Some(Request::from_parts(head, body))))),
     };
     trail.came_by(stream.connection().local);
-    let mut sender = stream.connection().sender.clone();
-    match sender.try_send_request(request).await {
-        Ok(response) => {
-            let by = By::Http2 { stream, changed: None };
-            Ok((response.map(AnswerBody::Http2), by))
-        }
-        Err(error) => Err(Box::new((fault_of(error.error()), None))),
+    match stream.send(&mut head, body).await {
+        Ok(response) => Ok(came(response, stream)),
+        Err(unanswered) => Err(failed(head, unanswered)),
     }
+}
+
+/// A response that came by a stream.
+fn came(response: Response<Http2Body>, stream: Stream) -> (Response<AnswerBody>, By) {
+    (response.map(AnswerBody::Http2), By::Http2 { stream, changed: None })
+}
+
+/// A request that was not answered, as far as it is there for another try.
+fn failed(head: Parts, Unanswered { fault, unsent }: Unanswered) -> Failed {
+    Box::new((fault, unsent.map(|body| Request::from_parts(head, body))))
 }
 
 /// Asks for a change of protocol: by HTTP/2 where the endpoint takes that, else by HTTP/1.
@@ -235,7 +239,7 @@ async fn send_change(
         Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };
-    if !stream.connection().told.takes_changes().await {
+    if !stream.connection().takes_changes() {
         drop(stream);
         return send_http1(worker, (endpoint, way), request, trail).await;
     }
@@ -243,15 +247,16 @@ async fn send_change(
     let Some(change) = Change::ask(&mut request) else {
         return Err(Box::new((Fault::BadRequest("the protocol to change to is no text"), None)));
     };
-    let mut sender = stream.connection().sender.clone();
-    match sender.try_send_request(request).await {
-        Ok(mut response) => {
-            let changed = change.take(&mut response);
-            let by = By::Http2 { stream, changed };
-            Ok((response.map(AnswerBody::Http2), by))
-        }
-        Err(error) => Err(Box::new((fault_of(error.error()), None))),
+    let (head, _) = request.into_parts();
+    let (mut response, changed) = match stream.change(&head, &change.protocol).await {
+        Ok(answered) => answered,
+        Err(fault) => return Err(Box::new((fault, None))),
+    };
+    if changed.is_some() {
+        change.grant(&mut response);
     }
+    let by = By::Http2 { stream, changed: changed.map(Box::new) };
+    Ok((response.map(|body| body.map_or(AnswerBody::Nothing, AnswerBody::Http2)), by))
 }
 
 /// A connection of HTTP/1, as far as one more may be.
@@ -280,19 +285,6 @@ async fn http2(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<St
         Turn::New(held, _waiting) => {
             bounds.connect(worker.pool.new_stream(way, worker, Some(held))).await
         }
-    }
-}
-
-/// What the codec's error means.
-fn fault_of(error: &hyper::Error) -> Fault {
-    tracing::debug!(cause = %error, "an endpoint did not answer");
-    let reason = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
-    if reason.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM) {
-        Fault::UpstreamRefused
-    } else if error.is_parse() {
-        Fault::UpstreamProtocol
-    } else {
-        Fault::UpstreamClosed
     }
 }
 

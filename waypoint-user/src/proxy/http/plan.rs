@@ -72,7 +72,7 @@ pub(super) struct Plan<'t> {
     pub(super) sessions: Option<Sessions<'t>>,
 }
 
-impl<'t> Plan<'t> {
+impl Plan<'_> {
     /// A plan for a target without routes.
     fn by_default(cluster: Rc<Cluster>) -> Self {
         Self {

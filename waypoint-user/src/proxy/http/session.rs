@@ -115,12 +115,13 @@ impl Sessions<'_> {
     /// A cookie that scripts do not see. It may go over plain HTTP, as that is what is spoken here.
     fn cookie(&self, session: &Session, permanent: bool, now: u64) -> String {
         let (name, path, token) = (&self.by.name, &self.path, session.write());
-        let mut cookie = format!("{name}={token}; Path={path}; HttpOnly; SameSite=Lax");
-        if let Some(most) = self.by.absolute.filter(|_| permanent) {
+        let most = self.by.absolute.filter(|_| permanent);
+        let age = most.map(|most| {
             let left = most.as_secs().saturating_sub(now.saturating_sub(session.began));
-            cookie += &format!("; Max-Age={left}");
-        }
-        cookie
+            format!("; Max-Age={left}")
+        });
+        let age = age.unwrap_or_default();
+        format!("{name}={token}; Path={path}; HttpOnly; SameSite=Lax{age}")
     }
 }
 

@@ -12,8 +12,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::proxy::{
@@ -42,14 +40,6 @@ pub(in crate::proxy) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Copies between it and the stream of a client, once that is there.
-    pub(super) async fn run_on(self: Box<Self>, stream: OnUpgrade) {
-        match stream.await {
-            Ok(stream) => self.run(TokioIo::new(stream), Bytes::new()).await,
-            Err(cause) => tracing::debug!(%cause, "a client left before its change of protocol"),
-        }
-    }
-
     /// Copies between it and the client, of which `first` was read, until the end; then tells of
     /// the request.
     pub(super) async fn run(
@@ -62,10 +52,7 @@ impl Tunnel {
             Some(Changed::Connection(stream, ahead)) => {
                 self.copy((client, first), Rewind::new(stream, ahead), &moved).await
             }
-            Some(Changed::Stream(stream)) => match stream.await {
-                Ok(stream) => self.copy((client, first), TokioIo::new(stream), &moved).await,
-                Err(_) => Some(Fault::UpstreamCut),
-            },
+            Some(Changed::Stream(stream)) => self.copy((client, first), stream, &moved).await,
             None => Some(Fault::UpstreamProtocol),
         };
         let mut record = self.record;

@@ -55,6 +55,7 @@ fn times(request: u64, each: u64) -> Timeouts {
     Timeouts { request: time(request), backend_request: time(each) }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as conduct has it")]
 fn retry(codes: &[u16], attempts: u32) -> Option<Retry> {
     Some(Retry { codes: codes.to_vec(), attempts, backoff: Some(Duration::from_millis(20)) })
 }

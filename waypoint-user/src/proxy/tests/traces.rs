@@ -42,13 +42,13 @@ fn told(span: &Span, key: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// The value of a field in what an endpoint sent back.
 fn got<'a>(answer: &'a str, field: &str) -> &'a str {
-    let lines = answer.lines().filter_map(|line| line.split_once(": "));
-    lines.filter(|(name, _)| *name == field).map(|(_, value)| value).last().unwrap_or_default()
+    let mut lines = answer.lines().rev().filter_map(|line| line.split_once(": "));
+    lines.find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default()
 }
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -92,6 +92,7 @@ async fn an_answer_that_is_malformed_is_not_passed_on() {
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno field\r\n\r\n",
         "SSH-2.0-OpenSSH\r\n\r\n",
     ] {

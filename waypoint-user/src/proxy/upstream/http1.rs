@@ -27,6 +27,8 @@ use crate::{
     telemetry::task,
 };
 
+use super::Unanswered;
+
 pub(in crate::proxy) use body::Body;
 use upload::Upload;
 use wire::{Part, Wire, is_interim};
@@ -144,15 +146,6 @@ impl Http1 {
     pub(in crate::proxy) fn take_stream(&self) -> Option<(Stream, Bytes)> {
         self.wire.borrow_mut().take()
     }
-}
-
-/// Why there is no response.
-pub(in crate::proxy) struct Unanswered {
-    /// What went wrong.
-    pub(in crate::proxy) fault: Fault,
-    /// The body, if the request can be sent again over another connection: because this one had
-    /// died, and the request was not processed or does no harm when it is processed twice.
-    pub(in crate::proxy) unsent: Option<RequestBody>,
 }
 
 /// Whether a method does the same when it is processed twice (RFC 9110 section 9.2.2).

@@ -28,7 +28,10 @@ fn http_1_1_needs_one_host_and_http_1_0_none() {
 
 #[test]
 fn an_authority_is_a_host_and_a_port() {
-    for wrong in ["a@b", "a/b", "a, b", "a b", "a?b", "a#b"] {
+    for wrong in ["a@b", "a/b", "a, b", "a b", "a?b", "a#b", "fd96::1", "::1", "a:1:2"] {
         assert!(authority(&parts("/", &[("host", wrong)])).is_err(), "{wrong}");
+    }
+    for right in ["a", "a:80", "10.0.0.1:80", "[fd96::1]", "[fd96::1]:80"] {
+        assert_eq!(authority(&parts("/", &[("host", right)])).unwrap(), right);
     }
 }

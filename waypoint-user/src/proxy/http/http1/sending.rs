@@ -91,7 +91,7 @@ impl Sending {
             let more = match self.poll_fill(wire, cx) {
                 Poll::Ready(Err(Stopped)) => {
                     // What came before it broke was meant for the client.
-                    let _unsent = wire.borrow_mut().poll_send(cx);
+                    wire.borrow_mut().send_last(cx);
                     return Poll::Ready(Sent::Broken);
                 }
                 Poll::Ready(Ok(())) => Poll::Ready(()),
@@ -151,14 +151,14 @@ impl Sending {
 
     /// Takes a piece of the body, and its end where that is known already.
     fn data(&mut self, bytes: Bytes, wire: &mut Wire) -> Result<(), Stopped> {
-        self.encoder.data(bytes, &mut wire.output).map_err(|_| Stopped)?;
+        self.encoder.data(bytes, wire.outlet.queue()).map_err(|_| Stopped)?;
         if self.body.is_end_stream() { self.end(None, wire) } else { Ok(()) }
     }
 
     fn end(&mut self, trailers: Option<&HeaderMap>, wire: &mut Wire) -> Result<(), Stopped> {
         self.taken = true;
         let trailers = trailers.filter(|_| self.takes_trailers);
-        self.encoder.end(trailers, &mut wire.output).map_err(|_| Stopped)
+        self.encoder.end(trailers, wire.outlet.queue()).map_err(|_| Stopped)
     }
 }
 
@@ -194,7 +194,7 @@ pub(super) fn write_head(head: &ResponseHead<'_>, wire: &mut Wire) {
         write_response(&ResponseHead { date: &heads.date.1, ..*head }, &mut heads.memory);
         heads.memory.split().freeze()
     });
-    wire.output.push_back(bytes);
+    wire.outlet.queue().push_back(bytes);
 }
 
 /// What a thread writes heads with.

@@ -5,7 +5,6 @@
 //! **Invariant:** a request is read only after all of the one before was taken.
 
 use std::{
-    collections::VecDeque,
     io,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
@@ -16,7 +15,7 @@ use tokio::io::AsyncWrite as _;
 
 use crate::{
     http1::{self, Decoder, Malformed, Piece, parse_request},
-    proxy::{inlet::Inlet, stream::Stream},
+    proxy::{inlet::Inlet, outlet::Outlet, stream::Stream},
 };
 
 /// The bytes of a connection, and how far the request on it is.
@@ -28,7 +27,7 @@ pub(super) struct Wire {
     /// Whether what came may hold more of a head than when it was looked at.
     has_line: bool,
     /// What waits to be sent.
-    pub(super) output: VecDeque<Bytes>,
+    pub(super) outlet: Outlet,
     /// The body of the request.
     body: Body,
     /// Whether the client waits to be told to send the body.
@@ -75,7 +74,7 @@ impl Wire {
             stream: Some(stream),
             inlet: Inlet::new(first),
             has_line: true,
-            output: VecDeque::new(),
+            outlet: Outlet::default(),
             body: Body::Taken,
             awaits_leave: false,
             takes_hints: false,
@@ -92,7 +91,7 @@ impl Wire {
     pub(super) fn rest(&mut self) {
         self.has_line = true;
         self.inlet.rest();
-        self.output.shrink_to(OUTPUT_PIECES);
+        self.outlet.rest();
     }
 
     /// Takes the head of the next request.
@@ -223,16 +222,24 @@ impl Wire {
 
     /// How many bytes wait to be sent.
     pub(super) fn waiting(&self) -> usize {
-        self.output.iter().map(Bytes::len).sum()
+        self.outlet.waiting()
     }
 
     /// Sends all that waits.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.output.is_empty() {
+        while !self.outlet.is_empty() {
             let Some(stream) = &mut self.stream else { return Poll::Ready(Err(gone())) };
-            ready!(stream.poll_send(&mut self.output, cx))?;
+            ready!(self.outlet.poll_send(stream, cx))?;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Sends what there is room for, before the connection is cut.
+    pub(super) fn send_last(&mut self, cx: &mut Context<'_>) {
+        while !self.outlet.is_empty() {
+            let Some(stream) = &mut self.stream else { return };
+            let Poll::Ready(Ok(())) = self.outlet.poll_send_now(stream, cx) else { return };
+        }
     }
 
     /// Ends our side.
@@ -271,7 +278,7 @@ impl Wire {
     fn give_leave(&mut self, cx: &mut Context<'_>) {
         let awaits = self.awaits_leave();
         if std::mem::take(&mut self.awaits_leave) && awaits {
-            self.output.push_back(Bytes::from_static(CONTINUE));
+            self.outlet.queue().push_back(Bytes::from_static(CONTINUE));
             // What cannot be sent now is sent by whoever waits for the response.
             if self.poll_send(cx).is_pending()
                 && let Some(waits) = self.waits.take()
@@ -300,6 +307,3 @@ fn gone() -> io::Error {
 
 /// What a client waits for before it sends a body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// Room for pieces to be sent that an idle connection keeps.
-const OUTPUT_PIECES: usize = 8;

@@ -67,7 +67,7 @@ fn a_field_does_what_a_cookie_does() {
 
 #[test]
 fn a_session_ends_at_its_time() {
-    let by = Persistence { absolute: Some(Duration::from_secs(60)), ..cookie() };
+    let by = Persistence { absolute: Some(Duration::from_mins(1)), ..cookie() };
     let first = told(&by, None, 1, BEGAN).unwrap();
     assert!(carried(&by, &first, BEGAN + 59).is_some());
     assert!(carried(&by, &first, BEGAN + 60).is_none());
@@ -75,7 +75,7 @@ fn a_session_ends_at_its_time() {
 
 #[test]
 fn a_session_that_is_used_does_not_end_for_lack_of_requests() {
-    let by = Persistence { idle: Some(Duration::from_secs(60)), ..cookie() };
+    let by = Persistence { idle: Some(Duration::from_mins(1)), ..cookie() };
     let first = told(&by, None, 1, BEGAN).unwrap();
     assert!(carried(&by, &first, BEGAN + 60).is_none());
     let session = carried(&by, &first, BEGAN + 50).unwrap();
@@ -85,7 +85,7 @@ fn a_session_that_is_used_does_not_end_for_lack_of_requests() {
 
 #[test]
 fn a_permanent_cookie_says_how_long_it_lasts() {
-    let absolute = Some(Duration::from_secs(3600));
+    let absolute = Some(Duration::from_hours(1));
     let by = Persistence { carrier: Carrier::Cookie { permanent: true }, absolute, ..cookie() };
     assert!(told(&by, None, 1, BEGAN).unwrap().ends_with("; Max-Age=3600"));
 }

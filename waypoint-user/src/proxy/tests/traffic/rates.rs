@@ -8,7 +8,7 @@ async fn requests_beyond_a_rate_are_refused_and_told_when_to_come() {
     let lab = lab(&backends, |policy| {
         let key = RateLimitKey::Header("x-user".to_owned());
         let limit =
-            RateLimit { requests: 2, per: Duration::from_secs(600), burst: 2, key, headers: false };
+            RateLimit { requests: 2, per: Duration::from_mins(10), burst: 2, key, headers: false };
         policy.requests.rate_limits = vec![limit];
     });
     let of = |user: &str| GET.replace("connection", &format!("x-user: {user}\r\nconnection"));
@@ -36,7 +36,7 @@ async fn answers_say_what_is_left_of_a_limit_where_the_policy_says_so() {
     let backends = named(["a"]).await;
     let lab = lab(&backends, |policy| {
         let limit = |requests, headers| {
-            let (key, per) = (RateLimitKey::Service, Duration::from_secs(600));
+            let (key, per) = (RateLimitKey::Service, Duration::from_mins(10));
             RateLimit { requests, per, burst: requests, key, headers }
         };
         // The least is left of the first, which is not told of.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use http::{HeaderMap, Method, StatusCode, request::Parts};
-use hyper::body::{Body as _, Bytes};
+use hyper::body::Body as _;
 use tokio::time::{Sleep, sleep};
 
 use crate::{
@@ -43,7 +43,8 @@ impl Upload {
         let expect = awaits_leave.then_some(("expect", "100-continue"));
         let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
         write_request((&head.method, target), (&head.headers, expect), framing, &mut wire.heads);
-        wire.output.push_back(wire.heads.split().freeze());
+        let bytes = wire.heads.split().freeze();
+        wire.outlet.queue().push_back(bytes);
         let leave = awaits_leave.then(|| Box::pin(sleep(CONTINUE_PATIENCE)));
         Self { body, encoder: Encoder::new(framing), begun: false, refused: false, leave }
     }
@@ -100,7 +101,7 @@ impl Upload {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(cause)) => {
                     tracing::debug!(%cause, "an endpoint takes no more of a request");
-                    wire.output.clear();
+                    wire.outlet.clear();
                     self.refused = true;
                 }
             }
@@ -117,15 +118,14 @@ impl Upload {
             ready!(leave.as_mut().poll(cx));
             self.leave = None;
         }
-        let waiting = |wire: &Wire| wire.output.iter().map(Bytes::len).sum::<usize>();
-        while !self.encoder.is_ended() && waiting(wire) < WAITING_BYTES_MAX {
+        while !self.encoder.is_ended() && wire.outlet.waiting() < WAITING_BYTES_MAX {
             self.begun = true;
             let encoded = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => self.encoder.data(bytes, &mut wire.output),
-                    Err(frame) => self.encoder.end(frame.trailers_ref(), &mut wire.output),
+                    Ok(bytes) => self.encoder.data(bytes, wire.outlet.queue()),
+                    Err(frame) => self.encoder.end(frame.trailers_ref(), wire.outlet.queue()),
                 },
-                None => self.encoder.end(None, &mut wire.output),
+                None => self.encoder.end(None, wire.outlet.queue()),
                 Some(Err(_)) => return Poll::Ready(Err(Fault::ClientGone)),
             };
             encoded.map_err(|_| Fault::ClientGone)?;

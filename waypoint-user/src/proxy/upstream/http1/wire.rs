@@ -3,7 +3,6 @@
 //! **Invariant:** an idle connection holds no memory for what may come.
 
 use std::{
-    collections::VecDeque,
     io,
     task::{Context, Poll, Waker, ready},
 };
@@ -13,7 +12,9 @@ use http::StatusCode;
 
 use crate::{
     http1::{self, Decoder, Piece},
-    proxy::{inlet::Inlet, limits::INTERIM_RESPONSES_MAX, respond::Fault, stream::Stream},
+    proxy::{
+        inlet::Inlet, limits::INTERIM_RESPONSES_MAX, outlet::Outlet, respond::Fault, stream::Stream,
+    },
 };
 
 /// The bytes of a connection, and how far the request and the response on it are.
@@ -23,7 +24,7 @@ pub(super) struct Wire {
     /// What came and was not taken.
     inlet: Inlet,
     /// What waits to be sent.
-    pub(super) output: VecDeque<Bytes>,
+    pub(super) outlet: Outlet,
     /// Memory for the heads of requests.
     pub(super) heads: BytesMut,
     /// How much of the request was sent.
@@ -51,7 +52,7 @@ impl Wire {
         Self {
             stream: Some(stream),
             inlet: Inlet::default(),
-            output: VecDeque::new(),
+            outlet: Outlet::default(),
             heads: BytesMut::new(),
             sent: Part::Nothing,
             taken: Part::Nothing,
@@ -76,7 +77,7 @@ impl Wire {
     pub(super) fn is_free(&self) -> bool {
         let open = self.stream.is_some() && self.keeps;
         let over = self.sent == Part::All && self.taken == Part::All;
-        open && over && self.inlet.input.is_empty() && self.output.is_empty()
+        open && over && self.inlet.input.is_empty() && self.outlet.is_empty()
     }
 
     /// The stream, with what came and was not taken.
@@ -95,9 +96,9 @@ impl Wire {
 
     /// Sends all that waits.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.output.is_empty() {
+        while !self.outlet.is_empty() {
             let Some(stream) = &mut self.stream else { return Poll::Ready(Err(gone())) };
-            ready!(stream.poll_send(&mut self.output, cx))?;
+            ready!(self.outlet.poll_send(stream, cx))?;
             self.sent = Part::Something;
         }
         Poll::Ready(Ok(()))
