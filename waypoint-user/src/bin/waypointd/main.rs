@@ -5,6 +5,7 @@ mod args;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use nix::sys::prctl;
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
@@ -88,6 +89,10 @@ fn run<R>(threads: usize, role: impl FnOnce(CancellationToken) -> R) -> Result<(
 where
     R: Future<Output = Result<()>>,
 {
+    // The allocator asks for huge pages, most of each of which an idle process does not need.
+    if let Err(cause) = prctl::set_thp_disable(true) {
+        tracing::warn!(%cause, "the heap gets huge pages, of which most may stay unused");
+    }
     let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();

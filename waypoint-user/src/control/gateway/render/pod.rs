@@ -104,6 +104,7 @@ fn arguments(names: &Names, settings: &Settings) -> Vec<String> {
         arguments.push(format!("--tracing-endpoint={}", tracing.endpoint));
         arguments.push(format!("--tracing-protocol={}", tracing.protocol.as_str()));
         arguments.push(format!("--tracing-sampling={}", tracing.rate));
+        arguments.extend(tracing.roots.iter().map(|at| format!("--tracing-ca={}", at.display())));
     }
     arguments
 }

@@ -107,6 +107,7 @@ fn waypoints_are_told_where_spans_are_sent() {
     let tracing = traces::Settings {
         endpoint: "http://collector.observability:4317".parse().unwrap(),
         protocol: traces::Protocol::Grpc,
+        roots: Some("/etc/collector/root.pem".into()),
         rate: "12.5".parse().unwrap(),
         service: None,
     };
@@ -120,6 +121,7 @@ fn waypoints_are_told_where_spans_are_sent() {
         "--tracing-endpoint=http://collector.observability:4317/",
         "--tracing-protocol=grpc",
         "--tracing-sampling=12.50",
+        "--tracing-ca=/etc/collector/root.pem",
     ] {
         assert!(arguments.contains(&told.into()), "no {told} in {arguments:?}");
     }
