@@ -32,12 +32,20 @@ enum Target {
     Authority,
     /// The field `baggage`
     Baggage,
+    /// First bytes of TLS clients
+    ClientHello,
     /// Records of the kernel's ring buffer
     Events,
     /// The field `forwarded`
     Forwarded,
     /// Edits of header fields
     Headers,
+    /// Blocks of fields of HTTP/2
+    Hpack,
+    /// Servers of HTTP/2
+    Http2Client,
+    /// Clients of HTTP/2
+    Http2Server,
     /// Manifests, from their bytes to a Snapshot
     Manifests,
     /// Paths of requests and of policies
@@ -81,9 +89,13 @@ impl Target {
         match self {
             Self::Authority => "authority",
             Self::Baggage => "baggage",
+            Self::ClientHello => "client_hello",
             Self::Events => "events",
             Self::Forwarded => "forwarded",
             Self::Headers => "headers",
+            Self::Hpack => "hpack",
+            Self::Http2Client => "http2_client",
+            Self::Http2Server => "http2_server",
             Self::Manifests => "manifests",
             Self::Paths => "paths",
             Self::Patterns => "patterns",
