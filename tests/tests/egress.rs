@@ -102,6 +102,8 @@ story!(what_is_in_a_range_is_reached_where_it_was_addressed, |lab| {
     assert_eq!(visit.reply.status, 200, "{}", visit.reply.text());
     assert_eq!(visit.logged("upstream_cluster"), "inbound-vip|9080|http|api.example.test");
     assert_eq!(visit.logged("upstream_host"), far.to_string());
+    let is_told = |line: &serde_json::Value| line["message"] == "connection complete";
+    lab.agent_of("web")?.wait_for_line("of the visit's connection", 0, is_told)?;
     lab.left_alone(&lab.from("web").to_pod("outside"))?;
     // Another port is nobody's, and without the entry all of it is left alone.
     lab.withdraw("api.yaml")?;

@@ -169,7 +169,7 @@ story!(an_endpoint_that_refuses_answers_503, |lab| {
 
 /// A call from one port of the client, whose connection the waypoint closes first: the agent's
 /// namespace remembers it for a while, and the client's port is free again at once.
-fn from_one_port<'l>(lab: &'l Lab) -> Call<'l> {
+fn from_one_port(lab: &Lab) -> Call<'_> {
     lab.from("web").to("reviews").from_port(40_000).header("connection", "close")
 }
 

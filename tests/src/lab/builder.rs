@@ -26,6 +26,7 @@ use super::{
 
 /// A lab that is not there yet.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct LabBuilder {
     family: Family,
     manifests: Vec<Manifest>,

@@ -32,8 +32,10 @@ impl Lab {
     }
 
     fn rules(&self) -> String {
-        let mut rules = format!("table inet {TABLE}\ndelete table inet {TABLE}\n");
-        rules += &format!("table inet {TABLE} {{\nchain services {{\n");
+        let mut rules = format!(
+            "table inet {TABLE}\ndelete table inet {TABLE}\n\
+             table inet {TABLE} {{\nchain services {{\n"
+        );
         for service in self.services.values().filter(|one| !one.object.headless) {
             for address in service.addresses.both() {
                 for (_, port, target) in service.object.ports() {

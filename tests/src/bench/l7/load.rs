@@ -89,8 +89,8 @@ pub struct Load {
 impl Load {
     /// The command line that says the same.
     pub(super) fn arguments(&self) -> Vec<String> {
-        let shape = named(self.shape);
-        let carrier = named(self.carrier);
+        let shape = named(&self.shape);
+        let carrier = named(&self.carrier);
         let mut line = vec![
             ("--shape", shape),
             ("--carrier", carrier),
@@ -184,7 +184,7 @@ impl Seen {
     }
 }
 
-fn named(value: impl ValueEnum) -> String {
+fn named(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

@@ -105,7 +105,7 @@ impl Peer {
     fn load(self, work: Work, scene: &Scene, stage: &Stage) -> Load {
         let (connect, carrier, credentials) = match (self, work.is_tls()) {
             (_, false) => (scene.listen, Carrier::Plain, None),
-            (Self::Waypoint, true) => (stage.tunnels(), Carrier::Hbone, Some(stage::OUR_CLIENT)),
+            (Self::Waypoint, true) => (Stage::tunnels(), Carrier::Hbone, Some(stage::OUR_CLIENT)),
             (_, true) => (scene.listen, Carrier::Tls, Some(stage::CLIENT)),
         };
         let path = if work.rules() > 0 {

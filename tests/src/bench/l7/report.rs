@@ -124,7 +124,7 @@ impl Report {
             write!(out, "| – | – | – ")?;
         } else {
             let rate = figure(|seen| &mut seen.rate);
-            let digits = if work == Work::Bulk { 1 } else { 0 };
+            let digits = usize::from(work == Work::Bulk);
             write!(out, "| {} ", shown(rate, digits))?;
             write!(out, "| {} ", shown(figure(|seen| &mut seen.p50_us), 0))?;
             write!(out, "| {} ", shown(figure(|seen| &mut seen.p99_us), 0))?;

@@ -120,19 +120,19 @@ impl Churn {
         self.steps += 1;
         let pods = MORE.iter().enumerate().map(|(number, address)| {
             // Each has a rhythm of its own.
-            let is_ready = (self.steps / (number + 1)) % 2 == 0;
+            let is_ready = (self.steps / (number + 1)).is_multiple_of(2);
             let name = format!("backend-{address}");
             ours::pod_of("backend", &name, stage::at(*address, 0).ip(), is_ready)
         });
         self.write("endpoints.yaml", &pods.collect::<Vec<_>>().join("---\n"))?;
-        if self.steps % ROUTES_EVERY == 0 {
+        if self.steps.is_multiple_of(ROUTES_EVERY) {
             let scene = Scene {
                 listen: stage::at(5, 80),
                 backend: stage::at(9, 80),
                 folder: PathBuf::new(),
                 credentials: None,
                 protocols: Work::Http1.protocols(),
-                is_dressed: self.steps % (2 * ROUTES_EVERY) == 0,
+                is_dressed: self.steps.is_multiple_of(2 * ROUTES_EVERY),
                 routes: Routes::None,
                 rules: 0,
             };

@@ -35,14 +35,14 @@ pub(super) struct Stage {
 
 #[derive(Debug)]
 enum Ground {
-    Loopback(Loopback),
+    Loopback(Box<Loopback>),
     Captured(Box<Captured>),
 }
 
 impl Stage {
     /// Over loopback, for every kind of work.
     pub(super) fn loopback() -> Result<Self> {
-        Self::on(Ground::Loopback(Loopback::new()?))
+        Self::on(Ground::Loopback(Box::new(Loopback::new()?)))
     }
 
     /// Between pods, for one kind of work.
@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// Where our waypoint takes HBONE.
-    pub(super) fn tunnels(&self) -> SocketAddr {
+    pub(super) fn tunnels() -> SocketAddr {
         at(loopback::WAYPOINT, HBONE)
     }
 

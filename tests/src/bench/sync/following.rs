@@ -33,6 +33,10 @@ use waypoint_user::{
 use super::{follower::Role, force::Force};
 
 /// Follows until nobody writes to standard input any more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is started by its parent, and has no arguments of its own"
+)]
 pub fn follow(role: Role, kubeconfig: PathBuf) -> Result<()> {
     // Where the time goes, for who asks: `RUST_LOG=debug`.
     if let Ok(directives) = std::env::var("RUST_LOG") {

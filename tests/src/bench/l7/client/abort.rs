@@ -37,7 +37,7 @@ fn go_away(load: &Load, number: u32, patience: Duration) -> Result<()> {
     let request = load.request();
     // Some are cut inside their request, at another byte each time.
     let inside = (number as usize * 7) % request.len();
-    let sent = if number % 3 == 0 { inside } else { request.len() };
+    let sent = if number.is_multiple_of(3) { inside } else { request.len() };
     stream.write_all(request.as_bytes().get(..sent).unwrap_or_default())?;
     // The rest wait for their turn, and then read nothing or a part.
     stream.set_read_timeout(Some(patience.max(Duration::from_micros(1))))?;

@@ -176,6 +176,7 @@ async fn ask_streams(
 const BUFFER: usize = 4096;
 const BULK_BUFFER: usize = 512 * 1024;
 /// A large body, as the measure of bodies.
+#[expect(clippy::cast_precision_loss, reason = "it is far below what a float holds exactly")]
 const BULK_BYTES: f64 = super::super::backend::BULK as f64;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const WINDOW: u32 = 4 * 1024 * 1024;

@@ -91,18 +91,15 @@ fn maps(scene: &Scene) -> String {
     let mut text = String::new();
     if let Routes::Headers(count) = scene.routes {
         text += "    map_hash_max_size 8192;\n    map_hash_bucket_size 64;\n";
-        text += &format!("    map $http_{} $to {{\n", TENANT.replace('-', "_"));
+        text.extend(["    map $http_", &TENANT.replace('-', "_"), " $to {\n"]);
         text += "        default \"\";\n";
-        for route in 0..count {
-            text += &format!("        {} backend;\n", tenant_of(route));
-        }
+        text.extend((0..count).map(|route| format!("        {} backend;\n", tenant_of(route))));
         text += "    }\n";
     }
     if scene.rules > 0 {
         text += "    map \"$request_method $uri\" $allowed {\n        default 0;\n";
-        for rule in 0..scene.rules {
-            text += &format!("        \"~^GET {}\" 1;\n", path_of_rule(rule));
-        }
+        let rules = 0..scene.rules;
+        text.extend(rules.map(|rule| format!("        \"~^GET {}\" 1;\n", path_of_rule(rule))));
         text += "    }\n";
     }
     text

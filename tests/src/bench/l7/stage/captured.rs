@@ -62,7 +62,7 @@ impl Captured {
         let mut lab = lab.start()?;
         let process = lab.agent_process()?.id();
         command::run("taskset", &["-a", "-c", "-p", super::PROXY, &process.to_string()])?;
-        let address = |pod| Ok::<_, anyhow::Error>(lab.pod_address(pod)?);
+        let address = |pod| lab.pod_address(pod);
         let (backend, peer) = (address("backend")?, address("peer")?);
         Ok(Self { process, service: lab.service_address("backend")?, backend, peer, lab })
     }
