@@ -22,7 +22,8 @@ pub struct Limits {
     /// Streams that are reset because the peer did something wrong on them, at once and in each
     /// second.
     pub error_resets_max: usize,
-    /// Streams that the peer may reset before they were answered, at once and in each second.
+    /// Streams that the peer may reset before they were answered, or open beyond those that it
+    /// may, at once and in each second.
     pub early_resets_max: u32,
     /// Whether the peer is told that CONNECT may ask for another protocol (RFC 8441).
     pub grants_changes: bool,

@@ -47,7 +47,7 @@ const LIMITS: Limits = Limits {
     send_bytes_max: 256 * 1024,
     unseen_resets_max: 4,
     error_resets_max: 16,
-    early_resets_max: 16,
+    early_resets_max: 24,
     grants_changes: true,
 };
 

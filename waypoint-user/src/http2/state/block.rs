@@ -139,7 +139,8 @@ impl State {
         if self.open >= most || self.streams.len() >= 2 * most {
             self.remember(id);
             self.output.control(|output| put_reset(id, Reason::REFUSED_STREAM, output));
-            return self.count_error();
+            // Whoever has not heard yet how many are taken may well ask for more.
+            return self.count_early();
         }
         let mut entry = Entry::new(self.limits.stream_window, self.peer.window);
         let (length, awaits_leave) = (draft.length(), draft.awaits_leave());

@@ -234,12 +234,17 @@ impl State {
             self.drop_reader(id);
             self.drop_writer(id);
         }
+        if self.unseen_resets > self.limits.unseen_resets_max {
+            return Err(EARLY_RESETS);
+        }
+        self.count_early()
+    }
+
+    /// Counts a request that comes to nothing.
+    pub(super) fn count_early(&mut self) -> Result<(), Fatal> {
         let most = self.limits.early_resets_max;
         let is_calm = self.early_resets.spend(most, tokio::time::Instant::now());
-        if !is_calm || self.unseen_resets > self.limits.unseen_resets_max {
-            return Err(Fatal(Reason::ENHANCE_YOUR_CALM, "too many requests are reset"));
-        }
-        Ok(())
+        if is_calm { Ok(()) } else { Err(EARLY_RESETS) }
     }
 
     /// Resets a stream for what the peer did on it.
@@ -260,6 +265,8 @@ impl State {
 
 pub(super) const ON_CONNECTION: Fatal =
     Fatal(Reason::PROTOCOL_ERROR, "a frame of a stream has no stream");
+const EARLY_RESETS: Fatal =
+    Fatal(Reason::ENHANCE_YOUR_CALM, "too many requests are reset, or more than are taken");
 const ON_STREAM: Fatal = Fatal(Reason::PROTOCOL_ERROR, "a frame of the connection has a stream");
 pub(super) const ON_IDLE: Fatal = Fatal(Reason::PROTOCOL_ERROR, "a frame of an idle stream");
 pub(super) const LENGTH: Fatal = Fatal(Reason::FRAME_SIZE_ERROR, "a frame of a wrong length");

@@ -296,3 +296,20 @@ fn responses_that_are_none_are_malformed() {
     let unasked = headers(3, END_HEADERS | END_STREAM, b"\x88");
     assert_eq!(fate(&Method::GET, &[unasked]), malformed);
 }
+
+#[test]
+fn nothing_is_asked_on_a_connection_that_sends_nothing() {
+    let script = Script::default();
+    script.stuck.set(true);
+    let (mut connection, sender) = Connection::client(script.clone(), LIMITS);
+    let mut asked = Vec::new();
+    while !sender.is_choked() {
+        assert!(asked.len() < 100_000, "what waits has no bound");
+        asked.push(ask(&sender, &Method::GET, true).unwrap());
+        let _ = connection.poll_drive(&mut context());
+    }
+    assert_eq!(ask(&sender, &Method::GET, true).err(), Some(Unsent::Full));
+    script.stuck.set(false);
+    let _ = connection.poll_drive(&mut context());
+    assert!(ask(&sender, &Method::GET, true).is_ok());
+}

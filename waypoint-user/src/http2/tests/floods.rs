@@ -30,6 +30,22 @@ fn streams_beyond_the_limit_are_refused_and_may_come_later() {
 }
 
 #[test]
+fn streams_beyond_the_limit_are_no_errors_but_few_in_a_time() {
+    let mut bench = Bench::new();
+    let mut refused = 0;
+    for id in (1..).step_by(2).take(8 + 40) {
+        let ask = bench.ask(id, "/", false);
+        bench.feed(&ask);
+        refused += u32::from(id > 16);
+        if bench.connection.failed().is_some() {
+            break;
+        }
+    }
+    assert_eq!(refused, LIMITS.early_resets_max + 1);
+    assert!(is_flood(&mut bench));
+}
+
+#[test]
 fn requests_that_are_reset_before_they_are_seen_are_few() {
     let mut bench = Bench::new();
     let mut bytes = BytesMut::new();

@@ -143,10 +143,12 @@ fn malformed_requests_are_reset() {
         ends_stream(&request(fields), Reason::PROTOCOL_ERROR);
     }
     for block in [
-        // No path; a path without a scheme; an empty path; two paths; a status.
+        // No path; a path without a scheme; an empty path; one that is not ASCII; two paths; a
+        // status.
         &b"\x82\x86\x01\x04shop"[..],
         b"\x82\x84\x01\x04shop",
         b"\x82\x86\x01\x04shop\x04\x00",
+        b"\x82\x86\x01\x04shop\x04\x03/\xc3\xa9",
         b"\x82\x86\x01\x04shop\x84\x84",
         b"\x82\x86\x01\x04shop\x84\x88",
         // A pseudo-field behind a field; one that is not known; a name in capitals.

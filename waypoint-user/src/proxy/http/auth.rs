@@ -8,7 +8,7 @@
 use std::{future::poll_fn, net::SocketAddr, pin::pin, rc::Rc};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Response, Version as Spoken};
+use http::{HeaderMap, HeaderName, Response};
 use tokio::time::Instant;
 
 use crate::{
@@ -31,7 +31,6 @@ use super::{
     body::{AnswerBody, Progress, ResponseBody},
     client_body::ClientBody,
     deadline::{Until, within},
-    fields,
     forward::{Trail, Version},
     outgoing::Outgoing,
     tries::{Course, send},

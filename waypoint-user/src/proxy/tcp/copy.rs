@@ -1,7 +1,8 @@
 //! Copies bytes both ways between two streams.
 //!
 //! **Invariant:** nothing is read from one side while the other cannot take it.
-//! **Invariant:** the end of one direction ends only that direction; a reset ends both.
+//! **Invariant:** the end of one direction, said by whoever sends or by whoever takes no more, ends
+//! only that direction; a reset ends both.
 
 use std::io;
 
@@ -52,7 +53,7 @@ pub(in crate::proxy) async fn copy_both(
 /// Which side of a direction broke.
 enum Broken {
     Reader,
-    Writer,
+    Writer(io::ErrorKind),
 }
 
 impl Broken {
@@ -60,19 +61,32 @@ impl Broken {
     fn pick(&self, reader: Ended, writer: Ended) -> Ended {
         match self {
             Self::Reader => reader,
-            Self::Writer => writer,
+            Self::Writer(_) => writer,
         }
     }
 }
 
-/// Copies one direction to its end, and passes the end on.
+/// Copies one direction to its end, and passes the end on; or until nobody takes more of it.
 async fn copy(
+    from: impl AsyncRead + Unpin,
+    to: impl AsyncWrite + Unpin,
+    first: Bytes,
+    count: impl Fn(u64),
+) -> Result<(), Broken> {
+    match copy_all(from, to, first, count).await {
+        // What comes back may still be on its way.
+        Err(Broken::Writer(io::ErrorKind::BrokenPipe)) => Ok(()),
+        ended => ended,
+    }
+}
+
+async fn copy_all(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     first: Bytes,
     count: impl Fn(u64),
 ) -> Result<(), Broken> {
-    let writer = |_: io::Error| Broken::Writer;
+    let writer = |cause: io::Error| Broken::Writer(cause.kind());
     if !first.is_empty() {
         to.write_all(&first).await.map_err(writer)?;
         count(first.len() as u64);
@@ -95,3 +109,6 @@ async fn copy(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Clients that connect and say nothing for a while.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::lab::{Backend, Lab, add_policy, read_to_end, read_until};
 use crate::mesh::{
@@ -11,6 +14,7 @@ use crate::mesh::{
     policy::{Action, AnyNone, AuthorizationPolicy, Operation, PolicyRule, PolicyTarget},
     service::AppProtocol,
     snapshot::Contents,
+    traffic_policy::{TrafficPolicy, TrafficTarget},
 };
 
 /// Denies `DELETE`; as opaque TCP has no methods, all of it.
@@ -103,4 +107,19 @@ async fn where_opaque_tcp_is_denied_a_client_that_speaks_no_http_is_reset() {
     let line = lab.line(1).await;
     let details = "rbac_access_denied_matched_policy[ns[default]-policy[keep]-rule[0]]";
     assert_eq!(line["connection_termination_details"], details);
+}
+
+#[tokio::test]
+async fn where_nobody_speaks_the_idle_time_of_a_policy_ends_the_connection() {
+    let backend = Backend::bind().await;
+    let lab = hasty(&backend, |contents| {
+        let name = ObjectName::new("default", "shop");
+        let targets = vec![TrafficTarget::Service(name.clone())];
+        let mut policy = TrafficPolicy { name, targets, ..TrafficPolicy::default() };
+        policy.requests.timeouts.stream_idle = Some(Duration::from_millis(100));
+        contents.traffic_policies.insert(policy.name.clone(), Arc::new(policy));
+    });
+    let (mut client, _dialled) = silent(&lab, &backend).await;
+    assert!(client.read_u8().await.is_err(), "it is reset");
+    assert_eq!(lab.line(1).await["response_flags"], "SI");
 }
