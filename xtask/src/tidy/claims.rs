@@ -11,7 +11,7 @@ pub(crate) fn check_names(path: &Path, text: &str, sources: &[String]) -> Vec<Co
     let named = rows.flat_map(|(number, line)| quoted(line).map(move |name| (number, name)));
     let claimed = named.filter(|(_, name)| is_test_name(name) || is_constant(name));
     claimed
-        .filter(|(_, name)| !sources.iter().any(|text| text.contains(name)))
+        .filter(|(_, name)| !sources.iter().any(|text| has_word(text, name)))
         .map(|(number, name)| {
             let what = format!("names `{name}`, which no source contains; drop the claim");
             Complaint::new(path, number, what)
@@ -30,6 +30,16 @@ pub(crate) fn check_crates(path: &Path, text: &str, crates: &[String]) -> Vec<Co
             Complaint::new(path, text.lines().count(), what)
         })
         .collect()
+}
+
+/// Whether a name stands in a text, and not only as a part of another.
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (text.get(..at), text.get(at + name.len()..));
+        let is_begun = before.is_some_and(|before| before.ends_with(is_part));
+        !is_begun && !after.is_some_and(|after| after.starts_with(is_part))
+    })
 }
 
 /// What stands between backticks.
