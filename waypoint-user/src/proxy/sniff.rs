@@ -1,8 +1,9 @@
 //! What a connection speaks, told from its first bytes.
 //!
-//! A declared protocol wins. Where none is declared, a request line or the preface of HTTP/2 makes
-//! it HTTP. A client may also be silent, because there are protocols in which the server speaks
-//! first; what becomes of it then is not decided here.
+//! A declared protocol wins; where it is HTTP, either version is understood. Where none is
+//! declared, a request line or the preface of HTTP/2 makes it HTTP. A client may also be silent,
+//! because there are protocols in which the server speaks first; what becomes of it then is not
+//! decided here.
 //!
 //! **Invariant:** the bytes that were looked at are not lost; they come first when the stream is
 //! read.
@@ -58,7 +59,9 @@ pub(super) async fn sniff(
     let (patience, otherwise) = match declared {
         AppProtocol::Tcp => return Ok(Sniffed::new(Spoken::Opaque, Bytes::new())),
         AppProtocol::Detect => (deadline, Spoken::Opaque),
-        AppProtocol::Http | AppProtocol::Http2 => (FIRST_BYTES_TIMEOUT, Spoken::Http1),
+        AppProtocol::Http => (FIRST_BYTES_TIMEOUT, Spoken::Http1),
+        // Whoever speaks neither is told so in what is declared.
+        AppProtocol::Http2 => (FIRST_BYTES_TIMEOUT, Spoken::Http2),
     };
     let until = Instant::now() + patience;
     let mut first = BytesMut::with_capacity(SNIFF_BYTES_MAX);

@@ -1,3 +1,8 @@
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
+
 use super::*;
 
 #[test]
@@ -46,5 +51,21 @@ fn more_bytes_never_change_a_guess_that_was_made() {
             let early = tell(&whole[..len]);
             assert!(early == Guess::Unclear || early == end, "{len} of {whole:?}: {early:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_neither_version_is_refused_by_the_one_that_is_declared() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for (declared, spoken) in [
+        (AppProtocol::Http, Spoken::Http1),
+        (AppProtocol::Http2, Spoken::Http2),
+        (AppProtocol::Detect, Spoken::Opaque),
+    ] {
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut server = Stream::Tcp(listener.accept().await.unwrap().0);
+        client.write_all(b"INVALID CONNECTION PREFACE\r\n\r\n").await.unwrap();
+        let sniffed = sniff(&mut server, declared, FIRST_BYTES_TIMEOUT).await.unwrap();
+        assert_eq!(sniffed.spoken, spoken, "{declared:?}");
     }
 }
