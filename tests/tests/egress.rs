@@ -92,6 +92,22 @@ story!(a_listed_host_is_reached_through_the_waypoint, |lab| {
     visit(&lab, api)
 });
 
+story!(a_route_of_a_host_outside_decides_there_too, |lab| {
+    let listed = format!(
+        "  resolution: STATIC\n  endpoints: [{{address: {FAR4}}}, {{address: '{FAR6}'}}]\n"
+    );
+    let entry = entry("240.240.0.1, '2001:2::1'", &listed);
+    let lab = with_outside(lab).file("api.yaml", &entry).file("route.yaml", ROUTE).start()?;
+    lead_outside(&lab)?;
+    let chosen = Addresses { v4: "240.240.0.1".parse()?, v6: "2001:2::1".parse()? };
+    let api = SocketAddr::new(chosen.of(lab.family()), 80);
+    visit(&lab, api)?;
+    let old = lab.across(&lab.from("web").to_address(api).path("/old/price"), "waypoint")?;
+    assert_eq!(old.reply.status, 308);
+    assert_eq!(old.logged("route_name"), "shop.api.1");
+    Ok(())
+});
+
 story!(what_is_in_a_range_is_reached_where_it_was_addressed, |lab| {
     // The range holds the pods as well: those stay their own.
     let entry = entry("198.18.0.0/24, '2001:db8::/64', 10.77.0.0/16, 'fd77::/16'", ORIGINAL);
@@ -166,6 +182,24 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     }
     Some(answer)
 }
+
+/// Leads requests to the entry's host, but for some that it redirects.
+const ROUTE: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: api, namespace: shop}
+spec:
+  parentRefs:
+  - {group: networking.istio.io, kind: ServiceEntry, name: api}
+  rules:
+  - backendRefs:
+    - {group: networking.istio.io, kind: Hostname, name: api.example.test, port: 80}
+  - matches:
+    - path: {value: /old}
+    filters:
+    - type: RequestRedirect
+      requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}, statusCode: 308}
+";
 
 /// Of the pods of [`with_outside`] it is the fourth.
 const OUTSIDE: u8 = 4;

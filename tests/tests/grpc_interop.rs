@@ -46,6 +46,24 @@ story!(grpc_clients_and_servers_get_on_in_every_case, |lab| try_every_case(lab, 
 
 story!(grpc_is_recognised_where_nothing_is_declared, |lab| try_every_case(lab, "calls"));
 
+story!(a_grpc_route_takes_the_methods_that_it_matches_and_no_others, |lab| {
+    let lab = shop_behind_waypoint(lab)
+        .pod(Pod::new("shop", SERVER).label("app", "calls"))
+        .service(Service::new("shop", "calls").port("a", 80, PORT).app_protocol("kubernetes.io/h2c"))
+        .file("route.yaml", ROUTE)
+        .start()?;
+    let _server = serve(&lab)?;
+    try_case(&lab, "empty_unary")?;
+    ensure!(try_case(&lab, "large_unary").is_err(), "no rule takes UnaryCall");
+    for (method, flags) in [("EmptyCall", "-"), ("UnaryCall", "NR")] {
+        let path = format!("/grpc.testing.TestService/{method}");
+        lab.wait_for_line(method, |line| {
+            line["path"] == path && line["response_flags"] == flags && line["protocol"] == "HTTP/2"
+        })?;
+    }
+    Ok(())
+});
+
 /// Tries the cases, where the Service's port has this name.
 fn try_every_case(lab: LabBuilder, port: &str) -> Result<()> {
     let lab = shop_behind_waypoint(lab)
@@ -100,6 +118,19 @@ fn serve(lab: &Lab) -> Result<Process> {
     Ok(server)
 }
 
+/// Of the methods of the server one.
+const ROUTE: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: calls, namespace: shop}
+spec:
+  parentRefs:
+  - {group: '', kind: Service, name: calls}
+  rules:
+  - matches:
+    - method: {service: grpc.testing.TestService, method: EmptyCall}
+    backendRefs: [{name: calls, port: 80}]
+";
 const SERVER: &str = "calls-0";
 const PORT: u16 = 10_000;
 /// Seconds that a case may take.

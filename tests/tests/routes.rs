@@ -214,5 +214,8 @@ backendRefs: [{name: reviews-v1, port: 80}]";
     let visit = lab.through_waypoint(&lab.from("web").to("reviews").path("/ask?code=200"))?;
     assert_eq!(visit.reply.status, 200);
     assert_eq!(visit.reply.says("name")?, "reviews-v1");
+    let refused = lab.through_waypoint(&lab.from("web").to("reviews").path("/ask?code=403"))?;
+    assert_eq!(refused.reply.status, 403);
+    assert_eq!(refused.logged("response_flags"), "UAEX");
     Ok(())
 });

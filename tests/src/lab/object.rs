@@ -143,6 +143,7 @@ pub struct Service {
     pub(super) meta: Meta,
     selector: BTreeMap<String, String>,
     pub(super) ports: Vec<(String, u16, u16)>,
+    app_protocol: Option<String>,
     pub(super) headless: bool,
 }
 
@@ -154,6 +155,7 @@ impl Service {
             meta: Meta::new(namespace, name),
             selector: BTreeMap::from([("app".to_owned(), name.to_owned())]),
             ports: Vec::new(),
+            app_protocol: None,
             headless: false,
         }
     }
@@ -175,6 +177,13 @@ impl Service {
     #[must_use]
     pub fn port(mut self, name: &str, port: u16, target: u16) -> Self {
         self.ports.push((name.to_owned(), port, target));
+        self
+    }
+
+    /// With an `appProtocol` at its ports.
+    #[must_use]
+    pub fn app_protocol(mut self, protocol: &str) -> Self {
+        self.app_protocol = Some(protocol.to_owned());
         self
     }
 
@@ -217,8 +226,10 @@ spec:
   ports:
 "
         );
+        let protocol = self.app_protocol.iter();
+        let protocol = protocol.map(|one| format!("    appProtocol: {one}\n")).collect::<String>();
         let ports = self.ports().into_iter().map(|(name, port, target)| {
-            format!("  - name: {name}\n    port: {port}\n    targetPort: {target}\n")
+            format!("  - name: {name}\n    port: {port}\n    targetPort: {target}\n{protocol}")
         });
         let rest = ports.fold(head, |all, port| all + &port);
         Manifest { kind: "Service", version: "v1", meta: self.meta.clone(), rest }

@@ -68,7 +68,7 @@ pub enum RetryOn {
     /// 500 and above, or no answer at all.
     #[serde(rename = "5xx")]
     ServerError,
-    /// 502, 503 or 504.
+    /// 502, 503 or 504, or no answer at all.
     GatewayError,
     /// No answer at all: the endpoint closed the connection, or took too long.
     Reset,
