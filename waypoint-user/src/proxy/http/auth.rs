@@ -8,7 +8,7 @@
 use std::{future::poll_fn, net::SocketAddr, pin::pin, rc::Rc};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Response, Version as Spoken};
+use http::{HeaderMap, HeaderName, Response};
 use tokio::time::Instant;
 
 use crate::{
@@ -31,7 +31,6 @@ use super::{
     body::{AnswerBody, Progress, ResponseBody},
     client_body::ClientBody,
     deadline::{Until, within},
-    fields,
     forward::{Trail, Version},
     outgoing::Outgoing,
     tries::{Course, send},
@@ -130,13 +129,14 @@ impl Guard<'_> {
         shown: Option<Bytes>,
     ) -> Result<Verdict, Fault> {
         let by_grpc = self.auth.by == AuthProtocol::Grpc;
+        // Counts as held until there is an answer.
+        let mut held = asking.worker.overload.hold();
         let question = match &self.auth.by {
             AuthProtocol::Http { path, .. } => {
-                http_call::question(self.auth, path, asking.head, shown)
+                http_call::question(self.auth, path, asking.head, shown).ok_or(Fault::Unasked)?
             }
-            AuthProtocol::Grpc => Some(grpc::question(self.auth, asking, shown)),
+            AuthProtocol::Grpc => grpc::question(self.auth, asking, shown, &mut held)?,
         };
-        let question = question.ok_or(Fault::Unasked)?;
         let version = if by_grpc { Version::Http2 } else { question.version_for(cluster.protocol) };
         let answered = self.answer(asking, (cluster, version), question).await;
         let answer = answered.map_err(|fault| match fault {
