@@ -114,12 +114,7 @@ impl Guard<'_> {
         } else {
             None
         };
-        let bytes = shown.as_ref().map_or(0, Bytes::len);
-        let verdict = self.ask_showing(asking, cluster, shown).await;
-        if !matches!(verdict, Ok(Verdict::Pass(_))) {
-            asking.progress.advance(bytes);
-        }
-        verdict
+        self.ask_showing(asking, cluster, shown).await
     }
 
     async fn ask_showing(
