@@ -45,6 +45,7 @@ mod restraint;
 mod returning;
 mod rewind;
 mod session;
+mod stay;
 mod tape;
 mod tries;
 mod upgrade;

@@ -99,8 +99,9 @@ pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
 /// longer is refused with 413.
 pub const AUTH_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of bodies that one worker holds for external authorities; what comes on top is refused
-/// with 503. Counted as `auth_bodies`.
+/// Bytes of bodies that one worker holds for external authorities, with what holds them once more
+/// for those that are asked by gRPC; what comes on top is refused with 503. Counted as
+/// `auth_bodies`.
 pub const AUTH_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How long a body may take to come that an external authority is shown; then its request is

@@ -11,6 +11,8 @@ use crate::mesh::snapshot::{Contents, Snapshot};
 
 mod auth;
 mod auth_body;
+mod auth_clients;
+mod auth_times;
 mod bounds;
 mod conduct;
 mod connections;

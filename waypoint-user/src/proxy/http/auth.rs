@@ -114,12 +114,7 @@ impl Guard<'_> {
         } else {
             None
         };
-        let bytes = shown.as_ref().map_or(0, Bytes::len);
-        let verdict = self.ask_showing(asking, cluster, shown).await;
-        if !matches!(verdict, Ok(Verdict::Pass(_))) {
-            asking.progress.advance(bytes);
-        }
-        verdict
+        self.ask_showing(asking, cluster, shown).await
     }
 
     async fn ask_showing(
@@ -129,13 +124,14 @@ impl Guard<'_> {
         shown: Option<Bytes>,
     ) -> Result<Verdict, Fault> {
         let by_grpc = self.auth.by == AuthProtocol::Grpc;
+        // Counts as held until there is an answer.
+        let mut held = asking.worker.overload.hold();
         let question = match &self.auth.by {
             AuthProtocol::Http { path, .. } => {
-                http_call::question(self.auth, path, asking.head, shown)
+                http_call::question(self.auth, path, asking.head, shown).ok_or(Fault::Unasked)?
             }
-            AuthProtocol::Grpc => Some(grpc::question(self.auth, asking, shown)),
+            AuthProtocol::Grpc => grpc::question(self.auth, asking, shown, &mut held)?,
         };
-        let question = question.ok_or(Fault::Unasked)?;
         let version = if by_grpc { Version::Http2 } else { question.version_for(cluster.protocol) };
         let answered = self.answer(asking, (cluster, version), question).await;
         let answer = answered.map_err(|fault| match fault {

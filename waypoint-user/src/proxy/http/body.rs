@@ -110,7 +110,7 @@ impl RequestBody {
 }
 
 /// Reads on from the client.
-fn poll_client(
+pub(super) fn poll_client(
     body: &mut ClientBody,
     progress: &Progress,
     cx: &mut Context<'_>,
@@ -119,7 +119,7 @@ fn poll_client(
     let ended = frame.is_none() || body.is_end_stream();
     match &frame {
         Some(Ok(frame)) => {
-            progress.advance(frame.data_ref().map_or(0, Bytes::len));
+            progress.advance(body.fresh(frame.data_ref().map_or(0, Bytes::len)));
         }
         Some(Err(cause)) => progress.broke(cause),
         None => {}

@@ -57,6 +57,15 @@ impl ClientBody {
         }
     }
 
+    /// How many of the bytes of a piece of it did not count as received before.
+    pub(super) fn fresh(&self, bytes: usize) -> usize {
+        match self {
+            Self::Http1(_) | Self::Http2(_) | Self::Nothing => bytes,
+            Self::Text(text) => text.body().fresh(bytes),
+            Self::Shown(_) => 0,
+        }
+    }
+
     /// Whether the client waits to be told to send it.
     pub(super) fn awaits_leave(&self) -> bool {
         match self {

@@ -24,23 +24,23 @@ use crate::{
 
 use super::{
     RequestBody,
-    auth::{self, Asking, Granted, Guard},
+    auth::{self, Asking, Granted},
     body::{Progress, ResponseBody, Stream},
     check,
     client_body::ClientBody,
-    deadline::{Deadline, Until, grpc_timeout, within},
+    deadline::{Deadline, Until, grpc_timeout},
     fields,
     forward::{Answered, Trail, Version},
     forwarded::FORWARDED_FOR,
     grpc_web::{self, GrpcWeb},
     hashed::hash_of,
-    idle::Idle,
     mirror,
     outgoing::{Outgoing, version_for},
     plan::{Plan, Planned, plan},
     reply,
     restraint::{self, hold_back},
     returning, session,
+    stay::Stay,
     tape::Tape,
     tries::{Course, send},
     upgrade::Tunnel,
@@ -122,36 +122,36 @@ impl Exchange {
         let lease = self.connection.worker.leases.grant(lease);
         let worker = Rc::clone(&self.connection.worker);
         let dialled = self.connection.local;
-        let planned =
+        let mut planned =
             plan(&head, &target, (&self.view, &self.peer, dialled), &mut |n| worker.dice(n))?;
         self.record.note(|entry| entry.route_name = Some(planned.route_name()));
-        let mut plan = match planned {
-            Planned::Reply { response, guard, .. } => {
-                let refusal = self.ask(guard.as_ref(), &head, &mut body).await?.err();
-                return Ok(Outcome::Reply(refusal.unwrap_or(response)));
-            }
-            Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
-            Planned::Forward(plan) => plan,
-        };
-        let granted = match self.ask(plan.guard.as_ref(), &head, &mut body).await? {
+        let by_client = grpc_timeout(&parts.headers).filter(|_| self.record.is_grpc);
+        let until = planned.terms().and_then(|terms| terms.until(self.began, by_client));
+        let mut stay = Stay { until, idle: None, lease: &lease };
+        let granted = match self.ask(&planned, &head, &mut body, &mut stay).await? {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Outcome::Reply(refusal)),
         };
-        plan.governed = self.view.governed(&target, plan.rule, plan.conduct());
-        if let Some(governed) = &plan.governed {
+        let plan = match planned {
+            Planned::Reply { response, .. } => return Ok(Outcome::Reply(response)),
+            Planned::Nowhere { reason, .. } => return Err(Fault::NoBackend(reason)),
+            // Where it is, as a plan that is moved has its room twice.
+            Planned::Forward(ref mut plan) => plan,
+        };
+        if let Some(governed) = &plan.terms.governed {
             // Boxed, because most requests need no room for it.
             let asks = (&head, &self.peer);
             self.left = Box::pin(hold_back(governed, asks, &worker, &mut self.record)).await?;
         }
-        plan.cluster = self.view.settled(plan.cluster, dialled).await;
+        plan.cluster = self.view.settled(Rc::clone(&plan.cluster), dialled).await;
         plan.hash = hash_of(plan.cluster.hash_keys(), &head, &self.peer);
         let path_and_query = head.path_and_query();
         granted.change(&mut parts.headers);
         let version = version_for(&parts, plan.cluster.protocol);
         let body = self.translate(&mut parts.headers, body, version);
-        let (body, tape) = self.body(body, &plan);
+        let (body, tape) = self.body(body, plan);
         let outgoing = Outgoing { parts, body, authority, path_and_query, tape };
-        let answered = self.forward((outgoing, version), &plan, &lease).await?;
+        let answered = self.forward((outgoing, version), plan, &mut stay).await?;
         Ok(Outcome::Answer(Box::new(Answer { answered, lease })))
     }
 
@@ -169,16 +169,21 @@ impl Exchange {
     /// client is told.
     async fn ask(
         &mut self,
-        guard: Option<&Guard<'_>>,
+        planned: &Planned<'_>,
         head: &HeadRef<'_>,
         body: &mut ClientBody,
+        stay: &mut Stay<'_>,
     ) -> Result<Result<Granted, Response<ResponseBody>>, Fault> {
-        let Some(guard) = guard else { return Ok(Ok(Granted::default())) };
+        let (Some(guard), Some(terms)) = (planned.guard(), planned.terms()) else {
+            return Ok(Ok(Granted::default()));
+        };
         let (worker, dialled) = (&self.connection.worker, self.connection.local);
         let (peer, progress) = (&self.peer, &self.progress);
         let asking = Asking { worker, peer, dialled, head, progress };
+        stay.idle = terms.idle(progress);
         // In a box, as few requests need it.
-        match Box::pin(guard.ask(&asking, body)).await? {
+        let verdict = Box::pin(async { stay.during(pin!(guard.ask(&asking, body))).await });
+        match verdict.await? {
             auth::Verdict::Pass(granted) => Ok(Ok(granted)),
             // Who calls by gRPC does not look at another answer.
             auth::Verdict::Refuse(_) if self.record.is_grpc => Err(Fault::Forbidden),
@@ -209,7 +214,7 @@ impl Exchange {
 
     /// The body of the request; where it is needed more than once, by way of what is kept.
     fn body(&self, body: ClientBody, plan: &Plan<'_>) -> (RequestBody, Option<Rc<Tape>>) {
-        let retry = plan.conduct().retry.as_ref();
+        let retry = plan.terms.conduct().retry.as_ref();
         let tried_again = retry.is_some_and(|retry| retry.attempts > 0);
         let keeps = tried_again || (retry.is_none() && self.record.is_grpc);
         let progress = Rc::clone(&self.progress);
@@ -226,22 +231,20 @@ impl Exchange {
         &mut self,
         (outgoing, version): (Outgoing, Version),
         plan: &Plan<'_>,
-        lease: &Lease,
+        stay: &mut Stay<'_>,
     ) -> Result<Answered, Fault> {
         let worker = Rc::clone(&self.connection.worker);
         let upgrade = outgoing.upgrade();
         let is_connect = upgrade.is_some() && outgoing.parts.version == http::Version::HTTP_2;
         let method = outgoing.parts.method.clone();
-        let by_client = grpc_timeout(&outgoing.parts.headers).filter(|_| self.record.is_grpc);
-        let until = plan.until(self.began, by_client);
         let progress = Rc::clone(&self.progress);
         let course = Course {
             worker: &worker,
             cluster: &plan.cluster,
             pinned: plan.pinned(),
             version,
-            conduct: plan.conduct(),
-            governed: plan.governed.as_deref(),
+            conduct: plan.terms.conduct(),
+            governed: plan.terms.governed.as_deref(),
             hash: plan.hash,
             progress: Some(&progress),
             body: outgoing.kept(),
@@ -250,21 +253,13 @@ impl Exchange {
         };
         let request = self.build(outgoing, version, plan);
         let began = Instant::now();
-        let mut idle = plan.idle(&self.progress);
+        stay.idle = plan.terms.idle(&progress);
         let trail = Trail { peer: &self.peer, record: Some(&mut self.record) };
-        let answered = {
-            let sending = pin!(send(&course, request, trail));
-            tokio::select! {
-                // Who was denied meanwhile sends nothing.
-                biased;
-                fault = lease.revoked() => return Err(fault),
-                answered = within(until, sending) => answered,
-                fault = Idle::over(&mut idle) => return Err(fault),
-            }
-        };
+        // Who was denied meanwhile sends nothing.
+        let answered = stay.during(pin!(send(&course, request, trail))).await;
         let mut answered = answered.map_err(|fault| self.progress.blame(fault))?;
-        answered.until = Until::first(until, answered.until);
-        answered.idle = idle;
+        answered.until = Until::first(stay.until, answered.until);
+        answered.idle = stay.idle.take();
         let service_time = began.elapsed();
         self.record.note(|entry| entry.upstream_service_time = Some(service_time));
         let status = answered.response.status();

@@ -38,6 +38,8 @@ pub(super) enum Planned<'t> {
         response: Response<ResponseBody>,
         /// Who is asked first.
         guard: Option<Guard<'t>>,
+        /// What holds meanwhile.
+        terms: Terms<'t>,
     },
     /// Its rule has no place to send it.
     Nowhere {
@@ -59,9 +61,7 @@ pub(super) struct Plan<'t> {
     /// What is done to the request and the response.
     pub(super) edits: Edits<'t>,
     /// How it is brought there.
-    conduct: &'t Conduct,
-    /// The policy that holds for it, if one does; what it says of conduct comes first.
-    pub(super) governed: Option<Rc<Governed>>,
+    pub(super) terms: Terms<'t>,
     /// What of the request is hashed, where anything is.
     pub(super) hash: Option<u64>,
     /// Who is asked first whether it may pass.
@@ -72,15 +72,14 @@ pub(super) struct Plan<'t> {
     pub(super) sessions: Option<Sessions<'t>>,
 }
 
-impl Plan<'_> {
+impl<'t> Plan<'t> {
     /// A plan for a target without routes.
-    fn by_default(cluster: Rc<Cluster>) -> Self {
+    fn by_default(cluster: Rc<Cluster>, terms: Terms<'t>) -> Self {
         Self {
             rule: None,
             cluster,
             edits: Edits::default(),
-            conduct: &BY_DEFAULT,
-            governed: None,
+            terms,
             hash: None,
             guard: None,
             mirrors: Vec::new(),
@@ -88,6 +87,24 @@ impl Plan<'_> {
         }
     }
 
+    /// The endpoint of the session that the request belongs to.
+    pub(super) fn pinned(&self) -> Option<&Endpoint> {
+        let sessions = self.sessions.as_ref()?;
+        let (service, port) = sessions.backend;
+        let session = sessions.current.filter(|session| session.is_of(service, port))?;
+        self.cluster.find(|address| session.is_at(address))
+    }
+}
+
+/// How a request is brought to its end, and how long that may take.
+pub(super) struct Terms<'t> {
+    /// As its rule says.
+    conduct: &'t Conduct,
+    /// The policy that holds for it, if one does; what it says of conduct comes first.
+    pub(super) governed: Option<Rc<Governed>>,
+}
+
+impl Terms<'_> {
     /// How it is brought there.
     pub(super) fn conduct(&self) -> &Conduct {
         self.governed.as_ref().map_or(self.conduct, |governed| governed.conduct())
@@ -110,17 +127,27 @@ impl Plan<'_> {
         let time = self.governed.as_ref()?.rules().timeouts.stream_idle?;
         Some(Idle::new(time, progress))
     }
-
-    /// The endpoint of the session that the request belongs to.
-    pub(super) fn pinned(&self) -> Option<&Endpoint> {
-        let sessions = self.sessions.as_ref()?;
-        let (service, port) = sessions.backend;
-        let session = sessions.current.filter(|session| session.is_of(service, port))?;
-        self.cluster.find(|address| session.is_at(address))
-    }
 }
 
-impl Planned<'_> {
+impl<'t> Planned<'t> {
+    /// What holds until it is answered; `None` where it is at once.
+    pub(super) fn terms(&self) -> Option<&Terms<'t>> {
+        match self {
+            Self::Reply { terms, .. } => Some(terms),
+            Self::Nowhere { .. } => None,
+            Self::Forward(plan) => Some(&plan.terms),
+        }
+    }
+
+    /// Who is asked first.
+    pub(super) fn guard(&self) -> Option<&Guard<'t>> {
+        match self {
+            Self::Reply { guard, .. } => guard.as_ref(),
+            Self::Nowhere { .. } => None,
+            Self::Forward(plan) => plan.guard.as_ref(),
+        }
+    }
+
     /// How the access log names the rule.
     pub(super) fn route_name(&self) -> Arc<str> {
         let rule = match self {
@@ -141,7 +168,9 @@ pub(super) fn plan<'t>(
     let rules = target.table.as_ref().and_then(|table| table.rules(peer.namespace()));
     let Some(rules) = rules else {
         let cluster = view.default_cluster(target, dialled);
-        return Ok(Planned::Forward(Plan::by_default(cluster)));
+        let governed = view.governed(target, None, &BY_DEFAULT);
+        let terms = Terms { conduct: &BY_DEFAULT, governed };
+        return Ok(Planned::Forward(Plan::by_default(cluster, terms)));
     };
     let decided = rules.find(head).ok_or(Fault::NoRoute)?;
     let conduct = decided.conduct();
@@ -153,16 +182,17 @@ pub(super) fn plan<'t>(
         let auth = decided.auth()?;
         Some(Guard { auth, cluster: view.cluster(&auth.service, auth.port, dialled) })
     };
+    let terms = |rule| Terms { conduct, governed: view.governed(target, Some(rule), conduct) };
     match decided.choose(head, &prefers, dice) {
         Choice::NoMatch => Err(Fault::NoRoute),
         Choice::Unroutable { rule, reason } => Ok(Planned::Nowhere { rule, reason }),
         Choice::Redirect { rule, status, location, edits } => {
             let response = redirect(status, &location, &edits);
-            Ok(Planned::Reply { rule, response, guard: guard() })
+            Ok(Planned::Reply { rule, response, guard: guard(), terms: terms(rule) })
         }
         Choice::Preflight { rule, edits } => {
             let response = answer(StatusCode::NO_CONTENT, &edits);
-            Ok(Planned::Reply { rule, response, guard: None })
+            Ok(Planned::Reply { rule, response, guard: None, terms: terms(rule) })
         }
         Choice::Forward { rule, service, port, edits, mirrors } => {
             let Some(cluster) = view.cluster(service, port, dialled) else {
@@ -176,9 +206,9 @@ pub(super) fn plan<'t>(
                 Sessions { by, current: session, backend: (service, port), path }
             });
             let mirrors = mirrors.collect();
+            let plan = Plan::by_default(cluster, terms(rule));
             let (rule, guard) = (Some(rule), guard());
-            let plan = Plan::by_default(cluster);
-            Ok(Planned::Forward(Plan { rule, edits, conduct, guard, mirrors, sessions, ..plan }))
+            Ok(Planned::Forward(Plan { rule, edits, guard, mirrors, sessions, ..plan }))
         }
     }
 }

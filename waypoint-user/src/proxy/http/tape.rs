@@ -110,7 +110,7 @@ impl Tape {
 
     /// Whether the body can be had from its start.
     pub(super) fn is_whole(&self) -> bool {
-        let untouched = self.progress.bytes.get() == 0 && !self.ended.get();
+        let untouched = self.read.get() == 0 && !self.ended.get();
         untouched || self.kept.borrow().whole
     }
 
@@ -152,7 +152,7 @@ impl Tape {
         self.ended.set(frame.is_none() || body.is_end_stream());
         if let Some(piece) = frame.as_ref().and_then(Piece::of) {
             self.read.set(self.read.get() + 1);
-            self.progress.advance(piece.len());
+            self.progress.advance(body.fresh(piece.len()));
             self.tell(|queue| queue.push(piece.clone()));
             self.kept.borrow_mut().push(piece);
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::select_all;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -13,30 +14,38 @@ use super::{
     conduct::{lab, service},
     lab::{Backend, Lab, read_until},
 };
-use crate::mesh::route::{AuthProtocol, Conduct, ExternalAuth, HttpFilter, HttpRule, Retry};
+use crate::{
+    mesh::route::{AuthProtocol, Conduct, ExternalAuth, HttpFilter, HttpRule, Mirror, Retry},
+    proxy::limits::{AUTH_BODIES_BYTES_MAX, AUTH_BODY_BYTES_MAX},
+};
 
-/// A rule whose requests `copy` is asked about, who is shown five bytes.
-fn shows(by: AuthProtocol) -> HttpRule {
-    let auth = ExternalAuth { service: service("copy"), port: 80, told: Vec::new(), shows: 5, by };
+/// A rule whose requests `copy` is asked about, who is shown so many bytes.
+fn shows_so_much(shows: usize, by: AuthProtocol) -> HttpRule {
+    let auth = ExternalAuth { service: service("copy"), port: 80, told: Vec::new(), shows, by };
     HttpRule { filters: vec![HttpFilter::Auth(auth)], ..HttpRule::default() }
 }
 
-fn by_http() -> AuthProtocol {
+/// The same, with five bytes.
+pub(super) fn shows(by: AuthProtocol) -> HttpRule {
+    shows_so_much(5, by)
+}
+
+pub(super) fn by_http() -> AuthProtocol {
     AuthProtocol::Http { path: String::new(), gets: Vec::new() }
 }
 
 /// An engine, an endpoint, and an authority that is asked by HTTP.
-async fn start() -> (Lab, Backend, Backend) {
+pub(super) async fn start() -> (Lab, Backend, Backend) {
     let (backend, authority) = (Backend::bind().await, Backend::bind().await);
     let lab = lab(&[&backend], Some(&authority), shows(by_http()));
     (lab, backend, authority)
 }
 
-const POST: &str = "POST /a HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n";
-const DONE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+pub(super) const POST: &str = "POST /a HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n";
+pub(super) const DONE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Takes a request with what ends it, and answers; returns the request.
-async fn serve(backend: &Backend, end: &str, answer: &str) -> String {
+pub(super) async fn serve(backend: &Backend, end: &str, answer: &str) -> String {
     let mut stream = backend.accept().await;
     let request = read_until(&mut stream, end).await;
     stream.write_all(answer.as_bytes()).await.unwrap();
@@ -44,7 +53,7 @@ async fn serve(backend: &Backend, end: &str, answer: &str) -> String {
 }
 
 /// Whether nobody comes for a while.
-async fn is_left_alone(backend: &Backend) -> bool {
+pub(super) async fn is_left_alone(backend: &Backend) -> bool {
     timeout(Duration::from_millis(50), backend.accept()).await.is_err()
 }
 
@@ -153,6 +162,22 @@ async fn what_was_shown_can_be_sent_again() {
     assert_eq!(sent[0], sent[1]);
 }
 
+#[tokio::test]
+async fn what_was_shown_goes_to_mirrors_as_well() {
+    let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+    let mut rule = shows(by_http());
+    let mirror = Mirror { service: service("v1"), port: 80, share: 1, of: 1 };
+    rule.filters.push(HttpFilter::Mirror(mirror));
+    let lab = lab(&[&backend], Some(&authority), rule);
+    let request = format!("{POST}content-length: 5\r\n\r\nhello");
+    let endpoint =
+        async { [serve(&backend, "hello", DONE).await, serve(&backend, "hello", DONE).await] };
+    let asks = serve(&authority, "hello", DONE);
+    let (answer, _, _) = tokio::join!(lab.ask(&request), asks, endpoint);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(lab.line(1).await["bytes_received"], 5);
+}
+
 /// What becomes of a body that an authority is shown by gRPC, who must be told all this.
 async fn shown_by_grpc(body: &[u8], told: &'static [&'static [u8]]) -> String {
     let (backend, authority) = (Backend::bind().await, Backend::bind().await);
@@ -175,4 +200,24 @@ async fn an_authority_by_grpc_is_shown_text_as_text_and_bytes_as_bytes() {
     let bytes: &[&[u8]] = &[b"\x48\x02\x52\x08HTTP/1.1\x62\x02\xff\x00"];
     let answer = shown_by_grpc(b"\xff\x00", bytes).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn what_an_authority_is_told_by_grpc_of_a_body_counts_as_held() {
+    let (backend, authority) = (Backend::bind().await, Backend::bind().await);
+    let rule = shows_so_much(AUTH_BODY_BYTES_MAX, AuthProtocol::Grpc);
+    let lab = lab(&[&backend], Some(&authority), rule);
+    let head = format!("{POST}content-length: {AUTH_BODY_BYTES_MAX}\r\n\r\n");
+    let request = [head.into_bytes(), vec![b'x'; AUTH_BODY_BYTES_MAX]].concat();
+    // As bodies alone, twice as many would find room.
+    let mut clients = Vec::new();
+    for _ in 0..AUTH_BODIES_BYTES_MAX / AUTH_BODY_BYTES_MAX / 2 {
+        let mut client = lab.connect().await;
+        client.write_all(&request).await.unwrap();
+        clients.push(client);
+    }
+    let answers = clients.iter_mut().map(|client| Box::pin(read_until(client, "\r\n\r\n")));
+    let (first, ..) = select_all(answers).await;
+    assert!(first.contains("\r\nx-waypoint-overloaded: true\r\n"), "{first}");
+    assert_eq!(lab.line(1).await["response_flags"], "OM");
 }

@@ -9,7 +9,10 @@ use http::{
 };
 use prost::Message;
 
-use crate::mesh::{request::RequestHead, route::ExternalAuth};
+use crate::{
+    mesh::{request::RequestHead, route::ExternalAuth},
+    proxy::{overload::Held, respond::Fault},
+};
 
 use super::{
     super::{RequestBody, body::ResponseBody, exchange::protocol, fields},
@@ -21,21 +24,38 @@ use super::{
     outgoing,
 };
 
-/// What is known of the request and of who sends it.
-pub(super) fn question(auth: &ExternalAuth, asking: &Asking<'_>, shown: Option<Bytes>) -> Outgoing {
+/// What is known of the request and of who sends it. A body that is shown is copied into it, and
+/// so held once more.
+pub(super) fn question(
+    auth: &ExternalAuth,
+    asking: &Asking<'_>,
+    shown: Option<Bytes>,
+    held: &mut Held,
+) -> Result<Outgoing, Fault> {
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(CHECK);
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    let message = check(auth, asking, shown).encode_to_vec();
-    let mut body = BytesMut::with_capacity(PREFIX_BYTES + message.len());
-    body.put_u8(0);
-    body.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
-    body.extend_from_slice(&message);
+    let is_shown = shown.is_some();
+    let message = check(auth, asking, shown);
+    if is_shown {
+        held.grow(PREFIX_BYTES + message.encoded_len())?;
+    }
+    let body = framed(&message).ok_or(Fault::Unasked)?;
     let authority = format!("{}.{}", auth.service.name, auth.service.namespace);
-    outgoing(request.into_parts().0, RequestBody::bytes(body.freeze()), &authority)
+    Ok(outgoing(request.into_parts().0, RequestBody::bytes(body), &authority))
+}
+
+/// A message as gRPC sends it.
+fn framed(message: &CheckRequest) -> Option<Bytes> {
+    let length = message.encoded_len();
+    let mut framed = BytesMut::with_capacity(PREFIX_BYTES + length);
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(length).ok()?);
+    message.encode(&mut framed).ok()?;
+    Some(framed.freeze())
 }
 
 fn check(auth: &ExternalAuth, asking: &Asking<'_>, shown: Option<Bytes>) -> CheckRequest {
@@ -70,10 +90,10 @@ fn check(auth: &ExternalAuth, asking: &Asking<'_>, shown: Option<Bytes>) -> Chec
 }
 
 /// A body as the text that it is, else as its bytes.
-fn text_or_bytes(shown: Bytes) -> (String, Bytes) {
+fn text_or_bytes(shown: Bytes) -> (Bytes, Bytes) {
     match str::from_utf8(&shown) {
-        Ok(text) => (text.to_owned(), Bytes::new()),
-        Err(_) => (String::new(), shown),
+        Ok(_) => (shown, Bytes::new()),
+        Err(_) => (Bytes::new(), shown),
     }
 }
 

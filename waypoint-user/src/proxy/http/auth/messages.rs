@@ -75,8 +75,9 @@ pub(super) struct HttpAsked {
     pub(super) size: i64,
     #[prost(string, tag = "10")]
     pub(super) protocol: String,
-    #[prost(string, tag = "11")]
-    pub(super) body: String,
+    /// Text, which looks as its bytes do; so it is not copied to be told.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub(super) body: Bytes,
     #[prost(bytes = "bytes", tag = "12")]
     pub(super) raw_body: Bytes,
 }

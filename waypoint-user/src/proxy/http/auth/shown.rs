@@ -8,7 +8,6 @@
 
 use std::{
     future::poll_fn,
-    rc::Rc,
     task::{Context, Poll},
 };
 
@@ -24,7 +23,7 @@ use crate::proxy::{
 };
 
 use super::super::{
-    body::Progress,
+    body::{Progress, poll_client},
     client_body::{ClientBody, RequestBroken},
 };
 
@@ -55,25 +54,23 @@ impl Shown {
     }
 }
 
-/// Reads a body that is shown as far as so many bytes, and puts what was read in its place.
+/// Reads a body that is shown as far as so many bytes, and puts what was read in its place. What is
+/// read counts as received, whatever becomes of it.
 pub(super) async fn show(
     body: &mut ClientBody,
     most: usize,
     overload: &Overload,
-    progress: &Rc<Progress>,
+    progress: &Progress,
 ) -> Result<Bytes, Fault> {
     let most = most.min(AUTH_BODY_BYTES_MAX);
     let told = body.size_hint().exact();
     if told.is_some_and(|told| usize::try_from(told).map_or(true, |told| told > most)) {
         return Err(Fault::TooLarge);
     }
-    let shown = match read(|cx| body.poll_frame(cx), most, overload.hold()).await {
+    let shown = match read(|cx| poll_client(body, progress, cx), most, overload.hold()).await {
         Ok(shown) => shown,
         Err(Unread::Refused(fault)) => return Err(fault),
-        Err(Unread::Broken(cause)) => {
-            progress.broke(&cause);
-            return Err(progress.blame(Fault::ClientGone));
-        }
+        Err(Unread::Broken) => return Err(progress.blame(Fault::ClientGone)),
     };
     let bytes = shown.bytes.clone();
     *body = ClientBody::Shown(Box::new(shown));
@@ -83,7 +80,7 @@ pub(super) async fn show(
 /// Why a body was not read to its end.
 #[derive(Debug)]
 enum Unread {
-    Broken(RequestBroken),
+    Broken,
     Refused(Fault),
 }
 
@@ -96,7 +93,7 @@ async fn read(
     let until = Instant::now() + AUTH_BODY_TIMEOUT;
     let late = |_| Unread::Refused(Fault::SlowBody);
     while let Some(frame) = timeout_at(until, poll_fn(&mut poll)).await.map_err(late)? {
-        match frame.map_err(Unread::Broken)?.into_data() {
+        match frame.map_err(|_| Unread::Broken)?.into_data() {
             Ok(bytes) if bytes.len() > most - all.len() => {
                 return Err(Unread::Refused(Fault::TooLarge));
             }
