@@ -49,7 +49,9 @@ story!(grpc_is_recognised_where_nothing_is_declared, |lab| try_every_case(lab, "
 story!(a_grpc_route_takes_the_methods_that_it_matches_and_no_others, |lab| {
     let lab = shop_behind_waypoint(lab)
         .pod(Pod::new("shop", SERVER).label("app", "calls"))
-        .service(Service::new("shop", "calls").port("a", 80, PORT).app_protocol("kubernetes.io/h2c"))
+        .service(
+            Service::new("shop", "calls").port("a", 80, PORT).app_protocol("kubernetes.io/h2c"),
+        )
         .file("route.yaml", ROUTE)
         .start()?;
     let _server = serve(&lab)?;

@@ -207,14 +207,13 @@ filters:
   externalAuth:
     protocol: HTTP
     backendRef: {name: reviews-v2, port: 80}
-    http: {path: /status}
+    http: {path: /}
 backendRefs: [{name: reviews-v1, port: 80}]";
     let lab = versions(lab).file("route.yaml", &route(rule)).start()?;
-    // The shop's servers answer `/status...` like any other path, and `?code=` with that status.
-    let visit = lab.through_waypoint(&lab.from("web").to("reviews").path("/ask?code=200"))?;
+    let visit = lab.through_waypoint(&lab.from("web").to("reviews").path("/status?code=200"))?;
     assert_eq!(visit.reply.status, 200);
     assert_eq!(visit.reply.says("name")?, "reviews-v1");
-    let refused = lab.through_waypoint(&lab.from("web").to("reviews").path("/ask?code=403"))?;
+    let refused = lab.through_waypoint(&lab.from("web").to("reviews").path("/status?code=403"))?;
     assert_eq!(refused.reply.status, 403);
     assert_eq!(refused.logged("response_flags"), "UAEX");
     Ok(())

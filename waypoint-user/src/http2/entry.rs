@@ -15,6 +15,7 @@ use super::{
 
 /// One stream.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub(super) struct Entry {
     /// Why nothing more is sent or received, if something broke it.
     pub(super) broken: Option<Broken>,

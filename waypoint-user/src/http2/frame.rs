@@ -42,9 +42,9 @@ impl Head {
 
     fn bytes(self) -> [u8; HEAD_BYTES] {
         // No frame is longer than that: payloads are cut to what the peer takes.
-        let [_, a, b, c] = u32::try_from(self.len).unwrap_or(u32::MAX).to_be_bytes();
-        let [d, e, f, g] = self.id.to_be_bytes();
-        [a, b, c, self.kind, self.flags, d, e, f, g]
+        let len = u32::try_from(self.len).unwrap_or(u32::MAX).to_be_bytes();
+        let [id @ .., last] = self.id.to_be_bytes();
+        [len[1], len[2], len[3], self.kind, self.flags, id[0], id[1], id[2], last]
     }
 }
 

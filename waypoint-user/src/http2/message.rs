@@ -82,9 +82,10 @@ impl Draft {
         self.wrong.map_or(Ok(()), Err)?;
         let method = self.method.ok_or("a request without :method")?;
         let is_plain_connect = method == Method::CONNECT && self.protocol.is_none();
-        let is_whole = match is_plain_connect {
-            true => self.scheme.is_none() && self.path.is_none() && self.authority.is_some(),
-            false => self.scheme.is_some() && self.path.is_some(),
+        let is_whole = if is_plain_connect {
+            self.scheme.is_none() && self.path.is_none() && self.authority.is_some()
+        } else {
+            self.scheme.is_some() && self.path.is_some()
         };
         if self.status.is_some() || !is_whole {
             return Err("a request without the pseudo-fields that it must have");

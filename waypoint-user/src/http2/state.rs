@@ -201,7 +201,9 @@ impl State {
             }
         }
         let known: Vec<u32> = self.streams.keys().copied().collect();
-        known.into_iter().for_each(|id| self.settle(id));
+        for id in known {
+            self.settle(id);
+        }
         self.settings_waits.drain(..).for_each(Waker::wake);
         self.wake_driver();
     }

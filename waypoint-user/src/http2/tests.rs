@@ -206,7 +206,7 @@ struct Memory(DuplexStream);
 
 impl Io for Memory {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let mut room = [0; 20_000];
+        let mut room = [0; 16_000];
         let mut buffer = ReadBuf::new(&mut room);
         ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(Bytes::copy_from_slice(buffer.filled())))

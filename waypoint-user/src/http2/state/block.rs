@@ -166,8 +166,9 @@ impl State {
         let Fields { draft, is_too_large, flags } = fields;
         let (length, is_interim) = (draft.length(), draft.is_interim());
         let Some(entry) = self.streams.get_mut(&id) else { return Ok(()) };
+        let is_refused = is_too_large || (is_interim && flags.ends);
         let response = match draft.response() {
-            Ok(response) if !is_too_large && !(is_interim && flags.ends) => response,
+            Ok(response) if !is_refused => response,
             told => {
                 let cause = told.err().unwrap_or("too many fields, or no final response");
                 tracing::debug!(cause, "a response is malformed");

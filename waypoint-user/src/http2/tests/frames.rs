@@ -235,7 +235,7 @@ fn frames_that_must_not_come_end_the_connection() {
         (frame(SETTINGS, 0, 0, b"\0\x02\0\0\0\x02"), protocol),
         (frame(SETTINGS, 0, 0, b"\0\x05\0\0\x3f\xff"), protocol),
         (frame(SETTINGS, 0, 0, b"\0\x04\x80\0\0\0"), Reason::FLOW_CONTROL_ERROR),
-        (frame(DATA, 0, 1, &[0; 16_385]), size),
+        (frame(DATA, 0, 1, &vec![0; 16_385]), size),
         (headers(1, END_HEADERS, b"\xff\xff\xff\xff\xff\xff"), Reason::COMPRESSION_ERROR),
         (headers(1, END_HEADERS | PADDED, b"\x09\x82"), protocol),
     ] {

@@ -35,17 +35,14 @@ pub(super) async fn converse(connection: Rc<Connection>, accepted: Accepted) {
     let to_head = head.method == Method::HEAD;
     let (mut request, protocol) = into_request(head);
     let random = || connection.worker.random();
-    match protocol.and_then(|protocol| Asked::take(&mut request, protocol, random)) {
-        Some(asked) => {
-            let request = request.map(|()| ClientBody::Nothing);
-            Box::pin(change(connection, (request, asked), body, reply)).await;
-        }
-        None => {
-            let request = request.map(|()| ClientBody::Http2(body));
-            if let Some(response) = answer(connection, request, &mut reply).await {
-                sending::send(response, to_head, &mut reply).await;
-            }
-        }
+    let asked = protocol.and_then(|protocol| Asked::take(&mut request, protocol, random));
+    if let Some(asked) = asked {
+        let request = request.map(|()| ClientBody::Nothing);
+        return Box::pin(change(connection, (request, asked), body, reply)).await;
+    }
+    let request = request.map(|()| ClientBody::Http2(body));
+    if let Some(response) = answer(connection, request, &mut reply).await {
+        sending::send(response, to_head, &mut reply).await;
     }
 }
 

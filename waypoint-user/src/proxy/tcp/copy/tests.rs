@@ -22,11 +22,7 @@ impl AsyncRead for Sated {
 }
 
 impl AsyncWrite for Sated {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
     }
 
@@ -61,7 +57,7 @@ async fn what_comes_from_an_endpoint_that_takes_no_more_arrives() {
     let mut upstream = Sated(theirs);
     let back = Back::default();
     let copying = copy_both(&mut ours, &mut upstream, Bytes::from_static(b"more"), &back);
-    let answering = async move { endpoint.write_all(&[b'x'; BYTES]).await };
+    let answering = async move { endpoint.write_all(&vec![b'x'; BYTES]).await };
     let reading = async {
         let mut all = Vec::new();
         client.read_to_end(&mut all).await.map(|_| all.len())
