@@ -1,6 +1,7 @@
 //! TrafficPolicies before the Service: balancing, limits, tries and faults, over real sockets.
 
 mod rates;
+mod retries;
 
 use std::{
     net::SocketAddr,
