@@ -17,6 +17,7 @@ mod connections;
 mod downstream_http1;
 mod endpoints;
 mod extended_connect;
+mod floods;
 mod grpc_web;
 mod headed;
 mod hedging;
