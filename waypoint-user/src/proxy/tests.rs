@@ -18,6 +18,7 @@ mod downstream_http1;
 mod endpoints;
 mod extended_connect;
 mod floods;
+mod grpc;
 mod grpc_web;
 mod headed;
 mod hedging;
