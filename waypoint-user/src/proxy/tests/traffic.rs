@@ -1,5 +1,7 @@
 //! TrafficPolicies before the Service: balancing, limits, tries and faults, over real sockets.
 
+mod faults;
+mod panic;
 mod rates;
 mod retries;
 
