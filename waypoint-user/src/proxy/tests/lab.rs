@@ -328,7 +328,7 @@ pub(super) async fn answer_all(
 }
 
 /// The next head on a connection, if there is one.
-async fn next_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+pub(super) async fn next_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut all = Vec::new();
     while !all.ends_with(b"\r\n\r\n") {
         all.push(stream.read_u8().await.ok()?);

@@ -4,8 +4,11 @@ use h2::{Reason, server};
 use http::Response;
 
 use super::*;
-use crate::mesh::traffic_policy::RetryOn::{
-    ConnectFailure, GatewayError, Grpc, RefusedStream, Reset, ServerError,
+use crate::{
+    mesh::traffic_policy::RetryOn::{
+        ConnectFailure, GatewayError, Grpc, RefusedStream, Reset, ServerError,
+    },
+    proxy::tests::lab::next_head,
 };
 
 const CALL: &str = "POST /a.B/C HTTP/1.1\r\nhost: shop\r\ncontent-type: application/grpc\r\n\
@@ -41,20 +44,23 @@ async fn over_http2(refuses: bool) -> (SocketAddr, Arc<AtomicUsize>) {
     task::spawn("http2 endpoint", async move {
         loop {
             let (stream, counts) = (backend.0.accept().await.unwrap().0, Arc::clone(&counts));
-            task::spawn("http2 endpoint connection", async move {
-                let Ok(mut connection) = server::handshake(stream).await else { return };
-                while let Some(Ok((_, mut respond))) = connection.accept().await {
-                    counts.fetch_add(1, Ordering::SeqCst);
-                    if refuses {
-                        respond.send_reset(Reason::REFUSED_STREAM);
-                    } else {
-                        respond.send_response(Response::new(()), true).unwrap();
-                    }
-                }
-            });
+            task::spawn("http2 endpoint connection", answer_over_http2(stream, refuses, counts));
         }
     });
     (address, asked)
+}
+
+/// Refuses each request of a connection, or answers it.
+async fn answer_over_http2(stream: TcpStream, refuses: bool, counts: Arc<AtomicUsize>) {
+    let Ok(mut connection) = server::handshake(stream).await else { return };
+    while let Some(Ok((_, mut respond))) = connection.accept().await {
+        counts.fetch_add(1, Ordering::SeqCst);
+        if refuses {
+            respond.send_reset(Reason::REFUSED_STREAM);
+        } else {
+            respond.send_response(Response::new(()), true).unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,25 +99,23 @@ async fn calls(statuses: &'static [u16]) -> (SocketAddr, Arc<AtomicUsize>) {
     let (address, counts) = (backend.address(), Arc::clone(&asked));
     task::spawn("grpc endpoint", async move {
         loop {
-            let (mut stream, counts) = (backend.accept().await, Arc::clone(&counts));
-            task::spawn("grpc endpoint connection", async move {
-                loop {
-                    let mut head = Vec::new();
-                    while !head.ends_with(b"\r\n\r\n") {
-                        let Ok(byte) = stream.read_u8().await else { return };
-                        head.push(byte);
-                    }
-                    let status = statuses[counts.fetch_add(1, Ordering::SeqCst)];
-                    let answer = format!(
-                        "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n\
-                         grpc-status: {status}\r\ncontent-length: 0\r\n\r\n"
-                    );
-                    stream.write_all(answer.as_bytes()).await.unwrap();
-                }
-            });
+            let (stream, counts) = (backend.accept().await, Arc::clone(&counts));
+            task::spawn("grpc endpoint connection", end_calls(stream, statuses, counts));
         }
     });
     (address, asked)
+}
+
+/// Ends each call of a connection with the next status.
+async fn end_calls(mut stream: TcpStream, statuses: &'static [u16], counts: Arc<AtomicUsize>) {
+    while next_head(&mut stream).await.is_some() {
+        let status = statuses[counts.fetch_add(1, Ordering::SeqCst)];
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n\
+             grpc-status: {status}\r\ncontent-length: 0\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
