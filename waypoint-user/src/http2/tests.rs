@@ -25,6 +25,7 @@ use super::{
 
 mod carried;
 mod chaos;
+mod chatter;
 mod client;
 mod ends;
 mod floods;

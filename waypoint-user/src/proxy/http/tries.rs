@@ -292,8 +292,9 @@ impl<'a> Tries<'a> {
         };
         let there = unsent.is_some() || (spare.is_some() && self.course.body.is_there());
         let same = retry.is_some() || had_answer;
-        let next = self.next(same).filter(|_| counts && there && self.are_left_after_this());
-        let Some(next) = next.filter(|next| self.is_permitted(next)) else {
+        let is_due = counts && there && self.are_left_after_this() && self.is_permitted();
+        // Choosing takes an endpoint's turn, which is not lost where nothing is sent.
+        let Some(next) = is_due.then(|| self.next(same)).flatten() else {
             return Err(failure);
         };
         // What still sends the last try hears of the next when that takes the body.
@@ -316,10 +317,12 @@ impl<'a> Tries<'a> {
     }
 
     /// Whether circuit breaker and budget have room for another try; if so, it is taken.
-    fn is_permitted(&mut self, next: &Endpoint) -> bool {
+    fn is_permitted(&mut self) -> bool {
         // The last one is over.
         self.retrying = None;
-        if let Some(bounds) = next.bounds() {
+        // The endpoints of a cluster have their bounds together.
+        let last = self.course.cluster.find(|address| self.tried.last() == Some(&address));
+        if let Some(bounds) = last.and_then(Endpoint::bounds) {
             let Some(permit) = bounds.retry() else { return false };
             self.retrying = Some(permit);
         }

@@ -94,3 +94,24 @@ async fn what_the_mesh_becomes_is_compiled_until_nobody_goes_by_it() {
     drop(tables);
     mesh.closed().await;
 }
+
+#[test]
+fn tables_come_compiled_to_threads_that_do_nothing_for_it() {
+    let (mesh, snapshots) = watch::channel(Arc::new(Snapshot::new(contents(&["a"]))));
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut tables = follow(snapshots, Duty::Everything).unwrap();
+        assert!(!tables.has_changed().unwrap());
+        let published = Arc::new(Snapshot::new(contents(&["a", "b"])));
+        mesh.send(Arc::clone(&published)).unwrap();
+        // The runtime of this thread, as that of a worker, gets no turn until they are there.
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !tables.has_changed().unwrap() {
+            assert!(std::time::Instant::now() < until, "nobody compiles them");
+            thread::yield_now();
+        }
+        let compiled = tables.borrow_and_update();
+        assert!(Arc::ptr_eq(compiled.snapshot(), &published));
+        assert!(compiled.of_services.len() == 2 && compiled.of(&name("b"), 80).is_some());
+    });
+}

@@ -167,6 +167,39 @@ async fn a_policy_of_a_tcp_route_ends_connections_that_are_idle_or_too_old() {
     }
 }
 
+/// A client that asked for a server by TLS, and was answered by `v1`.
+async fn asking_for(lab: &Lab, server: &'static str) -> TcpStream {
+    let hello = client_hello(server);
+    let mut client = lab.connect().await;
+    client.write_all(&hello).await.unwrap();
+    assert_eq!(read_until(&mut client, "\n").await, "v1\n");
+    AsyncReadExt::read_exact(&mut client, &mut vec![0; hello.len()]).await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn a_policy_of_a_tls_route_ends_its_connections_and_no_others() {
+    for (times, flag) in [([100, 0], "SI"), ([0, 100], "UMSDR")] {
+        let routes = ["one", "other"].map(|of| {
+            let host = format!("{of}.example.com");
+            route(RouteKind::Tls, of, &[&host], vec![backend("v1", 1)])
+        });
+        let mut lab = lab(AppProtocol::Tcp, routes.to_vec()).await;
+        let target = TrafficTarget::Route(RouteKind::Tls, name("one"));
+        lab.change(|contents| limit(contents, target, times));
+        let mut other = asking_for(&lab, "other.example.com").await;
+        let began = Instant::now();
+        let mut client = asking_for(&lab, "one.example.com").await;
+        assert!(client.read_u8().await.is_err(), "it is reset");
+        assert!(began.elapsed() >= Duration::from_millis(100));
+        let line = lab.line(1).await;
+        assert_eq!(line["response_flags"], flag);
+        assert_eq!(line["route_name"], "default.one.0");
+        other.write_all(b"still there\n").await.unwrap();
+        assert_eq!(read_until(&mut other, "\n").await, "still there\n");
+    }
+}
+
 #[tokio::test]
 async fn a_share_that_leads_nowhere_is_reset_and_says_why() {
     let nowhere = HttpBackend {

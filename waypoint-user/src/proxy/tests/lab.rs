@@ -31,7 +31,7 @@ use crate::{
         spiffe::SpiffeId,
         workload::{Enrolment, Workload},
     },
-    proxy::{Doors, Engine, OwnNetwork, Settings, Surroundings, Telemetry},
+    proxy::{Doors, Engine, Origins, OwnNetwork, Settings, Surroundings, Telemetry},
     telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
 };
 
@@ -80,7 +80,23 @@ impl Lab {
     ) -> Self {
         let (address, contents, doors) = Self::prepare(endpoints, protocol);
         let settings = Settings { drain_deadline: PATIENCE, ..Settings::default() };
-        Self::launch_told(address, contents, settings, (doors, None), tracing)
+        let network = (doors, None, of_web());
+        Self::launch_told(address, contents, settings, network, tracing)
+    }
+
+    /// An engine that is told by these where connections come from, which it asks on the thread of
+    /// its worker; with contents changed.
+    pub(super) fn start_asking(
+        endpoints: &[SocketAddr],
+        protocol: AppProtocol,
+        origins: Origins,
+        change: impl FnOnce(&mut Contents),
+    ) -> Self {
+        let (address, mut contents, doors) = Self::prepare(endpoints, protocol);
+        change(&mut contents);
+        let settings = Settings { drain_deadline: PATIENCE, ..Settings::default() };
+        let network = (doors, None, origins);
+        Self::launch_told(address, contents, settings, network, &Tracing::default())
     }
 
     fn prepare(endpoints: &[SocketAddr], protocol: AppProtocol) -> (SocketAddr, Contents, Doors) {
@@ -101,14 +117,15 @@ impl Lab {
         doors: Doors,
         identities: Option<Identities>,
     ) -> Self {
-        Self::launch_told(address, contents, settings, (doors, identities), &Tracing::default())
+        let network = (doors, identities, of_web());
+        Self::launch_told(address, contents, settings, network, &Tracing::default())
     }
 
     fn launch_told(
         address: SocketAddr,
         contents: Contents,
         settings: Settings,
-        (doors, identities): (Doors, Option<Identities>),
+        (doors, identities, origins): (Doors, Option<Identities>, Origins),
         tracing: &Tracing,
     ) -> Self {
         let (snapshots, receiver) = watch::channel(Arc::new(Snapshot::new(contents.clone())));
@@ -120,7 +137,6 @@ impl Lab {
             access_log: log.clone(),
             tracing: tracing.clone(),
         };
-        let origins = Arc::new(|_| Origin::Pod(ObjectName::new("default", "web")));
         let surroundings = Surroundings {
             snapshots: receiver,
             doors: vec![doors],
@@ -187,6 +203,11 @@ impl Lab {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
+}
+
+/// All connections come from the pod `web`.
+fn of_web() -> Origins {
+    Arc::new(|_| Origin::Pod(ObjectName::new("default", "web")))
 }
 
 /// Adds a ready pod of `default`.
@@ -307,7 +328,7 @@ pub(super) async fn answer_all(
 }
 
 /// The next head on a connection, if there is one.
-async fn next_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+pub(super) async fn next_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut all = Vec::new();
     while !all.ends_with(b"\r\n\r\n") {
         all.push(stream.read_u8().await.ok()?);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http_body_util::{BodyExt, Full};
 use tokio::io::AsyncWriteExt;
 
 use super::lab::{Backend, Lab, add_route, add_service, read_until};
@@ -112,6 +113,42 @@ async fn redirects_are_answered_here_and_told_by_rule() {
 }
 
 #[tokio::test]
+async fn a_redirect_has_the_status_that_its_rule_names() {
+    let cases = [
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+    ];
+    let rules = cases.map(|(status, _)| {
+        let path = Some(PathEdit::Full(format!("/by-{status}")));
+        let hostname = Some("elsewhere".to_owned());
+        let redirect = Redirect { scheme: None, hostname, path, port: Some(80), status };
+        rule(&format!("/{status}"), vec![HttpFilter::Redirect(redirect)], Vec::new())
+    });
+    let lab = lab(rules.to_vec()).await;
+    let mut client = lab.connect().await;
+    for (number, (status, reason)) in cases.into_iter().enumerate() {
+        // The body of a request that is redirected is passed over.
+        let request = format!(
+            "POST /{status}/x?q=1 HTTP/1.1\r\nhost: shop\r\ncontent-length: 5\r\n\r\nhello"
+        );
+        client.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_until(&mut client, "\r\n\r\n").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} {reason}\r\n")), "{answer}");
+        let location = format!("\r\nlocation: http://elsewhere/by-{status}?q=1\r\n");
+        assert!(answer.contains(&location), "{answer}");
+        assert!(answer.contains("\r\ncontent-length: 0\r\n"), "{answer}");
+        let line = lab.line(number + 1).await;
+        assert_eq!(
+            (&line["response_code"], &line["response_flags"]),
+            (&status.into(), &"-".into())
+        );
+    }
+}
+
+#[tokio::test]
 async fn rewrites_and_header_edits_reach_the_endpoint_and_the_client() {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let rewrite = Rewrite {
@@ -166,6 +203,45 @@ async fn what_no_rule_matches_is_404_and_what_has_no_backend_500() {
         assert_eq!(line["response_flags"], flag, "{line:#}");
         assert_eq!(line["route_name"], name, "{line:#}");
     }
+}
+
+#[tokio::test]
+async fn the_share_of_an_invalid_backend_is_unavailable_for_calls_of_grpc() {
+    let lost = HttpBackend {
+        target: BackendTarget::Invalid("no such Service".to_owned()),
+        ..backend("v1", 1)
+    };
+    let lab = lab(vec![rule("/", Vec::new(), vec![backend("v1", 1), lost])]).await;
+    let call = "POST /a.B/C HTTP/1.1\r\nhost: shop\r\ncontent-type: application/grpc\r\n\
+                content-length: 0\r\nconnection: close\r\n\r\n";
+    let mut unavailable = 0;
+    for number in 1..=100 {
+        let answer = lab.ask(call).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        let line = lab.line(number).await;
+        if line["response_flags"] == "NC" {
+            assert!(answer.contains("\r\ngrpc-status: 14\r\n"), "{answer}");
+            assert!(answer.contains("\r\ncontent-type: application/grpc\r\n"), "{answer}");
+            assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+            unavailable += 1;
+        } else {
+            assert!(answer.contains("\r\n\r\nv1\n"), "{answer}");
+        }
+    }
+    assert!((20..=80).contains(&unavailable), "{unavailable}");
+    let labels = ["istio_requests_total{", "grpc_response_status=\"14\"", "_flags=\"NC\""];
+    assert!((lab.metric(&labels).await - f64::from(unavailable)).abs() < f64::EPSILON);
+    // So it is by HTTP/2, where a status is the head of an answer without a body.
+    let mut client = super::http2::client(&lab).await;
+    let mut statuses = Vec::new();
+    for _ in 0..40 {
+        let request = http::Request::post(format!("http://{}/a.B/C", lab.address));
+        let request = request.header("content-type", "application/grpc");
+        let request = request.body(Full::default().boxed()).unwrap();
+        let response = client.send_request(request).await.unwrap();
+        statuses.extend(response.headers().get("grpc-status").cloned());
+    }
+    assert!(!statuses.is_empty() && statuses.iter().all(|status| status == "14"), "{statuses:?}");
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ fn got<'a>(answer: &'a str, field: &str) -> &'a str {
     lines.find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default()
 }
 
+/// The span of a caller, as B3 writes it.
+const CALLER: &str = "e457b5a2e4d86bd1";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[tokio::test]
@@ -92,6 +94,58 @@ async fn a_request_is_a_span_between_its_callers_and_its_endpoints() {
     }
     assert_eq!(told(&span, "guid:x-request-id"), line["request_id"].as_str().unwrap());
     assert_eq!(told(&span, "upstream_address"), line["upstream_host"].as_str().unwrap());
+}
+
+#[tokio::test]
+async fn a_trace_of_b3_in_fields_of_their_own_is_continued_in_them() {
+    let long = "80f198ee56343ba864fe8b2a57d3eff7";
+    for (trace, state) in [(long, "sampled"), (&long[16..], "sampled"), (long, "flags")] {
+        let (collector, tracing) = collected("0").await;
+        let backend = Backend::bind().await;
+        let lab = Lab::start_traced(&[backend.address()], AppProtocol::Http, &tracing);
+        backend.echo("one");
+        let answer = lab
+            .ask(&format!(
+                "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\nX-B3-TraceId: {trace}\r\n\
+                 X-B3-SpanId: e457b5a2e4d86bd1\r\nX-B3-ParentSpanId: 05e3ac9a4f6e3b90\r\n\
+                 x-b3-{state}: 1\r\n\r\n"
+            ))
+            .await;
+        let span = collector.spans(1).await.remove(0);
+        let (wide, id) = (format!("{trace:0>32}"), hex(&span.span_id));
+        assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (wide.clone(), CALLER.into()));
+        for (field, value) in [
+            ("x-b3-traceid", trace),
+            ("x-b3-spanid", &id),
+            ("x-b3-parentspanid", CALLER),
+            (&format!("x-b3-{state}"), "1"),
+            ("traceparent", &format!("00-{wide}-{id}-01")),
+            ("b3", ""),
+        ] {
+            assert_eq!(got(&answer, field), value, "{field}: {answer}");
+        }
+        assert_eq!(answer.matches("x-b3-").count(), 4, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_trace_that_b3_says_is_not_kept_is_passed_on_and_not_told() {
+    let (collector, tracing) = collected("100").await;
+    let backend = Backend::bind().await;
+    let lab = Lab::start_traced(&[backend.address()], AppProtocol::Http, &tracing);
+    backend.echo("one");
+    let trace = "80f198ee56343ba864fe8b2a57d3eff7";
+    let answer = lab
+        .ask(&format!(
+            "GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\nx-b3-traceid: {trace}\r\n\
+             x-b3-spanid: {CALLER}\r\nx-b3-sampled: 0\r\n\r\n"
+        ))
+        .await;
+    assert_eq!((got(&answer, "x-b3-traceid"), got(&answer, "x-b3-sampled")), (trace, "0"));
+    assert_eq!(got(&answer, "x-b3-parentspanid"), CALLER, "{answer}");
+    assert!(got(&answer, "traceparent").ends_with("-00"), "{answer}");
+    assert!(tracing.close(super::lab::PATIENCE).await);
+    assert!(collector.spans(0).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! TrafficPolicies before the Service: balancing, limits, tries and faults, over real sockets.
 
+mod faults;
+mod panic;
 mod rates;
+mod retries;
 
 use std::{
     net::SocketAddr,
