@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     time::{Instant, timeout},
 };
@@ -286,6 +286,21 @@ pub(super) async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str)
 
 /// A listening endpoint.
 pub(super) struct Backend(pub(super) TcpListener);
+
+/// An address that nobody listens at, and that nobody else gets while this is held.
+pub(super) struct Nobody(TcpSocket);
+
+impl Nobody {
+    pub(super) fn bind() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((LOCALHOST, 0).into()).unwrap();
+        Self(socket)
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+}
 
 impl Backend {
     pub(super) async fn bind() -> Self {

@@ -2,7 +2,7 @@
 
 use tokio::io::AsyncWriteExt;
 
-use super::lab::{Backend, Lab, add_policy, read_to_end, read_until};
+use super::lab::{Backend, Lab, Nobody, add_policy, read_to_end, read_until};
 use crate::mesh::{
     object::ObjectName,
     pattern::StringMatch,
@@ -87,8 +87,8 @@ async fn no_endpoint_is_503_uh() {
 
 #[tokio::test]
 async fn an_endpoint_that_refuses_is_503_uf_and_others_are_tried_first() {
-    let gone = Backend::bind().await.address();
-    let lab = Lab::start(&[gone], AppProtocol::Detect);
+    let gone = Nobody::bind();
+    let lab = Lab::start(&[gone.address()], AppProtocol::Detect);
     let answer = lab.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     let body = "upstream connect error or disconnect/reset before headers. reset reason: remote \
@@ -101,7 +101,7 @@ async fn an_endpoint_that_refuses_is_503_uf_and_others_are_tried_first() {
     assert_eq!(line["upstream_transport_failure_reason"], reason);
 
     let backend = Backend::bind().await;
-    let lab = Lab::start(&[gone, backend.address()], AppProtocol::Detect);
+    let lab = Lab::start(&[gone.address(), backend.address()], AppProtocol::Detect);
     backend.echo("two");
     for _ in 0..20 {
         let answer = lab.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;

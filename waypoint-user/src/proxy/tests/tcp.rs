@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use super::lab::{Backend, LOCALHOST, Lab, add_policy, add_workload, read_to_end, read_until};
+use super::lab::{
+    Backend, LOCALHOST, Lab, Nobody, add_policy, add_workload, read_to_end, read_until,
+};
 use crate::mesh::{
     binding::Binding,
     object::ObjectName,
@@ -127,12 +129,12 @@ async fn policies_are_asked_at_the_start_and_when_they_change() {
 
 #[tokio::test]
 async fn an_endpoint_that_refuses_resets_the_client_and_is_told() {
-    let gone = Backend::bind().await.address();
-    let lab = Lab::start(&[gone], AppProtocol::Tcp);
+    let gone = Nobody::bind();
+    let lab = Lab::start(&[gone.address()], AppProtocol::Tcp);
     lab.connect_in_vain().await;
     let line = lab.line(1).await;
     assert_eq!(line["response_flags"], "UF");
-    assert_eq!(line["upstream_host"], gone.to_string());
+    assert_eq!(line["upstream_host"], gone.address().to_string());
     let closed = ["istio_tcp_connections_closed_total{", "response_flags=\"UF\""];
     assert!((lab.metric(&closed).await - 1.0).abs() < f64::EPSILON);
 }

@@ -8,7 +8,7 @@ use crate::{
     mesh::traffic_policy::RetryOn::{
         ConnectFailure, GatewayError, Grpc, RefusedStream, Reset, ServerError,
     },
-    proxy::tests::lab::next_head,
+    proxy::tests::lab::{Nobody, next_head},
 };
 
 const CALL: &str = "POST /a.B/C HTTP/1.1\r\nhost: shop\r\ncontent-type: application/grpc\r\n\
@@ -24,8 +24,8 @@ async fn an_endpoint_that_cannot_be_reached_is_a_condition() {
         (Reset, false),
         (Grpc(14), false),
     ] {
-        let gone = Backend::bind().await.address();
-        let backends = [gone, named(["there"]).await[0]];
+        let gone = Nobody::bind();
+        let backends = [gone.address(), named(["there"]).await[0]];
         let lab = lab(&backends, |policy| {
             policy.endpoints.load_balancing.algorithm = Algorithm::RoundRobin;
             policy.requests.retry = Some(retry(&[on], 1));
