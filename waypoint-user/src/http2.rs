@@ -28,6 +28,7 @@ pub use self::{
 mod budget;
 mod carried;
 mod client;
+mod closing;
 mod connection;
 mod entry;
 mod frame;

@@ -70,7 +70,7 @@ pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Bytes that are taken before bandwidth is measured again: less fills no window.
 pub(super) const PROBE_BYTES_MIN: u64 = 64 * 1024;
 
-/// How long a connection that ended may take to send what is left.
+/// How long a connection that ended may take to send what is left, and to hear its peer's end.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long after one measurement of bandwidth the next may start; longer while nothing changes.

@@ -21,7 +21,8 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and for at most [`HTTP1_BUFFER_BYTES`], what a client still sends is read after the
 /// last response of an HTTP/1 connection, so that the response reaches it; then it is closed. What
-/// is left to be sent when a connection is closed is waited for as long.
+/// is left to be sent when a connection is closed, and the other side's end of one of HTTP/2, are
+/// waited for as long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the first bytes may take where HTTP is declared; then the connection is closed.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep};
 
 use crate::{
     http2::{Connection, Failed, Limits, Reason},
@@ -71,7 +71,7 @@ pub(in crate::proxy) async fn serve_http2(
     if let Some(failed) = serving.failed() {
         tell_broken(&connection, failed);
     }
-    Box::pin(close(serving)).await;
+    Box::pin(serving.close(LINGER_TIMEOUT)).await;
 }
 
 /// Whether a client has been waited for too long, if it still is.
@@ -89,27 +89,6 @@ fn tell_broken(connection: &connection::Connection, failed: Failed) {
     tracing::debug!(remote = %connection.remote, %failed, "a connection from a client ended");
     if let Failed::Protocol(Reason::ENHANCE_YOUR_CALM, _) = failed {
         connection.worker.limits.http2_floods.hit();
-    }
-}
-
-/// Sends what is left, and reads what still comes for a while: a connection that is closed with
-/// unread bytes is reset, and the reset may overtake what was told last.
-async fn close(mut serving: Connection<Framed>) {
-    let closing = async {
-        poll_fn(|cx| serving.poll_close(cx)).await?;
-        let mut left = HTTP1_BUFFER_BYTES;
-        while left > 0 {
-            match poll_fn(|cx| serving.poll_discard(cx)).await? {
-                0 => break,
-                read => left = left.saturating_sub(read),
-            }
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    match timeout(LINGER_TIMEOUT, closing).await {
-        Ok(Ok(())) => {}
-        Ok(Err(cause)) => tracing::trace!(%cause, "a connection was gone before it was closed"),
-        Err(_) => tracing::trace!("a client did not read what was left"),
     }
 }
 
