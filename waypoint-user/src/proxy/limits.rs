@@ -167,8 +167,24 @@ pub const COPY_BUFFER_BYTES: [usize; 3] = [1024, 16 * 1024, 256 * 1024];
 /// How long accepting rests when there are no file descriptors. Counted as `file_descriptors`.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection may be silent before the kernel asks whether the other side is there.
+/// How long a connection that was accepted may be silent before the kernel asks whether the other
+/// side is there.
 pub const KEEPALIVE_AFTER: Duration = Duration::from_mins(5);
+
+/// The same of a connection that we opened.
+pub const DIALLED_KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
+
+/// How often the kernel asks then.
+pub const DIALLED_KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// How often it asks in vain before the connection is broken.
+pub const DIALLED_KEEPALIVE_PROBES: u32 = 4;
+
+/// How long what was sent on an HTTP/2 connection to an endpoint may wait to be acknowledged; then
+/// the connection is broken with all its requests. Other connections have no such limit: with it
+/// the kernel also breaks those whose other side is there and has no room for so long, which is
+/// good conduct where one request or stream of bytes is all that they carry.
+pub const HTTP2_UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a connection that is accepted while draining may take to ask for something; then it is
 /// closed.

@@ -61,6 +61,7 @@ impl Http2 {
         held: Option<Held>,
     ) -> Result<Self, Fault> {
         let stream = way.dial(worker).await?;
+        stream.break_unacknowledged();
         let local = stream.local_addr();
         Self::begin(Framed::new(stream), local, held).await
     }
