@@ -29,6 +29,7 @@ mod client;
 mod ends;
 mod floods;
 mod frames;
+mod growth;
 mod lengths;
 mod output;
 mod peer;

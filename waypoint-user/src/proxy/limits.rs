@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use crate::telemetry::metrics::{Limit, Registry};
+use crate::{
+    http2::Reach,
+    telemetry::metrics::{Limit, Registry},
+};
 
 /// Longest header block of HTTP/1 and HTTP/2, in bytes, and most header fields of HTTP/1; a request
 /// that is longer or has more is answered with 431.
@@ -46,14 +49,31 @@ pub const SETTINGS_PATIENCE: Duration = Duration::from_secs(1);
 /// passed on; more are malformed.
 pub const INTERIM_RESPONSES_MAX: usize = 16;
 
-/// Bytes of one HTTP/2 stream that may wait to be read.
+/// Bytes of one HTTP/2 stream that may wait to be read, before any growth.
 pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 
 /// Longest payload of a frame of HTTP/2, which everybody must take.
 pub const HTTP2_FRAME_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes of one HTTP/2 connection that may wait to be read.
+/// Bytes of one HTTP/2 connection that may wait to be read, before any growth.
 pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// How far the window of one HTTP/2 stream grows, of a client or an endpoint, where bandwidth and
+/// distance ask for it; its connection's grows with it.
+pub const HTTP2_STREAM_WINDOW_BYTES_MAX: u32 = 4 * 1024 * 1024;
+
+/// By how much the window of one HTTP/2 connection may grow.
+pub const HTTP2_CONNECTION_GROWTH_BYTES_MAX: u32 = 15 * 1024 * 1024;
+
+/// By how much the windows of all HTTP/2 connections of the process may grow together; those that
+/// ask for more keep their size. Counted as `http2_window_growth`.
+pub const HTTP2_WINDOW_GROWTH_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// How far the windows of an HTTP/2 connection grow.
+pub(super) const HTTP2_REACH: Reach = Reach {
+    stream_window_max: HTTP2_STREAM_WINDOW_BYTES_MAX,
+    connection_growth_max: HTTP2_CONNECTION_GROWTH_BYTES_MAX,
+};
 
 /// Streams that a client may reset before they were looked at; more end the connection
 /// (CVE-2023-44487).
@@ -71,7 +91,8 @@ pub const HTTP2_EARLY_RESETS_MAX: u32 = 512;
 pub const HTTP2_UPSTREAM_STREAMS_MAX: usize = 100;
 
 /// Bytes of one HTTP/2 connection to an endpoint that may wait to be read: as many as of all its
-/// streams, because clients that do not read theirs must not stop others.
+/// streams, because clients that do not read theirs must not stop others. It grows by as much as
+/// those do.
 pub const HTTP2_UPSTREAM_WINDOW_BYTES: u32 = 100 * HTTP2_STREAM_WINDOW_BYTES;
 
 const _: () = assert!(
@@ -258,6 +279,8 @@ pub(super) struct Limits {
     /// [`HTTP2_PENDING_RESETS_MAX`], [`HTTP2_ERROR_RESETS_MAX`] and [`HTTP2_EARLY_RESETS_MAX`], and
     /// frames and header blocks without end.
     pub(super) http2_floods: Limit,
+    /// [`HTTP2_WINDOW_GROWTH_BYTES_MAX`].
+    pub(super) http2_window_growth: Limit,
     /// [`HELLO_BYTES_MAX`] and [`HELLO_TIMEOUT`].
     pub(super) client_hello: Limit,
     /// [`MIRRORS_MAX`].
@@ -282,6 +305,7 @@ impl Limits {
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
             http2_floods: registry.limit("http2_floods"),
+            http2_window_growth: registry.limit("http2_window_growth"),
             client_hello: registry.limit("client_hello"),
             mirrors: registry.limit("mirrors"),
             names: registry.limit("names"),

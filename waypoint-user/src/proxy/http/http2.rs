@@ -20,14 +20,15 @@ use bytes::Bytes;
 use tokio::time::{Sleep, sleep};
 
 use crate::{
-    http2::{Connection, Failed, Limits, Reason},
+    http2::{Beat, Connection, Failed, Growth, Limits, Reason},
     proxy::{
         connection,
         framed::Framed,
         limits::{
             HEAD_TIMEOUT, HEADER_BYTES_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
             HTTP2_EARLY_RESETS_MAX, HTTP2_ERROR_RESETS_MAX, HTTP2_FRAME_BYTES_MAX,
-            HTTP2_PENDING_RESETS_MAX, HTTP2_STREAM_WINDOW_BYTES, HTTP2_STREAMS_MAX, LINGER_TIMEOUT,
+            HTTP2_PENDING_RESETS_MAX, HTTP2_REACH, HTTP2_STREAM_WINDOW_BYTES, HTTP2_STREAMS_MAX,
+            LINGER_TIMEOUT,
         },
         stream::Stream,
     },
@@ -48,6 +49,7 @@ pub(in crate::proxy) async fn serve_http2(
     let mut serving = Connection::server(Framed::new(stream), LIMITS).after(first);
     let mut drain = pin!(connection.worker.drain.cancelled());
     let (mut drains, mut patience) = (false, None);
+    let mut growth = Growth::new(&connection.worker.growth, HTTP2_REACH);
     let mut next = async || {
         poll_fn(|cx| {
             let mut accepted = serving.poll_accept(cx);
@@ -55,6 +57,11 @@ pub(in crate::proxy) async fn serve_http2(
                 drains = true;
                 serving.end();
                 accepted = serving.poll_accept(cx);
+            }
+            if accepted.is_pending()
+                && let Beat::Answered { is_short: true, .. } = growth.follow(&serving)
+            {
+                connection.worker.limits.http2_window_growth.hit();
             }
             let awaits = accepted.is_pending() && serving.awaits_peer();
             if is_late(&mut patience, awaits, cx) {

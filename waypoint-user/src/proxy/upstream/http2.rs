@@ -15,22 +15,23 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     http2::{
-        Broken, Connection, Io, Limits, Pipe, Question, Receiving, ResponseHead, Sender, Sending,
+        Beat, Broken, Connection, Growth, Io, Limits, Pipe, Question, Receiving, ResponseHead,
+        Sender, Sending,
     },
     proxy::{
         framed::Framed,
         http::RequestBody,
         limits::{
             HEADER_BYTES_MAX, HTTP1_BUFFER_BYTES, HTTP2_ERROR_RESETS_MAX, HTTP2_FRAME_BYTES_MAX,
-            HTTP2_STREAM_WINDOW_BYTES, HTTP2_UPSTREAM_STREAMS_MAX, HTTP2_UPSTREAM_WINDOW_BYTES,
-            INTERIM_RESPONSES_MAX, LINGER_TIMEOUT, SETTINGS_PATIENCE,
+            HTTP2_REACH, HTTP2_STREAM_WINDOW_BYTES, HTTP2_UPSTREAM_STREAMS_MAX,
+            HTTP2_UPSTREAM_WINDOW_BYTES, INTERIM_RESPONSES_MAX, LINGER_TIMEOUT, SETTINGS_PATIENCE,
         },
         respond::Fault,
         view::Held,
         way::Way,
         worker::Worker,
     },
-    telemetry::task,
+    telemetry::{metrics::Limit, task},
 };
 
 use super::Unanswered;
@@ -63,17 +64,18 @@ impl Http2 {
         let stream = way.dial(worker).await?;
         stream.break_unacknowledged();
         let local = stream.local_addr();
-        Self::begin(Framed::new(stream), local, held).await
+        let growth = Growing::of(worker);
+        Self::begin(Framed::new(stream), growth, (local, held)).await
     }
 
     /// Begins HTTP/2 on what was dialled.
     async fn begin(
         io: impl Io + 'static,
-        local: Option<SocketAddr>,
-        held: Option<Held>,
+        growing: Growing,
+        (local, held): (Option<SocketAddr>, Option<Held>),
     ) -> Result<Self, Fault> {
         let (connection, sender) = Connection::client(io, LIMITS);
-        task::spawn_local("upstream http2", drive(connection));
+        task::spawn_local("upstream http2", drive(connection, growing));
         if timeout(SETTINGS_PATIENCE, poll_fn(|cx| sender.poll_told(cx))).await.is_err() {
             tracing::debug!("an endpoint does not say what it takes by HTTP/2");
         }
@@ -133,11 +135,29 @@ impl Http2 {
     }
 }
 
+/// Has the windows of a connection grow.
+struct Growing {
+    growth: Growth,
+    limit: Limit,
+}
+
+impl Growing {
+    fn of(worker: &Worker) -> Self {
+        let growth = Growth::new(&worker.growth, HTTP2_REACH);
+        Self { growth, limit: worker.limits.http2_window_growth.clone() }
+    }
+}
+
 /// Drives a connection until all let go of it, or it ended, and closes it.
-async fn drive(mut connection: Connection<impl Io>) {
+async fn drive(mut connection: Connection<impl Io>, mut growing: Growing) {
     poll_fn(|cx| {
-        let is_over = connection.poll_drive(cx).is_ready() || connection.is_let_go();
-        if is_over { Poll::Ready(()) } else { Poll::Pending }
+        if connection.poll_drive(cx).is_ready() || connection.is_let_go() {
+            return Poll::Ready(());
+        }
+        if let Beat::Answered { is_short: true, .. } = growing.growth.follow(&connection) {
+            growing.limit.hit();
+        }
+        Poll::Pending
     })
     .await;
     if let Some(cause) = connection.failed() {

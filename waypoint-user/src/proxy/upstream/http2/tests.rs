@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{http2::Carried, proxy::limits::LINGER_TIMEOUT};
+use crate::http2::{Allowance, Carried};
 
 /// A connection with room for little, whose endpoint takes much.
 async fn begin() -> (Http2, DuplexStream) {
@@ -19,14 +19,19 @@ async fn begin() -> (Http2, DuplexStream) {
     let much = MUCH.to_be_bytes();
     theirs.write_all(&frame(SETTINGS, 0, 0, &[&[0, 4], &much[..]].concat())).await.unwrap();
     theirs.write_all(&frame(WINDOW_UPDATE, 0, 0, &much)).await.unwrap();
-    let begun = Http2::begin(Carried::new(ours), None, None).await;
-    (begun.ok().expect("HTTP/2 did not begin"), theirs)
+    let begun = Http2::begin(Carried::new(ours), growing(), (None, None)).await;
+    (begun.expect("HTTP/2 did not begin"), theirs)
+}
+
+fn growing() -> Growing {
+    let growth = Growth::new(&Allowance::new(usize::MAX / 2), HTTP2_REACH);
+    Growing { growth, limit: Limit::default() }
 }
 
 /// A request of which all is queued that does not fit into the connection.
 async fn ask(http2: &Http2) -> (Sending, Receiving) {
     let (head, ()) = Request::post("http://a/").body(()).unwrap().into_parts();
-    let (mut sending, receiving) = http2.ask(&head, None, false).ok().expect("nothing was asked");
+    let (mut sending, receiving) = http2.ask(&head, None, false).expect("nothing was asked");
     let mut body = Bytes::from(vec![b'x'; BODY_BYTES]);
     poll_fn(|cx| sending.poll_send(&mut body, true, cx)).await.unwrap();
     (sending, receiving)
