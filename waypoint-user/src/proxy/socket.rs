@@ -29,7 +29,8 @@ pub(super) fn mark(socket: &impl AsFd) -> u32 {
     getsockopt(socket, sockopt::Mark).unwrap_or_default()
 }
 
-/// Sets what every connection has that was accepted: no delay, and a kernel that notices when the other side is gone.
+/// Sets what every connection has that was accepted: no delay, and a kernel that notices when the
+/// other side is gone.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER);

@@ -5,8 +5,8 @@
 //!
 //! **Invariant:** a request is given back only if the endpoint did not look at it, and nothing was
 //! taken of its body.
-//! **Invariant:** a connection ends once the pool and its last request let go of it; what is left of
-//! them is still sent, to an endpoint that reads it within [`LINGER_TIMEOUT`].
+//! **Invariant:** a connection ends once the pool and its last request let go of it; what is left
+//! of them is still sent, to an endpoint that reads it within [`LINGER_TIMEOUT`].
 
 use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc, task::Poll};
 

@@ -7,7 +7,7 @@ use http::Request;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     task::LocalSet,
-    time::{Instant, sleep},
+    time::interval,
 };
 
 use super::*;
@@ -91,11 +91,15 @@ async fn an_endpoint_that_reads_nothing_does_not_hold_a_connection_that_all_let_
     const SOON: Duration = Duration::from_millis(10);
     let exchange = async {
         let mut theirs = let_go().await;
-        sleep(LINGER_TIMEOUT.saturating_sub(SOON)).await;
+        let (start, mut ticks) = (Instant::now(), interval(SOON));
         let ping = frame(PING, 0, 0, b"are you?");
-        theirs.write_all(&ping).await.expect("it was given up too soon");
-        sleep(2 * SOON).await;
-        assert!(theirs.write_all(&ping).await.is_err(), "it is held");
+        let gone = async {
+            while theirs.write_all(&ping).await.is_ok() {
+                ticks.tick().await;
+            }
+        };
+        timeout(LINGER_TIMEOUT + 2 * SOON, gone).await.expect("it is held");
+        assert!(start.elapsed() >= LINGER_TIMEOUT, "it was given up too soon");
     };
     LocalSet::new().run_until(exchange).await;
 }
