@@ -16,6 +16,7 @@ pub use self::{
     carried::Carried,
     client::{Question, Sender, Unsent},
     connection::{Connection, Failed, Io},
+    growth::{Allowance, Beat, Growth, Reach},
     limits::Limits,
     message::{RequestHead, ResponseHead},
     pipe::Pipe,
@@ -28,9 +29,11 @@ pub use self::{
 mod budget;
 mod carried;
 mod client;
+mod closing;
 mod connection;
 mod entry;
 mod frame;
+mod growth;
 pub mod hpack;
 mod limits;
 mod message;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     hbone,
+    http2::Allowance,
     identity::Identities,
     mesh::{object::ObjectName, request::Origin, snapshot::Snapshot, spiffe::SpiffeId},
     telemetry::{access::AccessLog, metrics::Registry, traces::Tracing},
@@ -224,6 +225,7 @@ impl Engine {
         let seats = Seats::for_each(settings.workers, &telemetry.registry);
         let drain_all = drain.clone();
         let hbone = hbone::Settings::new(&telemetry.registry);
+        let growth = Allowance::new(limits::HTTP2_WINDOW_GROWTH_BYTES_MAX);
         let in_force = InForce::new(settings.workers);
         let regimes = Arc::new(Regimes::new(&telemetry.registry));
         let tables =
@@ -235,6 +237,7 @@ impl Engine {
             network,
             identities,
             hbone,
+            growth,
             lookups: resolve::Counts::register(&telemetry.registry),
             mirrored: http::MirrorCounts::register(&telemetry.registry),
             telemetry,

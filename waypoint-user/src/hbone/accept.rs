@@ -20,7 +20,7 @@ use super::{
     keep::{Dead, Keeper},
     limits::{CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT},
 };
-use crate::http2::{Accepted, Carried, Connection, Failed, Io, Reason, Receiving, Sending};
+use crate::http2::{Accepted, Carried, Connection, Failed, Reason, Receiving, Sending};
 
 /// Serves a connection until it ends; when `drain` is cancelled the peer is told to open no more
 /// streams, and it ends with its last one.
@@ -64,16 +64,8 @@ pub async fn serve(
     if let Some(Failed::Protocol(Reason::ENHANCE_YOUR_CALM, _)) = connection.failed() {
         settings.limits.floods.hit();
     }
-    Box::pin(close(connection)).await
-}
-
-/// Sends what is left, for a peer that reads it; why the connection ended, if not as it should.
-async fn close<I: Io>(mut connection: Connection<I>) -> Result<(), Error> {
     let ended = connection.failed().filter(|failed| !failed.is_end());
-    let closing = timeout(CLOSE_TIMEOUT, poll_fn(|cx| connection.poll_close(cx)));
-    if !matches!(closing.await, Ok(Ok(()))) {
-        tracing::trace!("a peer of hbone did not read what was left");
-    }
+    Box::pin(connection.close(CLOSE_TIMEOUT)).await;
     ended.map_or(Ok(()), |failed| Err(failed.into()))
 }
 

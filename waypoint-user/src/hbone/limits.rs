@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use crate::telemetry::metrics::{Limit, Registry};
+use crate::{
+    http2::Reach,
+    telemetry::metrics::{Limit, Registry},
+};
 
 /// Streams at a time on one connection that we open, as ztunnel has it; one more opens another
 /// connection.
@@ -32,6 +35,12 @@ pub(super) const WINDOW_RATIO: u32 = 4;
 
 /// How far one connection's window grows where bandwidth and distance ask for it.
 pub(super) const CONNECTION_WINDOW_BYTES_MAX: u32 = 16 * 1024 * 1024;
+
+/// The same for one stream and what the connection has more than at first.
+pub(super) const REACH: Reach = Reach {
+    stream_window_max: CONNECTION_WINDOW_BYTES_MAX / WINDOW_RATIO,
+    connection_growth_max: CONNECTION_WINDOW_BYTES_MAX - CONNECTION_WINDOW_BYTES,
+};
 
 /// By how much all windows that share [`Settings`](super::Settings) may grow together; those that
 /// ask for more keep their size. Counted as `hbone_window_growth`.
@@ -67,15 +76,8 @@ pub(super) const PING_EVERY: Duration = Duration::from_secs(10);
 /// How long it may take to answer; then the connection is closed.
 pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Bytes that are taken before bandwidth is measured again: less fills no window.
-pub(super) const PROBE_BYTES_MIN: u64 = 64 * 1024;
-
-/// How long a connection that ended may take to send what is left.
+/// How long a connection that ended may take to send what is left, and to hear its peer's end.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long after one measurement of bandwidth the next may start; longer while nothing changes.
-pub(super) const PROBE_PAUSES: [Duration; 2] =
-    [Duration::from_millis(100), Duration::from_millis(6400)];
 
 /// Connections of one pool. Beyond them an unused one is closed for a new one; where all are used
 /// the stream is not opened. Counted as `hbone_connections`.

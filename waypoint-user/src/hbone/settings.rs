@@ -1,20 +1,15 @@
 //! How connections are kept, and what all connections share.
 
-use std::{
-    cell::Cell,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
-
 use super::limits::{
     ACCEPTED_STREAMS_MAX, CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, EARLY_RESETS_MAX,
     ERROR_RESETS_MAX, FRAME_BYTES_MAX, Limits, PENDING_RESETS_MAX, REQUEST_HEADER_BYTES_MAX,
     RESPONSE_HEADER_BYTES_MAX, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX,
     WINDOW_GROWTH_BYTES_MAX,
 };
-use crate::{http2, telemetry::metrics::Registry};
+use crate::{
+    http2::{self, Allowance},
+    telemetry::metrics::Registry,
+};
 
 /// How connections are kept. Clones share what their windows may grow by.
 #[derive(Clone, Debug)]
@@ -26,7 +21,7 @@ pub struct Settings {
     /// Connections of one pool.
     pub connections_max: usize,
     /// What windows may still grow by.
-    pub(super) growth: Arc<AtomicUsize>,
+    pub(super) growth: Allowance,
     pub(super) limits: Limits,
 }
 
@@ -57,11 +52,6 @@ impl Settings {
         let list_bytes_max = RESPONSE_HEADER_BYTES_MAX;
         http2::Limits { streams_max: 0, list_bytes_max, ..self.accepting() }
     }
-
-    /// No growth yet.
-    pub(super) fn share(&self) -> Share {
-        Share { growth: Arc::clone(&self.growth), taken: Cell::new(0) }
-    }
 }
 
 impl Default for Settings {
@@ -70,33 +60,8 @@ impl Default for Settings {
             streams_max: STREAMS_MAX,
             accepted_streams_max: ACCEPTED_STREAMS_MAX,
             connections_max: CONNECTIONS_MAX,
-            growth: Arc::new(AtomicUsize::new(WINDOW_GROWTH_BYTES_MAX)),
+            growth: Allowance::new(WINDOW_GROWTH_BYTES_MAX),
             limits: Limits::default(),
         }
-    }
-}
-
-/// What one connection took of the growth; given back when it ends.
-#[derive(Debug)]
-pub(super) struct Share {
-    growth: Arc<AtomicUsize>,
-    taken: Cell<usize>,
-}
-
-impl Share {
-    /// Takes so many bytes, or none.
-    pub(super) fn take(&self, bytes: usize) -> bool {
-        let less = |left: usize| left.checked_sub(bytes);
-        let taken = self.growth.try_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
-        if taken {
-            self.taken.set(self.taken.get() + bytes);
-        }
-        taken
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.growth.fetch_add(self.taken.get(), Ordering::Relaxed);
     }
 }

@@ -1,3 +1,4 @@
+mod closing;
 mod end_to_end;
 mod fixture;
 mod over_tls;

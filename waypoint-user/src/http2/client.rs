@@ -60,6 +60,12 @@ impl<I: Io> Connection<I> {
         while ready!(self.poll_once(cx)) {}
         Poll::Ready(())
     }
+
+    /// Whether nobody may open streams, and all are over; what was queued may still have to leave.
+    pub fn is_let_go(&self) -> bool {
+        let state = self.state.borrow();
+        state.senders == 0 && state.open == 0
+    }
 }
 
 impl Sender {

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Broken, Reason, state::State};
+use super::{Broken, Reason, closing::Closing, state::State};
 
 /// What carries a connection.
 pub trait Io {
@@ -71,13 +71,14 @@ pub struct Connection<I> {
     pub(super) io: I,
     pub(super) state: Rc<RefCell<State>>,
     /// What came and was not taken.
-    input: Bytes,
+    pub(super) input: Bytes,
+    pub(super) closing: Closing,
 }
 
 impl<I: Io> Connection<I> {
     pub(super) fn new(io: I, state: State) -> Self {
         let state = Rc::new(RefCell::new(state));
-        Self { io, state, input: Bytes::new() }
+        Self { io, state, input: Bytes::new(), closing: Closing::default() }
     }
 
     /// A connection of which `first` was read.
@@ -190,17 +191,6 @@ impl<I: Io> Connection<I> {
             Err(cause) => self.state.borrow_mut().close(Failed::Io(cause.kind())),
         }
         Poll::Ready(true)
-    }
-
-    /// Sends what is left, and ends our side.
-    pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.state.borrow_mut().output.poll_send(&mut self.io, cx))?;
-        self.io.poll_shutdown(cx)
-    }
-
-    /// Reads on, and forgets it; returns how much it was, nothing at the end.
-    pub fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.io.poll_fill(cx).map_ok(|bytes| bytes.len())
     }
 }
 

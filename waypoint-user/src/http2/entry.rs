@@ -39,8 +39,13 @@ pub(super) struct Entry {
     pub(super) awaits_leave: bool,
     /// Whether no body can come, whatever is told of its length.
     pub(super) to_head: bool,
-    /// How much the peer may send.
+    /// How much the peer may send at most, and how much of that now.
+    pub(super) window: u32,
     pub(super) receive_window: i64,
+    /// What was taken in a turn of its connection, and most bytes in a second so far.
+    turn: u32,
+    taken: u64,
+    pub(super) fastest: u64,
     /// What was taken, and not given back to the peer.
     pub(super) untold: u32,
     /// How much we may send.
@@ -71,7 +76,11 @@ impl Entry {
             left: None,
             awaits_leave: false,
             to_head: false,
+            window: receive_window,
             receive_window: i64::from(receive_window),
+            turn: 0,
+            taken: 0,
+            fastest: 0,
             untold: 0,
             send_window: i64::from(send_window),
             waits: false,
@@ -86,6 +95,19 @@ impl Entry {
     /// Whether frames may still be exchanged on it.
     pub(super) fn is_open(&self) -> bool {
         self.broken.is_none() && !(self.receive_ended && self.send_ended)
+    }
+
+    /// Counts what is taken in a turn.
+    pub(super) fn count(&mut self, taken: u64, turn: u32) {
+        if std::mem::replace(&mut self.turn, turn) != turn {
+            self.taken = 0;
+        }
+        self.taken += taken;
+    }
+
+    /// What was taken in a turn.
+    pub(super) fn taken_in(&self, turn: u32) -> u64 {
+        if self.turn == turn { self.taken } else { 0 }
     }
 
     /// Ends it, and tells all who wait.

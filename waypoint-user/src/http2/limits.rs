@@ -64,5 +64,12 @@ pub(super) const SHARE_BYTES_MIN: usize = 16 * 1024;
 /// Longest payload that is sent, where the peer takes such.
 pub(super) const SENT_PAYLOAD_MAX: usize = 64 * 1024;
 
+/// Bytes that are taken before bandwidth is measured again: less fills no window.
+pub(super) const PROBE_BYTES_MIN: u64 = 64 * 1024;
+
+/// How long after one measurement of bandwidth the next may start; longer while nothing changes.
+pub(super) const PROBE_PAUSES: [Duration; 2] =
+    [Duration::from_millis(100), Duration::from_millis(6400)];
+
 /// How long it takes until a peer may again do all that it may do at once.
 pub(super) const CALM: Duration = Duration::from_secs(1);

@@ -1,17 +1,15 @@
-//! Whether the peer is there, how far it is, how much is taken of what it sends; and larger windows
-//! for a peer that they hold back.
+//! Whether the peer is there, how far it is, and how much is taken of what it sends.
 //!
 //! It measures nothing: whoever drives a connection asks, and decides.
 //!
 //! **Invariant:** one ping at a time is on its way.
-//! **Invariant:** windows never shrink.
+
+use std::time::Duration;
 
 use super::{
-    Connection, Io,
-    frame::{
-        INITIAL_WINDOW_SIZE, PING_BYTES, WINDOW_DEFAULT, put_ping, put_settings, put_window_update,
-    },
-    state::State,
+    Allowance, Connection, Io, Reach,
+    frame::{PING_BYTES, put_ping},
+    growth::Grown,
 };
 
 /// What is known of a peer.
@@ -23,6 +21,9 @@ pub(super) struct Pulse {
     answered: bool,
     /// Bytes of bodies that were taken, on all streams.
     pub(super) taken: u64,
+    /// The turn in which they are counted, and how many those were when it began.
+    pub(super) turn: u32,
+    pub(super) begun_at: u64,
 }
 
 impl Pulse {
@@ -49,44 +50,22 @@ impl<I: Io> Connection<I> {
         std::mem::take(&mut self.state.borrow_mut().pulse.answered)
     }
 
+    /// Counts anew what is taken.
+    pub(super) fn begin_turn(&self) {
+        let pulse = &mut self.state.borrow_mut().pulse;
+        (pulse.turn, pulse.begun_at) = (pulse.turn.wrapping_add(1), pulse.taken);
+    }
+
     /// Bytes of bodies that were taken so far, on all streams.
     pub fn taken(&self) -> u64 {
         self.state.borrow().pulse.taken
     }
 
-    /// Lets more bytes wait to be taken, of the connection and of each of its streams.
-    pub fn grow(&self, connection_window: u32, stream_window: u32) {
+    /// Lets more bytes wait to be taken, where the windows held the peer back in this round trip.
+    pub(super) fn grow(&self, allowance: &Allowance, reach: Reach, round_trip: Duration) -> Grown {
         let mut state = self.state.borrow_mut();
-        if state.failed.is_none() {
-            state.grow_connection(connection_window);
-            state.grow_streams(stream_window);
-            state.wake_driver();
-        }
-    }
-}
-
-impl State {
-    fn grow_connection(&mut self, window: u32) {
-        let before = self.limits.connection_window.max(WINDOW_DEFAULT);
-        let more = window.saturating_sub(before);
-        if more > 0 {
-            self.limits.connection_window = window;
-            self.receive_window += i64::from(more);
-            self.output.control(|output| put_window_update(0, more, output));
-        }
-    }
-
-    /// What is sent before the peer has heard of it fits into the window before, and into this.
-    fn grow_streams(&mut self, window: u32) {
-        let more = window.saturating_sub(self.limits.stream_window);
-        if more > 0 {
-            self.limits.stream_window = window;
-            for entry in self.streams.values_mut() {
-                entry.receive_window += i64::from(more);
-            }
-            let setting = [(INITIAL_WINDOW_SIZE, window)];
-            self.output.control(|output| put_settings(&setting, output));
-        }
+        let is_open = state.failed.is_none();
+        if is_open { state.grow(allowance, reach, round_trip) } else { Grown::default() }
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
         MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, PAYLOAD_MAX, PREFACE, WINDOW_DEFAULT, put_goaway,
         put_settings, put_window_update,
     },
+    growth::Share,
     hpack,
     limits::RESETS_KNOWN,
     output::Output,
@@ -31,6 +32,7 @@ use self::turns::Turns;
 
 mod block;
 mod close;
+mod grow;
 mod payload;
 mod receive;
 mod send;
@@ -65,6 +67,8 @@ pub(super) struct State {
     pub(super) receive_window: i64,
     untold: u32,
     send_window: i64,
+    /// What it may send more than it was granted at first.
+    share: Option<Box<Share>>,
     /// Who waits for room on the connection.
     pub(super) turns: Turns,
     /// Whether the preface of the client must come first.
@@ -126,6 +130,7 @@ impl State {
             receive_window: i64::from(limits.connection_window.max(WINDOW_DEFAULT)),
             untold: 0,
             send_window: i64::from(WINDOW_DEFAULT),
+            share: None,
             turns: Turns::default(),
             awaits_preface: role == Role::Server,
             block: None,

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use crate::telemetry::metrics::{Limit, Registry};
+use crate::{
+    http2::Reach,
+    telemetry::metrics::{Limit, Registry},
+};
 
 /// Longest header block of HTTP/1 and HTTP/2, in bytes, and most header fields of HTTP/1; a request
 /// that is longer or has more is answered with 431.
@@ -21,7 +24,8 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and for at most [`HTTP1_BUFFER_BYTES`], what a client still sends is read after the
 /// last response of an HTTP/1 connection, so that the response reaches it; then it is closed. What
-/// is left to be sent when a connection is closed is waited for as long.
+/// is left to be sent when a connection is closed, and the other side's end of one of HTTP/2, are
+/// waited for as long.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the first bytes may take where HTTP is declared; then the connection is closed.
@@ -45,14 +49,31 @@ pub const SETTINGS_PATIENCE: Duration = Duration::from_secs(1);
 /// passed on; more are malformed.
 pub const INTERIM_RESPONSES_MAX: usize = 16;
 
-/// Bytes of one HTTP/2 stream that may wait to be read.
+/// Bytes of one HTTP/2 stream that may wait to be read, before any growth.
 pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 
 /// Longest payload of a frame of HTTP/2, which everybody must take.
 pub const HTTP2_FRAME_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes of one HTTP/2 connection that may wait to be read.
+/// Bytes of one HTTP/2 connection that may wait to be read, before any growth.
 pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// How far the window of one HTTP/2 stream grows, of a client or an endpoint, where bandwidth and
+/// distance ask for it; its connection's grows with it.
+pub const HTTP2_STREAM_WINDOW_BYTES_MAX: u32 = 4 * 1024 * 1024;
+
+/// By how much the window of one HTTP/2 connection may grow.
+pub const HTTP2_CONNECTION_GROWTH_BYTES_MAX: u32 = 15 * 1024 * 1024;
+
+/// By how much the windows of all HTTP/2 connections of the process may grow together; those that
+/// ask for more keep their size. Counted as `http2_window_growth`.
+pub const HTTP2_WINDOW_GROWTH_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// How far the windows of an HTTP/2 connection grow.
+pub(super) const HTTP2_REACH: Reach = Reach {
+    stream_window_max: HTTP2_STREAM_WINDOW_BYTES_MAX,
+    connection_growth_max: HTTP2_CONNECTION_GROWTH_BYTES_MAX,
+};
 
 /// Streams that a client may reset before they were looked at; more end the connection
 /// (CVE-2023-44487).
@@ -70,7 +91,8 @@ pub const HTTP2_EARLY_RESETS_MAX: u32 = 512;
 pub const HTTP2_UPSTREAM_STREAMS_MAX: usize = 100;
 
 /// Bytes of one HTTP/2 connection to an endpoint that may wait to be read: as many as of all its
-/// streams, because clients that do not read theirs must not stop others.
+/// streams, because clients that do not read theirs must not stop others. It grows by as much as
+/// those do.
 pub const HTTP2_UPSTREAM_WINDOW_BYTES: u32 = 100 * HTTP2_STREAM_WINDOW_BYTES;
 
 const _: () = assert!(
@@ -167,8 +189,24 @@ pub const COPY_BUFFER_BYTES: [usize; 3] = [1024, 16 * 1024, 256 * 1024];
 /// How long accepting rests when there are no file descriptors. Counted as `file_descriptors`.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection may be silent before the kernel asks whether the other side is there.
+/// How long a connection that was accepted may be silent before the kernel asks whether the other
+/// side is there.
 pub const KEEPALIVE_AFTER: Duration = Duration::from_mins(5);
+
+/// The same of a connection that we opened.
+pub const DIALLED_KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
+
+/// How often the kernel asks then.
+pub const DIALLED_KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// How often it asks in vain before the connection is broken.
+pub const DIALLED_KEEPALIVE_PROBES: u32 = 4;
+
+/// How long what was sent on an HTTP/2 connection to an endpoint may wait to be acknowledged; then
+/// the connection is broken with all its requests. Other connections have no such limit: with it
+/// the kernel also breaks those whose other side is there and has no room for so long, which is
+/// good conduct where one request or stream of bytes is all that they carry.
+pub const HTTP2_UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a connection that is accepted while draining may take to ask for something; then it is
 /// closed.
@@ -242,6 +280,8 @@ pub(super) struct Limits {
     /// [`HTTP2_PENDING_RESETS_MAX`], [`HTTP2_ERROR_RESETS_MAX`] and [`HTTP2_EARLY_RESETS_MAX`], and
     /// frames and header blocks without end.
     pub(super) http2_floods: Limit,
+    /// [`HTTP2_WINDOW_GROWTH_BYTES_MAX`].
+    pub(super) http2_window_growth: Limit,
     /// [`HELLO_BYTES_MAX`] and [`HELLO_TIMEOUT`].
     pub(super) client_hello: Limit,
     /// [`MIRRORS_MAX`].
@@ -266,6 +306,7 @@ impl Limits {
             header_timeout: registry.limit("header_timeout"),
             header_bytes: registry.limit("header_bytes"),
             http2_floods: registry.limit("http2_floods"),
+            http2_window_growth: registry.limit("http2_window_growth"),
             client_hello: registry.limit("client_hello"),
             mirrors: registry.limit("mirrors"),
             names: registry.limit("names"),

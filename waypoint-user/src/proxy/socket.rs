@@ -16,7 +16,10 @@ use tokio::{
 
 use super::{
     Settings,
-    limits::KEEPALIVE_AFTER,
+    limits::{
+        DIALLED_KEEPALIVE_AFTER, DIALLED_KEEPALIVE_EVERY, DIALLED_KEEPALIVE_PROBES,
+        HTTP2_UNACKNOWLEDGED_TIMEOUT, KEEPALIVE_AFTER,
+    },
     network::{Network, Vantage},
     respond::Fault,
 };
@@ -26,11 +29,31 @@ pub(super) fn mark(socket: &impl AsFd) -> u32 {
     getsockopt(socket, sockopt::Mark).unwrap_or_default()
 }
 
-/// Sets what every connection has: no delay, and a kernel that notices when the other side is gone.
+/// Sets what every connection has that was accepted: no delay, and a kernel that notices when the
+/// other side is gone.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Sets what every connection has that we opened: endpoints may vanish with their node.
+fn prepare_dialled(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(DIALLED_KEEPALIVE_AFTER)
+        .with_interval(DIALLED_KEEPALIVE_EVERY)
+        .with_retries(DIALLED_KEEPALIVE_PROBES);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Makes a connection break once what was sent is not acknowledged for
+/// [`HTTP2_UNACKNOWLEDGED_TIMEOUT`].
+pub(super) fn break_unacknowledged(stream: &TcpStream) {
+    let limit = Some(HTTP2_UNACKNOWLEDGED_TIMEOUT);
+    if let Err(cause) = SockRef::from(stream).set_tcp_user_timeout(limit) {
+        tracing::debug!(%cause, "it will be long until it is noticed that an endpoint is gone");
+    }
 }
 
 /// Makes the connection end with a reset when it is dropped.
@@ -62,7 +85,7 @@ pub(super) async fn connect(
 ) -> io::Result<TcpStream> {
     let socket = network.tcp(vantage, address.is_ipv4())?;
     let stream = TcpSocket::from_std_stream(socket.into()).connect(address).await?;
-    prepare(&stream)?;
+    prepare_dialled(&stream)?;
     Ok(stream)
 }
 
@@ -73,3 +96,6 @@ pub(super) fn reason(cause: &io::Error) -> String {
         None => cause.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

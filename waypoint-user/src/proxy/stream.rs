@@ -19,6 +19,8 @@ use tokio::{
 
 use crate::hbone;
 
+use super::socket;
+
 /// A connection from a client or to an endpoint.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -74,6 +76,14 @@ impl Stream {
                 }
             }
             Self::Tunnel(stream) => stream.reset(),
+        }
+    }
+
+    /// Makes the connection break once what was sent is not acknowledged for long; a tunnel looks
+    /// after its connection itself.
+    pub(super) fn break_unacknowledged(&self) {
+        if let Self::Tcp(stream) = self {
+            socket::break_unacknowledged(stream);
         }
     }
 

@@ -50,6 +50,7 @@ mod upgrades;
 mod upstream_http1;
 mod upstream_http2;
 mod waypoint;
+mod windows;
 
 /// Publishes a mesh, and waits until every worker goes by it.
 fn publish(engine: &Engine, snapshots: &watch::Sender<Arc<Snapshot>>, contents: &Contents) {

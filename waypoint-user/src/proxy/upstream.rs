@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** a connection carries one HTTP/1 request at a time, and is used again only after
 //! both the request and the response came to their end.
-//! **Invariant:** dropping a connection that is in use closes it.
+//! **Invariant:** dropping a connection that is in use closes it, or resets the request's stream.
 
 use std::{
     cell::{Cell, RefCell},

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     hbone,
+    http2::Allowance,
     identity::Identities,
     mesh::request::Peer,
     telemetry::{access::AccessLog, metrics::traffic::Shard, task, traces::Tracing},
@@ -59,6 +60,7 @@ pub(super) struct Equipment {
     pub(super) network: Arc<dyn Network>,
     pub(super) identities: Option<Identities>,
     pub(super) hbone: hbone::Settings,
+    pub(super) growth: Allowance,
     pub(super) lookups: Arc<resolve::Counts>,
     pub(super) mirrored: Arc<MirrorCounts>,
     pub(super) telemetry: Telemetry,
@@ -75,6 +77,8 @@ pub(super) struct Worker {
     pub(super) network: Arc<dyn Network>,
     pub(super) identities: Option<Identities>,
     pub(super) hbone: hbone::Settings,
+    /// What the windows of HTTP/2 connections may grow by.
+    pub(super) growth: Allowance,
     pub(super) tunnels: hbone::Pool,
     /// Connections of [`tunnels`](Self::tunnels), by peer.
     pub(super) live: Rc<hbone::Live>,
@@ -142,8 +146,8 @@ impl Worker {
 
     fn new(equipment: Equipment, (gauges, seats): (Arc<Gauges>, Seats)) -> Self {
         let Equipment { settings, mut tables, origins, network, identities, .. } = equipment;
-        let Equipment { hbone, lookups, mirrored, telemetry, drain, regimes, .. } = equipment;
-        let pressure = equipment.pressure;
+        let Equipment { hbone, growth, lookups, mirrored, telemetry, drain, .. } = equipment;
+        let (pressure, regimes) = (equipment.pressure, equipment.regimes);
         let overload = Overload::new(settings.requests_max, pressure, &telemetry.registry);
         let limits = Limits::new(&telemetry.registry);
         let dns = Box::new(Dns::new(&settings.name_servers));
@@ -163,6 +167,7 @@ impl Worker {
             tunnels: hbone::Pool::new(hbone.clone()),
             live: Rc::default(),
             hbone,
+            growth,
             ways: Ways::default(),
             log: telemetry.access_log,
             tracing: telemetry.tracing,

@@ -1,4 +1,4 @@
-use std::{sync::atomic::Ordering, task::Waker};
+use std::task::Waker;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -6,46 +6,10 @@ use tokio::io::DuplexStream;
 
 use super::*;
 use crate::{
-    hbone::limits::{STREAM_WINDOW_BYTES, WINDOW_GROWTH_BYTES_MAX},
-    http2::{Accepted, Carried, Question, Receiving, Sender, Sending},
+    hbone::limits::{STREAM_WINDOW_BYTES, WINDOW_GROWTH_BYTES_MAX, WINDOW_RATIO},
+    http2::{Accepted, Allowance, Carried, Question, Receiving, Sender, Sending},
     telemetry::metrics::Registry,
 };
-
-const MS: Duration = Duration::from_millis(1);
-
-#[tokio::test]
-async fn a_window_grows_when_it_is_filled_faster_than_before() {
-    let settings = Settings::default();
-    let mut keeper = Keeper::new(&settings);
-    let window = CONNECTION_WINDOW_BYTES as usize;
-    assert_eq!(keeper.wanted(window / 2, MS), None, "half full");
-    assert_eq!(keeper.wanted(window, MS), Some(2 * CONNECTION_WINDOW_BYTES));
-    assert_eq!(keeper.wanted(window, MS), None, "half full again");
-    assert_eq!(keeper.wanted(2 * window, 3 * MS), None, "slower: more would only queue");
-    assert_eq!(keeper.wanted(2 * window, MS), Some(4 * CONNECTION_WINDOW_BYTES));
-    assert_eq!(keeper.wanted(100 * window, MS), Some(CONNECTION_WINDOW_BYTES_MAX));
-    assert_eq!(keeper.wanted(1000 * window, MS), None, "as large as can be");
-    let taken = (CONNECTION_WINDOW_BYTES_MAX - CONNECTION_WINDOW_BYTES) as usize;
-    assert_eq!(settings.growth.load(Ordering::Relaxed), WINDOW_GROWTH_BYTES_MAX - taken);
-    drop(keeper);
-    assert_eq!(settings.growth.load(Ordering::Relaxed), WINDOW_GROWTH_BYTES_MAX);
-}
-
-#[tokio::test]
-async fn what_all_may_grow_by_is_bounded() {
-    let registry = Registry::new();
-    let settings = Settings::new(&registry);
-    settings.growth.store(CONNECTION_WINDOW_BYTES as usize, Ordering::Relaxed);
-    let (mut one, mut other) = (Keeper::new(&settings), Keeper::new(&settings));
-    let window = CONNECTION_WINDOW_BYTES as usize;
-    assert_eq!(one.wanted(window, MS), Some(2 * CONNECTION_WINDOW_BYTES));
-    assert_eq!(other.wanted(window, MS), None);
-    assert!(
-        registry.encode().contains("waypoint_limit_hits_total{limit=\"hbone_window_growth\"} 1")
-    );
-    drop(one);
-    assert_eq!(other.wanted(window, MS), Some(2 * CONNECTION_WINDOW_BYTES));
-}
 
 /// Both sides of a connection, driven by hand.
 struct Sides {
@@ -113,25 +77,44 @@ fn context() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-#[tokio::test]
-async fn a_peer_that_fills_its_window_within_a_round_trip_gets_a_larger_one() {
-    let settings = Settings::default();
+/// A round trip in which as many streams as fit are filled, and all of them is taken.
+async fn fill_all(settings: &Settings) -> Sides {
     tokio::task::unconstrained(async {
-        let (mut sides, mut keeper) = (Sides::new(&settings), Keeper::new(&settings));
+        let (mut sides, mut keeper) = (Sides::new(settings), Keeper::new(settings));
         let streams: Vec<_> = (0..WINDOW_RATIO).map(|_| sides.fill()).collect();
         let full = STREAM_WINDOW_BYTES as usize;
         assert!(streams.iter().all(|(sent, ..)| *sent == full));
         assert_eq!(sides.fill().0, 0, "the connection is full");
-        keeper.ping(&sides.server);
+        keeper.growth.ask(&sides.server);
         sides.take_all();
         sides.drive_server();
         sides.drive_client();
         sides.drive_server();
         assert!(keeper.poll(&sides.server, &mut context()).is_pending());
-        assert_eq!(keeper.window, 2 * CONNECTION_WINDOW_BYTES);
         sides.drive_server();
         sides.drive_client();
-        assert_eq!(sides.fill().0, 2 * full);
+        assert_eq!(sides.sender.broken(), None);
+        drop(streams);
+        sides
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_peer_that_fills_its_windows_within_a_round_trip_gets_larger_ones() {
+    let settings = Settings::default();
+    let sides = fill_all(&settings).await;
+    let grown = (WINDOW_RATIO * STREAM_WINDOW_BYTES) as usize;
+    assert_eq!(settings.growth.left(), WINDOW_GROWTH_BYTES_MAX - grown);
+    drop(sides);
+    assert_eq!(settings.growth.left(), WINDOW_GROWTH_BYTES_MAX);
+}
+
+#[tokio::test]
+async fn windows_that_may_not_grow_are_counted() {
+    let registry = Registry::new();
+    let settings = Settings { growth: Allowance::new(0), ..Settings::new(&registry) };
+    fill_all(&settings).await;
+    let line = "waypoint_limit_hits_total{limit=\"hbone_window_growth\"} 1";
+    assert!(registry.encode().contains(line));
 }

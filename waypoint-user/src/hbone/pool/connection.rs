@@ -2,10 +2,7 @@
 
 use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, timeout},
-};
+use tokio::{task::AbortHandle, time::Instant};
 
 use super::Io;
 use crate::{
@@ -147,8 +144,5 @@ async fn drive(mut connection: http2::Connection<Carried<Box<dyn Io>>>, mut keep
         Err(cause) => tracing::debug!(%cause, "a connection of hbone broke"),
         Ok(()) => {}
     }
-    let closing = timeout(CLOSE_TIMEOUT, poll_fn(|cx| connection.poll_close(cx)));
-    if !matches!(Box::pin(closing).await, Ok(Ok(()))) {
-        tracing::trace!("a peer of hbone did not read what was left");
-    }
+    Box::pin(connection.close(CLOSE_TIMEOUT)).await;
 }

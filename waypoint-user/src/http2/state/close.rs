@@ -49,6 +49,7 @@ impl State {
             self.turns.forget(id);
         }
         self.give_back(entry.inbox.clear());
+        self.note_surplus(entry.window);
         if self.streams.is_empty() {
             // It may rest.
             self.wake_driver();

@@ -157,10 +157,11 @@ impl State {
     pub(in crate::http2) fn take_bytes(&mut self, id: u32, most: usize) -> Option<Bytes> {
         let entry = self.streams.get_mut(&id)?;
         let piece = entry.inbox.take(most)?;
-        let (taken, window) = (piece.len(), self.limits.stream_window);
+        let taken = piece.len();
+        entry.count(taken as u64, self.pulse.turn);
         if !entry.receive_ended && entry.broken.is_none() {
             entry.untold += u32::try_from(taken).unwrap_or_default();
-            if entry.untold >= window / 2 {
+            if entry.untold >= entry.window / 2 {
                 let more = std::mem::take(&mut entry.untold);
                 entry.receive_window += i64::from(more);
                 self.output.control(|output| put_window_update(id, more, output));
@@ -191,7 +192,7 @@ impl State {
     /// Lets the peer send so much more on the connection. It is told once that is as much as it may
     /// still send: what waits on streams that nobody takes is no longer counted on.
     pub(in crate::http2) fn give_back(&mut self, taken: usize) {
-        self.untold += u32::try_from(taken).unwrap_or_default();
+        self.untold += self.withdraw(u32::try_from(taken).unwrap_or_default());
         let is_due = self.untold > 0 && i64::from(self.untold) >= self.receive_window;
         if is_due && self.failed.is_none() {
             let more = std::mem::take(&mut self.untold);

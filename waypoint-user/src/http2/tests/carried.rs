@@ -1,6 +1,6 @@
 //! Connections on streams of bytes.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, time::Duration};
 
 use http::StatusCode;
 use tokio::{
@@ -121,10 +121,13 @@ async fn the_end_of_a_connection_is_the_end_of_its_stream() {
     let (mut client, sender) = Connection::client(Carried::new(ours), LIMITS);
     drop(sender);
     poll_fn(|cx| client.poll_drive(cx)).await;
-    poll_fn(|cx| client.poll_close(cx)).await.unwrap();
-    let mut all = Vec::new();
-    theirs.read_to_end(&mut all).await.unwrap();
-    assert!(all.starts_with(PREFACE));
+    let reading = async {
+        let mut all = Vec::new();
+        theirs.read_to_end(&mut all).await.unwrap();
+        drop(theirs);
+        assert!(all.starts_with(PREFACE));
+    };
+    tokio::join!(client.close(Duration::MAX), reading);
 }
 
 #[test]

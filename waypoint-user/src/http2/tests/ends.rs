@@ -90,6 +90,8 @@ async fn streams_that_are_malformed_are_few_in_a_time() {
 struct Torn {
     script: Script,
     is_gone: Rc<Cell<bool>>,
+    /// How often our side was ended.
+    ended: Rc<Cell<usize>>,
 }
 
 impl Io for Torn {
@@ -109,6 +111,7 @@ impl Io for Torn {
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ended.set(self.ended.get() + 1);
         Poll::Ready(Ok(()))
     }
 }
@@ -213,3 +216,49 @@ fn a_client_is_awaited_where_only_it_can_go_on() {
     assert_eq!(last_told(&mut bench), [0x7fff_ffff, 3]);
     assert!(!bench.connection.awaits_peer());
 }
+
+#[test]
+fn a_connection_that_is_closed_hears_its_peer_out() {
+    let (torn, mut connection, _sender) = client();
+    connection.state.borrow_mut().output.control(|output| output.put_slice(b"last"));
+    torn.script.output.borrow_mut().clear();
+    for _ in 0..3 {
+        feed(&torn, b"whatever comes");
+        assert!(connection.poll_close(&mut context()).is_pending(), "the peer did not end");
+        assert_eq!(torn.script.output.borrow()[..], *b"last");
+        assert!(torn.script.input.borrow().is_empty(), "it stays unread");
+    }
+    assert_eq!(torn.ended.get(), 1);
+    feed(&torn, b"");
+    assert!(matches!(connection.poll_close(&mut context()), Poll::Ready(Ok(()))));
+}
+
+#[test]
+fn a_connection_whose_peer_ended_needs_not_hear_it_again() {
+    let (torn, mut connection, _sender) = client();
+    feed(&torn, b"");
+    assert!(connection.poll_drive(&mut context()).is_ready());
+    assert!(matches!(connection.poll_close(&mut context()), Poll::Ready(Ok(()))));
+    assert_eq!(torn.ended.get(), 1);
+}
+
+#[test]
+fn what_is_read_of_a_connection_that_is_closed_is_bounded_by_its_window() {
+    let (torn, mut connection, _sender) = client();
+    torn.script.stuck.set(true);
+    torn.script.output.borrow_mut().clear();
+    connection.state.borrow_mut().output.control(|output| output.put_slice(b"last"));
+    let pieces = LIMITS.connection_window as usize / MUCH.len();
+    for piece in 0..=pieces {
+        feed(&torn, MUCH);
+        assert!(connection.poll_close(&mut context()).is_pending());
+        let is_unread = !torn.script.input.borrow().is_empty();
+        assert_eq!(is_unread, piece == pieces, "after {piece} pieces");
+    }
+    torn.script.stuck.set(false);
+    assert!(matches!(connection.poll_close(&mut context()), Poll::Ready(Ok(()))));
+    assert_eq!((torn.ended.get(), &torn.script.output.borrow()[..]), (1, &b"last"[..]));
+}
+
+/// A part of what comes.
+const MUCH: &[u8] = &[b'x'; 64 * 1024];

@@ -1,9 +1,9 @@
-//! Pings, and windows that grow.
+//! Pings, and what is taken.
 
 use super::*;
 use crate::http2::{
     Reason,
-    frame::{INITIAL_WINDOW_SIZE, PING, RST_STREAM, SETTING_BYTES, WINDOW_UPDATE},
+    frame::{PING, WINDOW_UPDATE},
 };
 
 fn pings(bench: &mut Bench) -> Vec<Bytes> {
@@ -41,36 +41,6 @@ fn pour(bench: &mut Bench, pieces: usize) {
     for _ in 0..pieces {
         bench.feed(&body(1, &[b'x'; 16 * 1024], false));
     }
-}
-
-#[test]
-fn larger_windows_hold_for_streams_that_are_and_that_come() {
-    let mut bench = begun();
-    bench.connection.grow(2 * LIMITS.connection_window, 2 * LIMITS.stream_window);
-    let sent = bench.sent();
-    let more = sent.iter().find(|(head, _)| head.kind == WINDOW_UPDATE).unwrap();
-    assert_eq!((more.0.id, &*more.1), (0, &LIMITS.connection_window.to_be_bytes()[..]));
-    let setting = &sent.iter().find(|(head, _)| head.kind == SETTINGS).unwrap().1;
-    assert_eq!(setting.len(), SETTING_BYTES);
-    assert_eq!(setting[..2], INITIAL_WINDOW_SIZE.to_be_bytes());
-    assert_eq!(setting[2..], (2 * LIMITS.stream_window).to_be_bytes());
-    pour(&mut bench, 32);
-    assert_eq!(bench.told(RST_STREAM), None);
-    bench.feed(&body(1, b"x", false));
-    assert_eq!(bench.told(RST_STREAM), Some(Reason::FLOW_CONTROL_ERROR));
-    let ask = bench.ask(3, "/", false);
-    bench.feed(&ask);
-    for _ in 0..32 {
-        bench.feed(&body(3, &[b'x'; 16 * 1024], false));
-    }
-    assert_eq!(bench.told(RST_STREAM), None);
-}
-
-#[test]
-fn windows_do_not_shrink() {
-    let mut bench = begun();
-    bench.connection.grow(1, 1);
-    assert!(bench.sent().is_empty());
 }
 
 #[test]

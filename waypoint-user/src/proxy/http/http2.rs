@@ -17,17 +17,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep};
 
 use crate::{
-    http2::{Connection, Failed, Limits, Reason},
+    http2::{Beat, Connection, Failed, Growth, Limits, Reason},
     proxy::{
         connection,
         framed::Framed,
         limits::{
             HEAD_TIMEOUT, HEADER_BYTES_MAX, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES,
             HTTP2_EARLY_RESETS_MAX, HTTP2_ERROR_RESETS_MAX, HTTP2_FRAME_BYTES_MAX,
-            HTTP2_PENDING_RESETS_MAX, HTTP2_STREAM_WINDOW_BYTES, HTTP2_STREAMS_MAX, LINGER_TIMEOUT,
+            HTTP2_PENDING_RESETS_MAX, HTTP2_REACH, HTTP2_STREAM_WINDOW_BYTES, HTTP2_STREAMS_MAX,
+            LINGER_TIMEOUT,
         },
         stream::Stream,
     },
@@ -48,6 +49,7 @@ pub(in crate::proxy) async fn serve_http2(
     let mut serving = Connection::server(Framed::new(stream), LIMITS).after(first);
     let mut drain = pin!(connection.worker.drain.cancelled());
     let (mut drains, mut patience) = (false, None);
+    let mut growth = Growth::new(&connection.worker.growth, HTTP2_REACH);
     let mut next = async || {
         poll_fn(|cx| {
             let mut accepted = serving.poll_accept(cx);
@@ -55,6 +57,11 @@ pub(in crate::proxy) async fn serve_http2(
                 drains = true;
                 serving.end();
                 accepted = serving.poll_accept(cx);
+            }
+            if accepted.is_pending()
+                && let Beat::Answered { is_short: true, .. } = growth.follow(&serving)
+            {
+                connection.worker.limits.http2_window_growth.hit();
             }
             let awaits = accepted.is_pending() && serving.awaits_peer();
             if is_late(&mut patience, awaits, cx) {
@@ -71,7 +78,7 @@ pub(in crate::proxy) async fn serve_http2(
     if let Some(failed) = serving.failed() {
         tell_broken(&connection, failed);
     }
-    Box::pin(close(serving)).await;
+    Box::pin(serving.close(LINGER_TIMEOUT)).await;
 }
 
 /// Whether a client has been waited for too long, if it still is.
@@ -89,27 +96,6 @@ fn tell_broken(connection: &connection::Connection, failed: Failed) {
     tracing::debug!(remote = %connection.remote, %failed, "a connection from a client ended");
     if let Failed::Protocol(Reason::ENHANCE_YOUR_CALM, _) = failed {
         connection.worker.limits.http2_floods.hit();
-    }
-}
-
-/// Sends what is left, and reads what still comes for a while: a connection that is closed with
-/// unread bytes is reset, and the reset may overtake what was told last.
-async fn close(mut serving: Connection<Framed>) {
-    let closing = async {
-        poll_fn(|cx| serving.poll_close(cx)).await?;
-        let mut left = HTTP1_BUFFER_BYTES;
-        while left > 0 {
-            match poll_fn(|cx| serving.poll_discard(cx)).await? {
-                0 => break,
-                read => left = left.saturating_sub(read),
-            }
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    match timeout(LINGER_TIMEOUT, closing).await {
-        Ok(Ok(())) => {}
-        Ok(Err(cause)) => tracing::trace!(%cause, "a connection was gone before it was closed"),
-        Err(_) => tracing::trace!("a client did not read what was left"),
     }
 }
 

@@ -5,29 +5,33 @@
 //!
 //! **Invariant:** a request is given back only if the endpoint did not look at it, and nothing was
 //! taken of its body.
+//! **Invariant:** a connection ends once the pool and its last request let go of it; what is left
+//! of them is still sent, to an endpoint that reads it within [`LINGER_TIMEOUT`].
 
-use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc};
+use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc, task::Poll};
 
 use http::{Response, StatusCode, request::Parts};
 use tokio::time::{Instant, timeout};
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    http2::{Broken, Connection, Limits, Pipe, Question, Receiving, ResponseHead, Sender, Sending},
+    http2::{
+        Beat, Broken, Connection, Growth, Io, Limits, Pipe, Question, Receiving, ResponseHead,
+        Sender, Sending,
+    },
     proxy::{
         framed::Framed,
         http::RequestBody,
         limits::{
             HEADER_BYTES_MAX, HTTP1_BUFFER_BYTES, HTTP2_ERROR_RESETS_MAX, HTTP2_FRAME_BYTES_MAX,
-            HTTP2_STREAM_WINDOW_BYTES, HTTP2_UPSTREAM_STREAMS_MAX, HTTP2_UPSTREAM_WINDOW_BYTES,
-            INTERIM_RESPONSES_MAX, SETTINGS_PATIENCE,
+            HTTP2_REACH, HTTP2_STREAM_WINDOW_BYTES, HTTP2_UPSTREAM_STREAMS_MAX,
+            HTTP2_UPSTREAM_WINDOW_BYTES, INTERIM_RESPONSES_MAX, LINGER_TIMEOUT, SETTINGS_PATIENCE,
         },
         respond::Fault,
         view::Held,
         way::Way,
         worker::Worker,
     },
-    telemetry::task,
+    telemetry::{metrics::Limit, task},
 };
 
 use super::Unanswered;
@@ -48,8 +52,6 @@ pub(in crate::proxy) struct Http2 {
     pub(super) idle_since: Cell<Instant>,
     /// Counts it, where connections are counted.
     pub(super) held: Option<Held>,
-    /// The task that drives it, which ends with its last user.
-    _task: AbortOnDropHandle<()>,
 }
 
 impl Http2 {
@@ -60,15 +62,20 @@ impl Http2 {
         held: Option<Held>,
     ) -> Result<Self, Fault> {
         let stream = way.dial(worker).await?;
+        stream.break_unacknowledged();
         let local = stream.local_addr();
-        let (mut connection, sender) = Connection::client(Framed::new(stream), LIMITS);
-        let task = task::spawn_local("upstream http2", async move {
-            poll_fn(|cx| connection.poll_drive(cx)).await;
-            if let Some(cause) = connection.failed() {
-                tracing::debug!(%cause, "a connection to an endpoint ended");
-            }
-        });
-        let task = AbortOnDropHandle::new(task);
+        let growth = Growing::of(worker);
+        Self::begin(Framed::new(stream), growth, (local, held)).await
+    }
+
+    /// Begins HTTP/2 on what was dialled.
+    async fn begin(
+        io: impl Io + 'static,
+        growing: Growing,
+        (local, held): (Option<SocketAddr>, Option<Held>),
+    ) -> Result<Self, Fault> {
+        let (connection, sender) = Connection::client(io, LIMITS);
+        task::spawn_local("upstream http2", drive(connection, growing));
         if timeout(SETTINGS_PATIENCE, poll_fn(|cx| sender.poll_told(cx))).await.is_err() {
             tracing::debug!("an endpoint does not say what it takes by HTTP/2");
         }
@@ -76,7 +83,7 @@ impl Http2 {
             return Err(sender.broken().map_or(Fault::UpstreamClosed, fault_of));
         }
         let (requests, idle_since) = (Cell::new(0), Cell::new(Instant::now()));
-        Ok(Self { local, sender, requests, idle_since, held, _task: task })
+        Ok(Self { local, sender, requests, idle_since, held })
     }
 
     /// Takes a stream, if there is room for one.
@@ -126,6 +133,37 @@ impl Http2 {
             Fault::UpstreamRefused
         })
     }
+}
+
+/// Has the windows of a connection grow.
+struct Growing {
+    growth: Growth,
+    limit: Limit,
+}
+
+impl Growing {
+    fn of(worker: &Worker) -> Self {
+        let growth = Growth::new(&worker.growth, HTTP2_REACH);
+        Self { growth, limit: worker.limits.http2_window_growth.clone() }
+    }
+}
+
+/// Drives a connection until all let go of it, or it ended, and closes it.
+async fn drive(mut connection: Connection<impl Io>, mut growing: Growing) {
+    poll_fn(|cx| {
+        if connection.poll_drive(cx).is_ready() || connection.is_let_go() {
+            return Poll::Ready(());
+        }
+        if let Beat::Answered { is_short: true, .. } = growing.growth.follow(&connection) {
+            growing.limit.hit();
+        }
+        Poll::Pending
+    })
+    .await;
+    if let Some(cause) = connection.failed() {
+        tracing::debug!(%cause, "a connection to an endpoint ended");
+    }
+    Box::pin(connection.close(LINGER_TIMEOUT)).await;
 }
 
 /// One request of a connection; it counts until this is dropped.
@@ -194,8 +232,8 @@ async fn answered(upload: &mut Upload, receiving: &mut Receiving) -> Result<Resp
     let mut interim = 0;
     loop {
         let next = poll_fn(|cx| {
-            if let std::task::Poll::Ready(Err(fault)) = upload.poll(cx) {
-                return std::task::Poll::Ready(Err(fault));
+            if let Poll::Ready(Err(fault)) = upload.poll(cx) {
+                return Poll::Ready(Err(fault));
             }
             receiving.poll_response(cx).map_err(fault_of)
         });
@@ -242,3 +280,6 @@ const LIMITS: Limits = Limits {
     early_resets_max: 0,
     grants_changes: false,
 };
+
+#[cfg(test)]
+mod tests;
