@@ -13,6 +13,7 @@ mod auth;
 mod auth_body;
 mod bounds;
 mod conduct;
+mod connect;
 mod connections;
 mod downstream_http1;
 mod endpoints;
