@@ -12,6 +12,7 @@ pub mod maglev;
 pub mod ring;
 pub mod round_robin;
 pub mod slow_start;
+pub mod weights;
 
 /// Of two different candidates picked at random, the one with the smaller load; `None` when there
 /// is no candidate.

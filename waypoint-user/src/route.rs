@@ -12,6 +12,8 @@
 //! 3. the older route, one of known age before one of unknown, then `namespace/name` in the order
 //!    of the alphabet, then the first rule, then the first match.
 //!
+//! A CONNECT has no path. It goes only where a match asks for its method, and for no path but `/`.
+//!
 //! Routes of the Service's own namespace are for all clients. A namespace that has routes of its
 //! own for somebody else's Service goes by these alone (GEP-1294, "Multiple routes for a Service").
 //!
@@ -22,8 +24,8 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::mesh::{
     object::ObjectName,
-    request::RequestHead,
-    route::{Conduct, ExternalAuth, HeaderEdit, HttpRoute, Mirror, RouteKind},
+    request::{CONNECT, RequestHead},
+    route::{Conduct, ExternalAuth, HeaderEdit, HttpRoute, Mirror, PathMatch, RouteKind},
 };
 
 pub use self::connection::{ConnectionChoice, ConnectionRules, ConnectionTable};
@@ -75,6 +77,8 @@ impl Table {
 pub struct Rules {
     port: u16,
     index: Index,
+    /// What decides about CONNECT.
+    connects: Index,
 }
 
 impl Rules {
@@ -83,21 +87,26 @@ impl Rules {
         if routes.is_empty() {
             return None;
         }
-        let mut builder = Builder::default();
+        let (mut builder, mut connects) = (Builder::default(), Builder::default());
         for route in routes {
             for (position, rule) in route.rules.iter().enumerate() {
                 let compiled = Arc::new(Rule::new(route, position, rule));
                 for (path, candidate) in Candidate::of(rule, &compiled) {
-                    builder.insert(path, candidate);
+                    if !candidate.connects() {
+                        builder.insert(path, candidate);
+                    } else if path == PathMatch::default() {
+                        connects.insert(path, candidate);
+                    }
                 }
             }
         }
-        Some(Self { port, index: builder.build() })
+        Some(Self { port, index: builder.build(), connects: connects.build() })
     }
 
     /// The rule that decides about a request; `None` when none matches, which is answered with 404.
     pub fn find(&self, head: &dyn RequestHead) -> Option<Decided<'_>> {
-        self.index.find(head).map(|found| Decided { found, port: self.port })
+        let index = if head.method() == CONNECT { &self.connects } else { &self.index };
+        index.find(head).map(|found| Decided { found, port: self.port })
     }
 
     /// Where the request goes. `dice` returns a number below its argument, each with the same

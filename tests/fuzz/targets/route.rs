@@ -138,7 +138,13 @@ fn expected(rules: &[HttpRule], head: &Head) -> Option<usize> {
 }
 
 fn holds(one: &HttpMatch, head: &Head) -> bool {
+    // A CONNECT has no path, and goes only where a match asks for it.
+    let connects = head.method == Method::CONNECT;
+    if connects && one.method.is_none() {
+        return false;
+    }
     let path = match &one.path {
+        path if connects => *path == PathMatch::default(),
         PathMatch::Exact(path) => head.path == *path,
         PathMatch::Prefix(prefix) => {
             let prefix = prefix.trim_end_matches('/');

@@ -220,11 +220,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         cases: &["connect"],
         shared: &[],
-        lines: &[
-            "- client: HTTP/1.1 404 Not Found",
-            "- client: connection: close",
-            "+ client: HTTP/1.1 405 Method Not Allowed",
-        ],
+        lines: &["- client: HTTP/1.1 404 Not Found", "+ client: HTTP/1.1 405 Method Not Allowed"],
         why: "the method is refused, whatever it is for; Envoy has no route for it",
     },
     Row {

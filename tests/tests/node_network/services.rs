@@ -341,8 +341,13 @@ fn vips(number: u16) -> [SocketAddr; 2] {
 /// With endpoints by the number of their pod, and whether they are ready.
 fn service(number: u16, endpoints: &[(u8, bool)]) -> Service {
     let protocol = AppProtocol::Detect;
-    let endpoint =
-        |address, ready| Endpoint { address, workload: None, ports: vec![(80, 8080)], ready };
+    let endpoint = |address, ready| Endpoint {
+        address,
+        workload: None,
+        ports: vec![(80, 8080)],
+        ready,
+        weight: 1,
+    };
     Service {
         vips: vips(number).map(|vip| vip.ip()).to_vec(),
         ports: vec![ServicePort { name: String::new(), number: 80, protocol }],

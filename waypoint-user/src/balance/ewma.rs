@@ -27,8 +27,7 @@ impl Expectation {
 
     /// What a request costs that joins so many others. An endpoint of which nothing is known gets
     /// one request, and then no other before that is answered.
-    pub fn cost(&self, outstanding: u32, now: Duration) -> f64 {
-        let waiting = f64::from(outstanding);
+    pub fn cost(&self, waiting: f64, now: Duration) -> f64 {
         if self.latency == 0.0 {
             return waiting * UNKNOWN;
         }

@@ -5,6 +5,7 @@ use super::*;
 mod hashed;
 mod shares;
 mod state;
+mod weighed;
 
 /// A seeded generator, so that counts are the same in every run.
 fn seeded(seed: u64) -> impl FnMut(u32) -> u32 {

@@ -16,6 +16,7 @@ fn mesh() -> Snapshot {
         workload: Some(ObjectName::new("a", "p1")),
         ports: vec![(80, 8080)],
         ready: true,
+        weight: 1,
     };
     let service = |name: &str, vips: &[&str]| Service {
         vips: vips.iter().map(|vip| vip.parse().unwrap()).collect(),

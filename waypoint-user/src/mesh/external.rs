@@ -55,6 +55,8 @@ pub struct NamedEndpoint {
     pub host: String,
     /// For each port of the Service, by the Service's port number, where to dial.
     pub ports: Vec<(u16, u16)>,
+    /// How much of the requests each of its addresses gets, next to its fellows; one at least.
+    pub weight: u32,
 }
 
 impl NamedEndpoint {

@@ -42,7 +42,7 @@ pub trait RequestHead {
     fn scheme(&self) -> &str;
     /// Host and, if there is one, port.
     fn authority(&self) -> &str;
-    /// The path without its query; begins with `/`, or is `*`.
+    /// The path without its query; begins with `/`, or is `*`, or of a CONNECT nothing.
     fn path(&self) -> &str;
     /// The query without its `?`.
     fn query(&self) -> Option<&str>;
@@ -63,6 +63,9 @@ pub enum Origin {
     /// Nothing that is known now.
     Unknown,
 }
+
+/// The method that asks for a tunnel, and for no path.
+pub const CONNECT: &str = "CONNECT";
 
 #[cfg(test)]
 pub(crate) mod sample;

@@ -132,7 +132,7 @@ pub struct HttpMatch {
     pub headers: Vec<ValueMatch>,
     /// Query parameters; of a name that is repeated only the first condition counts.
     pub query: Vec<ValueMatch>,
-    /// The method.
+    /// The method; none is every method but CONNECT.
     pub method: Option<String>,
 }
 

@@ -172,6 +172,8 @@ pub struct Endpoint {
     pub ports: Vec<(u16, u16)>,
     /// Whether it takes traffic.
     pub ready: bool,
+    /// How much of the requests it gets, next to its fellows; one at least.
+    pub weight: u32,
 }
 
 impl Endpoint {

@@ -24,6 +24,7 @@ mod auth;
 mod body;
 mod check;
 mod client_body;
+mod connect;
 mod deadline;
 mod exchange;
 mod extended_connect;

@@ -15,6 +15,7 @@ mod auth_clients;
 mod auth_times;
 mod bounds;
 mod conduct;
+mod connect;
 mod connections;
 mod downstream_http1;
 mod endpoints;

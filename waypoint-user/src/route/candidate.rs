@@ -5,7 +5,7 @@
 use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
 use crate::mesh::{
-    request::RequestHead,
+    request::{CONNECT, RequestHead},
     route::{HttpFilter, HttpMatch, HttpRule, PathMatch, ValueMatch, ValuePattern},
 };
 
@@ -85,6 +85,11 @@ impl Candidate {
         let (name, value) = (REQUESTED_METHOD.to_owned(), ValuePattern::Exact(method));
         candidate.headers.push(ValueMatch { name, value });
         Some(candidate)
+    }
+
+    /// Whether it is for CONNECT.
+    pub(super) fn connects(&self) -> bool {
+        self.method.as_deref() == Some(CONNECT)
     }
 
     /// Its rank among candidates of the same path.

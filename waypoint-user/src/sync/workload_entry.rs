@@ -34,7 +34,7 @@ pub struct Spec {
     pub network: String,
     /// `region/zone/subzone`, from the left as far as it is known.
     pub locality: String,
-    /// Its share among its fellows.
+    /// How much of the requests it gets, next to its fellows; zero counts as one.
     pub weight: i64,
     /// Its service account.
     pub service_account: String,

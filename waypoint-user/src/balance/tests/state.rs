@@ -28,24 +28,24 @@ fn rules(max_ejection_percent: u8) -> OutlierDetection {
 fn a_peak_counts_at_once_and_is_forgotten_slowly() {
     let mut expected = Expectation::default();
     expected.learn(Duration::from_millis(10), secs(1));
-    let calm = expected.cost(0, secs(1));
+    let calm = expected.cost(0.0, secs(1));
     expected.learn(secs(1), secs(2));
-    assert!(expected.cost(0, secs(2)) > 90.0 * calm);
+    assert!(expected.cost(0.0, secs(2)) > 90.0 * calm);
     expected.learn(Duration::from_millis(10), secs(3));
-    assert!(expected.cost(0, secs(3)) > 50.0 * calm, "one good answer is no proof");
+    assert!(expected.cost(0.0, secs(3)) > 50.0 * calm, "one good answer is no proof");
     for at in 4..80 {
         expected.learn(Duration::from_millis(10), secs(at));
     }
-    assert!(expected.cost(0, secs(80)) < 2.0 * calm);
+    assert!(expected.cost(0.0, secs(80)) < 2.0 * calm);
 }
 
 #[test]
 fn waiting_requests_cost_and_an_unknown_endpoint_gets_one_first() {
     let (mut slow, unknown) = (Expectation::default(), Expectation::default());
     slow.learn(secs(1), secs(1));
-    assert!(unknown.cost(0, secs(1)) < slow.cost(0, secs(1)));
-    assert!(unknown.cost(1, secs(1)) > slow.cost(100, secs(1)));
-    assert!(slow.cost(1, secs(1)) > slow.cost(0, secs(1)));
+    assert!(unknown.cost(0.0, secs(1)) < slow.cost(0.0, secs(1)));
+    assert!(unknown.cost(1.0, secs(1)) > slow.cost(100.0, secs(1)));
+    assert!(slow.cost(1.0, secs(1)) > slow.cost(0.0, secs(1)));
 }
 
 #[test]

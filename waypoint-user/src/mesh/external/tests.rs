@@ -16,7 +16,8 @@ fn a_host_is_named_so_that_no_kubernetes_service_can_be() {
 
 #[test]
 fn a_named_endpoint_knows_where_its_ports_lead() {
-    let endpoint = NamedEndpoint { host: "a.example".to_owned(), ports: vec![(443, 8443)] };
+    let host = "a.example".to_owned();
+    let endpoint = NamedEndpoint { host, ports: vec![(443, 8443)], weight: 1 };
     assert_eq!(endpoint.target_port(443), Some(8443));
     assert_eq!(endpoint.target_port(80), None);
 }

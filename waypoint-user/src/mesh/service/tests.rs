@@ -37,6 +37,7 @@ fn an_endpoint_is_dialled_where_the_port_leads() {
         workload: None,
         ports: vec![(80, 8080)],
         ready: true,
+        weight: 1,
     };
     assert_eq!(endpoint.target_port(80), Some(8080));
     assert_eq!(endpoint.target_port(8080), None);

@@ -4,6 +4,8 @@ use http::{Method, Version, header::HOST, request::Parts};
 
 use crate::proxy::respond::Fault;
 
+use super::connect;
+
 /// The authority that a request asks for. That of its target counts more than `Host`
 /// (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1).
 pub(super) fn authority(parts: &Parts) -> Result<String, Fault> {
@@ -28,9 +30,9 @@ pub(super) fn authority(parts: &Parts) -> Result<String, Fault> {
 }
 
 /// Whether a request can be forwarded at all.
-pub(super) fn request(parts: &Parts) -> Result<(), Fault> {
+pub(super) fn request(parts: &Parts, has_body: bool) -> Result<(), Fault> {
     if parts.method == Method::CONNECT {
-        return Err(Fault::MethodRefused);
+        return connect::check(parts, has_body);
     }
     let path = parts.uri.path();
     let asterisk = path == "*" && parts.method == Method::OPTIONS;

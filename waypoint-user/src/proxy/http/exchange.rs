@@ -25,7 +25,7 @@ use crate::{
 use super::{
     RequestBody,
     auth::{self, Asking, Granted},
-    body::{Progress, ResponseBody, Stream},
+    body::{AnswerBody, Progress, ResponseBody, Stream},
     check,
     client_body::ClientBody,
     deadline::{Deadline, Until, grpc_timeout},
@@ -113,7 +113,7 @@ impl Exchange {
         let authority = check::authority(&parts);
         self.describe(&parts, authority.as_deref().ok());
         let authority = authority?;
-        check::request(&parts)?;
+        check::request(&parts, !body.is_end_stream())?;
         self.record.admitted = Some(self.connection.worker.overload.admit()?);
         let target = target.ok_or(Fault::UnknownDestination)?;
         let head = HeadRef::of(&parts, &authority);
@@ -249,7 +249,7 @@ impl Exchange {
             progress: Some(&progress),
             body: outgoing.kept(),
             is_grpc: self.record.is_grpc,
-            upgrades: upgrade.is_some(),
+            changes: upgrade.is_some() || method == Method::CONNECT,
         };
         let request = self.build(outgoing, version, plan);
         let began = Instant::now();
@@ -309,7 +309,7 @@ impl Exchange {
             forwarded.add_to(headers, identity, by);
             fields::identify(headers, || random);
         };
-        if outgoing.upgrade().is_none() {
+        if outgoing.upgrade().is_none() && outgoing.parts.method != Method::CONNECT {
             let asks = (worker, &self.peer);
             mirror::send_copies(asks, &plan.mirrors, &outgoing, &plan.edits, &learn);
         }
@@ -328,7 +328,7 @@ impl Exchange {
         if self.record.is_grpc {
             self.record.see_grpc_status(response.headers());
         }
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        if matches!(response.body(), AnswerBody::Nothing) {
             let ends = until.filter(|until| until.late == Late::Stream);
             let (upstream, record, deadline) = (carrier, self.record, ends.map(Deadline::new));
             let tunnel = Tunnel { upstream, record, lease, deadline, idle };
@@ -351,7 +351,8 @@ impl Exchange {
         self.record.head_bytes.0 = field_bytes(headers);
         let content_type = headers.get(http::header::CONTENT_TYPE);
         let is_grpc = |value: &http::HeaderValue| value.as_bytes().starts_with(GRPC);
-        self.record.is_grpc = content_type.is_some_and(is_grpc);
+        let connects = parts.method == Method::CONNECT;
+        self.record.is_grpc = !connects && content_type.is_some_and(is_grpc);
         self.record.grpc_web = GrpcWeb::of(headers).filter(|_| self.record.is_grpc);
         self.record.is_http2 = parts.version == http::Version::HTTP_2;
         self.record.note(|entry| {

@@ -8,7 +8,7 @@
 use std::{net::SocketAddr, rc::Rc};
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Method, Request, Response, StatusCode, request::Parts};
 
 use crate::{
     http2::Pipe,
@@ -25,7 +25,9 @@ use crate::{
     },
 };
 
-use super::{RequestBody, body::AnswerBody, deadline::Until, extended_connect::Change, idle::Idle};
+use super::{
+    RequestBody, body::AnswerBody, connect, deadline::Until, extended_connect::Change, idle::Idle,
+};
 
 /// What an endpoint is spoken to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -113,12 +115,21 @@ pub(super) async fn send_to(
     };
     let in_flight = endpoint.begin();
     let way = worker.way(endpoint, trail.peer);
+    let connects = *request.method() == Method::CONNECT;
     let (response, by) = match version {
         Version::Http1 => send_http1(worker, (endpoint, &way), request, trail).await?,
+        Version::Http2 if connects => {
+            Box::pin(send_connect(worker, (endpoint, &way), request, trail)).await?
+        }
         Version::Http2 if Change::is_asked_by(&request) => {
             Box::pin(send_change(worker, (endpoint, &way), request, trail)).await?
         }
         Version::Http2 => send_http2(worker, (endpoint, &way), request, trail).await?,
+    };
+    let response = match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => response.map(|_| AnswerBody::Nothing),
+        _ if connects => connect::answered(response),
+        _ => response,
     };
     let carrier = Carrier { by, _in_flight: in_flight, _permit: permit };
     Ok(Answered { response, carrier, endpoint: endpoint.address, until: None, idle: None })
@@ -231,11 +242,7 @@ async fn send_change(
     mut request: Request<RequestBody>,
     trail: &mut Trail<'_>,
 ) -> Result<(Response<AnswerBody>, By), Failed> {
-    let stream = match worker.pool.stream(way) {
-        Some(stream) => Ok(stream),
-        None => http2(worker, endpoint, way).await,
-    };
-    let stream = match stream {
+    let stream = match any_stream(worker, endpoint, way).await {
         Ok(stream) => stream,
         Err(fault) => return Err(Box::new((fault, Some(request)))),
     };
@@ -248,15 +255,50 @@ async fn send_change(
         return Err(Box::new((Fault::BadRequest("the protocol to change to is no text"), None)));
     };
     let (head, _) = request.into_parts();
-    let (mut response, changed) = match stream.change(&head, &change.protocol).await {
+    let (mut response, changed) = match stream.change(&head, Some(&change.protocol)).await {
         Ok(answered) => answered,
         Err(fault) => return Err(Box::new((fault, None))),
     };
     if changed.is_some() {
         change.grant(&mut response);
     }
+    Ok(came_or_changed(response, (stream, changed)))
+}
+
+/// Asks for a tunnel by HTTP/2.
+async fn send_connect(
+    worker: &Rc<Worker>,
+    (endpoint, way): (&Endpoint, &Way),
+    request: Request<RequestBody>,
+    trail: &mut Trail<'_>,
+) -> Result<(Response<AnswerBody>, By), Failed> {
+    let stream = match any_stream(worker, endpoint, way).await {
+        Ok(stream) => stream,
+        Err(fault) => return Err(Box::new((fault, Some(request)))),
+    };
+    trail.came_by(stream.connection().local);
+    let (head, _) = request.into_parts();
+    match stream.change(&head, None).await {
+        Ok((response, changed)) => Ok(came_or_changed(response, (stream, changed))),
+        Err(fault) => Err(Box::new((fault, None))),
+    }
+}
+
+/// A response that came by a stream, which goes on where there is no body.
+fn came_or_changed(
+    response: Response<Option<Http2Body>>,
+    (stream, changed): (Stream, Option<Pipe>),
+) -> (Response<AnswerBody>, By) {
     let by = By::Http2 { stream, changed: changed.map(Box::new) };
-    Ok((response.map(|body| body.map_or(AnswerBody::Nothing, AnswerBody::Http2)), by))
+    (response.map(|body| body.map_or(AnswerBody::Nothing, AnswerBody::Http2)), by)
+}
+
+/// A stream of HTTP/2, over a shared connection if there is one.
+async fn any_stream(worker: &Rc<Worker>, endpoint: &Endpoint, way: &Way) -> Result<Stream, Fault> {
+    match worker.pool.stream(way) {
+        Some(stream) => Ok(stream),
+        None => http2(worker, endpoint, way).await,
+    }
 }
 
 /// A connection of HTTP/1, as far as one more may be.

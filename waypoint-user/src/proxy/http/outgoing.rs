@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use http::{
-    HeaderMap, HeaderValue, Request, Uri, Version,
+    HeaderMap, HeaderValue, Method, Request, Uri, Version,
     header::{CONNECTION, HOST, TE},
     request::Parts,
     uri::PathAndQuery,
@@ -13,7 +13,7 @@ use http::{
 
 use crate::{mesh::service::AppProtocol, route::Edits};
 
-use super::{RequestBody, fields, forward, tape::Tape, tries::Kept};
+use super::{RequestBody, connect, fields, forward, tape::Tape, tries::Kept};
 
 /// A request that passed, and its body.
 pub(super) struct Outgoing {
@@ -53,7 +53,8 @@ impl Outgoing {
 
     /// The protocol that the request asks to change to.
     pub(super) fn upgrade(&self) -> Option<HeaderValue> {
-        fields::upgrade_of(self.parts.version, &self.parts.headers)
+        let connects = self.parts.method == Method::CONNECT;
+        fields::upgrade_of(self.parts.version, &self.parts.headers).filter(|_| !connects)
     }
 
     /// What an endpoint of a port that declares this is spoken to.
@@ -78,6 +79,14 @@ impl Outgoing {
         fields::remove_framing(&mut headers);
         if let Some(authority) = edits.authority {
             set_host(&mut headers, authority);
+        }
+        if parts.method == Method::CONNECT {
+            let mut request = Request::new(body);
+            (*request.method_mut(), *request.headers_mut()) = (parts.method, headers);
+            if connect::finish(&mut request, &parts.uri, version).is_none() {
+                *request.uri_mut() = parts.uri;
+            }
+            return request;
         }
         let path_and_query = edits.path_and_query.as_deref().or(path_and_query.as_deref());
         let path_and_query = match (path_and_query, parts.uri.into_parts().path_and_query) {

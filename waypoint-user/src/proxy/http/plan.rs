@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     mesh::{
         object::ObjectName,
-        request::{Peer, RequestHead},
+        request::{CONNECT, Peer, RequestHead},
         route::Conduct,
     },
     proxy::{
@@ -166,13 +166,18 @@ pub(super) fn plan<'t>(
     dice: &mut dyn FnMut(u32) -> u32,
 ) -> Result<Planned<'t>, Fault> {
     let rules = target.table.as_ref().and_then(|table| table.rules(peer.namespace()));
+    let connects = head.method() == CONNECT;
     let Some(rules) = rules else {
+        if connects {
+            return Err(Fault::MethodRefused);
+        }
         let cluster = view.default_cluster(target, dialled);
         let governed = view.governed(target, None, &BY_DEFAULT);
         let terms = Terms { conduct: &BY_DEFAULT, governed };
         return Ok(Planned::Forward(Plan::by_default(cluster, terms)));
     };
-    let decided = rules.find(head).ok_or(Fault::NoRoute)?;
+    let decided = rules.find(head);
+    let decided = decided.ok_or(if connects { Fault::MethodRefused } else { Fault::NoRoute })?;
     let conduct = decided.conduct();
     let session = conduct.persistence.as_ref();
     let session = session.and_then(|by| Session::of(head, by, session::now()));

@@ -64,8 +64,8 @@ pub(super) struct Course<'a> {
     pub(super) body: Kept,
     /// Whether it is a call of gRPC.
     pub(super) is_grpc: bool,
-    /// Whether the request asks to change the protocol.
-    pub(super) upgrades: bool,
+    /// Whether the request asks to change the protocol, or for a tunnel.
+    pub(super) changes: bool,
 }
 
 impl<'a> Course<'a> {
@@ -82,7 +82,7 @@ impl<'a> Course<'a> {
             progress: None,
             body: Kept::Nothing,
             is_grpc: false,
-            upgrades: false,
+            changes: false,
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Course<'a> {
     fn hedging(&self, request: &Request<RequestBody>) -> Option<Hedging> {
         let hedging = self.governed?.rules().hedging?;
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        let is_alone = !self.upgrades && self.pinned.is_none();
+        let is_alone = !self.changes && self.pinned.is_none();
         (is_safe && is_alone && matches!(self.body, Kept::Empty)).then_some(hedging)
     }
 
@@ -263,7 +263,7 @@ impl<'a> Tries<'a> {
     /// Whether there may be another try after the one that is under way.
     fn are_left(&self) -> bool {
         let made = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
-        !self.course.upgrades && made < self.attempts()
+        !self.course.changes && made < self.attempts()
     }
 
     /// Whether an answer is not to be passed on, as there are tries left.
@@ -342,7 +342,7 @@ impl<'a> Tries<'a> {
     /// Whether there may be another try, after the last one that was made.
     fn are_left_after_this(&self) -> bool {
         let made = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
-        !self.course.upgrades && made <= self.attempts()
+        !self.course.changes && made <= self.attempts()
     }
 
     /// How often the request may be tried again.

@@ -241,6 +241,7 @@ pub(super) fn add_service(
             workload: Some(ObjectName::new("default", pod)),
             ports: vec![(port, endpoint.port())],
             ready: true,
+            weight: 1,
         });
     }
     let service = Service {

@@ -317,6 +317,7 @@ fn add_shop(contents: &mut Contents, dialled: SocketAddr, application: SocketAdd
         workload: Some(name("shop-0")),
         ports: vec![(port, application.port())],
         ready: true,
+        weight: 1,
     };
     let shop = Service {
         vips: vec![dialled.ip()],

@@ -10,7 +10,7 @@
 
 use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc, task::Poll};
 
-use http::{Response, StatusCode, request::Parts};
+use http::{Method, Response, StatusCode, request::Parts};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -120,11 +120,14 @@ impl Http2 {
         protocol: Option<&str>,
         ends: bool,
     ) -> Result<(Sending, Receiving), Fault> {
+        // Without a path, it is what a CONNECT asks for (RFC 9113 section 8.5).
+        let is_whole = head.method != Method::CONNECT || protocol.is_some();
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let question = Question {
             method: &head.method,
-            scheme: Some(head.uri.scheme_str().unwrap_or("http")),
+            scheme: is_whole.then(|| head.uri.scheme_str().unwrap_or("http")),
             authority: head.uri.authority().map_or("", |authority| authority.as_str()),
-            path: Some(head.uri.path_and_query().map_or("/", |path| path.as_str())),
+            path: is_whole.then_some(path),
             protocol,
             headers: &head.headers,
         };
@@ -196,20 +199,25 @@ impl Stream {
         }
     }
 
-    /// Asks for a change of protocol, and waits for the answer; with the stream, if it is granted.
+    /// Asks for a change to a protocol, or for a tunnel, and waits for the answer; with the stream,
+    /// if it is granted.
     pub(in crate::proxy) async fn change(
         &self,
         head: &Parts,
-        protocol: &str,
+        protocol: Option<&str>,
     ) -> Result<(Response<Option<Body>>, Option<Pipe>), Fault> {
-        let (sending, mut receiving) = self.0.ask(head, Some(protocol), false)?;
+        let (sending, mut receiving) = self.0.ask(head, protocol, false)?;
         let answer = loop {
             let answer = poll_fn(|cx| receiving.poll_response(cx)).await.map_err(fault_of)?;
             if !answer.status.is_informational() {
                 break answer;
             }
         };
-        if answer.status != StatusCode::OK {
+        let is_granted = match protocol {
+            Some(_) => answer.status == StatusCode::OK,
+            None => answer.status.is_success(),
+        };
+        if !is_granted {
             let body = Body::refused(receiving, sending);
             return Ok((response(answer, Some(body)), None));
         }

@@ -31,7 +31,7 @@ mod balancer;
 mod bounds;
 mod load;
 
-use self::balancer::{Candidates, Order};
+use self::balancer::{Candidates, Order, weigh};
 pub(in crate::proxy) use self::{
     balancer::Ask,
     bounds::{Bounds, Held, Turn},
@@ -62,6 +62,8 @@ pub(in crate::proxy) struct Cluster {
     order: Rc<Order>,
     health: Option<Arc<ClusterHealth>>,
     loads: Rc<Loads>,
+    /// Whether all endpoints weigh the same.
+    is_even: bool,
     /// Whether nothing but outstanding requests counts.
     is_plain: bool,
 }
@@ -118,6 +120,8 @@ pub(in crate::proxy) struct Endpoint {
     pub(in crate::proxy) address: SocketAddr,
     /// The pod, if it is known.
     pub(in crate::proxy) workload: Option<Arc<Workload>>,
+    /// How much of the requests it gets, next to its fellows.
+    weight: u32,
     load: Rc<Load>,
     watch: Option<Watch>,
     bounds: Option<Rc<Bounds>>,
@@ -138,7 +142,7 @@ impl Cluster {
             let address = SocketAddr::new(endpoint.address, endpoint.target_port(port)?);
             let name = endpoint.workload.as_ref();
             let workload = name.and_then(|name| snapshot.workloads().get(name)).cloned();
-            Some(Endpoint::new(address, workload, loads))
+            Some(Endpoint::new(address, workload, loads).weighing(endpoint.weight))
         });
         let (named, unknown) = named((service, port), around);
         let endpoints = endpoints.chain(named);
@@ -150,10 +154,14 @@ impl Cluster {
             home.nearness_of(place, service.distribution)
         };
         let domain = &snapshot.settings().cluster_domain;
+        let mut endpoints = nearest(endpoints, nearness);
+        let is_even = !weigh(&mut endpoints);
         let cluster = Self {
             version: names.version(),
             unknown,
-            endpoints: nearest(endpoints, nearness),
+            endpoints,
+            is_even,
+            is_plain: is_even,
             ..Self::empty((service, port), family, domain, loads)
         };
         match around.policy {
@@ -184,6 +192,7 @@ impl Cluster {
             order: Rc::new(Order::None),
             health: None,
             loads: Rc::clone(loads),
+            is_even: true,
             is_plain: true,
         }
     }
@@ -193,8 +202,8 @@ impl Cluster {
         let place = (service.clone(), self.port);
         let rules = &policy.endpoints;
         let mut endpoints = self.endpoints;
-        let addresses = endpoints.iter().map(|endpoint| endpoint.address);
-        let order = around.loads.order(&place, self.family, &rules.load_balancing, addresses);
+        let weighed = endpoints.iter().map(|endpoint| (endpoint.address, endpoint.weight));
+        let order = around.loads.order(&place, self.family, &rules.load_balancing, weighed);
         let learns = rules.load_balancing.algorithm == Algorithm::PeakEwma;
         let health = rules.outlier_detection.map(|rules| {
             let addresses = endpoints.iter().map(|endpoint| endpoint.address);
@@ -213,7 +222,9 @@ impl Cluster {
         Self {
             balancing: rules.load_balancing.clone(),
             order,
-            is_plain: rules.load_balancing == LoadBalancing::default() && health.is_none(),
+            is_plain: self.is_plain
+                && rules.load_balancing == LoadBalancing::default()
+                && health.is_none(),
             health: health.map(|(all, _)| all),
             endpoints,
             ..self
@@ -254,6 +265,7 @@ impl Cluster {
             order: Rc::new(Order::None),
             health: None,
             loads: Rc::clone(loads),
+            is_even: true,
             is_plain: true,
         }
     }
@@ -287,6 +299,7 @@ impl Cluster {
         }
         let candidates = Candidates {
             endpoints: &self.endpoints,
+            is_even: self.is_even,
             rules: &self.balancing,
             order: &self.order,
             health: self.health.as_deref(),
@@ -304,7 +317,13 @@ impl Cluster {
 impl Endpoint {
     /// An endpoint at an address, with what is outstanding there.
     pub(super) fn new(address: SocketAddr, workload: Option<Arc<Workload>>, loads: &Loads) -> Self {
-        Self { address, workload, load: loads.of(address), watch: None, bounds: None }
+        let load = loads.of(address);
+        Self { address, workload, weight: 1, load, watch: None, bounds: None }
+    }
+
+    /// The same, with what it weighs.
+    fn weighing(self, weight: u32) -> Self {
+        Self { weight, ..self }
     }
 
     /// How many requests and connections are outstanding.
@@ -339,9 +358,9 @@ impl Endpoint {
         self.watch.as_ref().is_some_and(|watch| watch.is_ejected(now))
     }
 
-    /// What one more request is expected to cost here.
-    fn cost(&self, now: Duration) -> f64 {
-        self.load.cost(now)
+    /// What one more request is expected to cost that joins so many others here.
+    fn cost(&self, waiting: f64, now: Duration) -> f64 {
+        self.load.cost(waiting, now)
     }
 }
 
@@ -361,7 +380,7 @@ fn named(
                 let dialled = addresses.iter().map(at).filter(|at| !is_special(at.ip()));
                 endpoints.extend(dialled.map(|at| {
                     let workload = snapshot.workload_of_address(at.ip()).cloned();
-                    Endpoint::new(at, workload, loads)
+                    Endpoint::new(at, workload, loads).weighing(endpoint.weight)
                 }));
             }
             None => unknown.push(endpoint.host.clone()),

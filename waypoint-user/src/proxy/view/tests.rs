@@ -11,6 +11,7 @@ use crate::mesh::{
 use crate::proxy::Duty;
 
 mod external;
+mod weights;
 
 const PORT: u16 = 80;
 
@@ -28,6 +29,7 @@ fn contents(binding: Binding, ready: &[bool]) -> Contents {
         workload: None,
         ports: vec![(PORT, 8080)],
         ready: *ready,
+        weight: 1,
     };
     let service = Service {
         vips: vec![vip(PORT).ip()],

@@ -63,7 +63,9 @@ fn in_force(conditions: &[ValueMatch]) -> impl Iterator<Item = &ValueMatch> {
 }
 
 fn match_holds(one: &HttpMatch, request: &Request) -> bool {
+    let connects = request.method() == "CONNECT";
     let path = match &one.path {
+        path if connects => *path == PathMatch::Prefix("/".into()),
         PathMatch::Exact(path) => request.path() == path,
         PathMatch::Prefix(prefix) => {
             let prefix = prefix.trim_end_matches('/');
@@ -71,7 +73,10 @@ fn match_holds(one: &HttpMatch, request: &Request) -> bool {
         }
         PathMatch::Regex(regex) => regex.matches(request.path()),
     };
-    let method = one.method.iter().all(|method| method == request.method());
+    let method = match &one.method {
+        Some(method) => method == request.method(),
+        None => !connects,
+    };
     let header = in_force(&one.headers).all(|wanted| {
         let value = RequestHead::header(request, &wanted.name);
         value.is_some_and(|value| value_holds(&wanted.value, &value))
@@ -111,8 +116,12 @@ fn any_conditions() -> impl Strategy<Value = Vec<ValueMatch>> {
     prop_oneof![2 => Just(vec![]), 1 => some]
 }
 
+fn any_method() -> impl Strategy<Value = String> {
+    select(vec!["GET", "PUT", "CONNECT"]).prop_map(str::to_owned)
+}
+
 fn any_match() -> impl Strategy<Value = HttpMatch> {
-    let method = prop::option::weighted(0.3, select(vec!["GET".to_owned(), "PUT".to_owned()]));
+    let method = prop::option::weighted(0.3, any_method());
     (any_path(), any_conditions(), any_conditions(), method)
         .prop_map(|(path, headers, query, method)| HttpMatch { path, headers, query, method })
 }
@@ -152,7 +161,7 @@ fn any_routes(
 fn any_request() -> impl Strategy<Value = Request> {
     let value = || prop::option::of(select(vec!["1", "2", "3"]));
     let path = "(/(a|b|c|ab)?){1,4}";
-    let method = select(vec!["GET", "PUT", "POST"]);
+    let method = select(vec!["GET", "PUT", "POST", "CONNECT"]);
     (method, path, value(), value(), value(), value()).prop_map(|(method, path, x, y, p, q)| {
         let pairs = [("x", p), ("y", q)].map(|(name, value)| Some(format!("{name}={}", value?)));
         let query = pairs.into_iter().flatten().collect::<Vec<_>>().join("&");
@@ -172,7 +181,7 @@ fn crowded_match() -> impl Strategy<Value = HttpMatch> {
         Just(PathMatch::Regex(Regex::new("/.*").unwrap())),
         Just(PathMatch::Regex(Regex::new("/a.").unwrap())),
     ];
-    let method = prop::option::weighted(0.3, select(vec!["GET".to_owned(), "PUT".to_owned()]));
+    let method = prop::option::weighted(0.3, any_method());
     (path, any_conditions(), any_conditions(), method)
         .prop_map(|(path, headers, query, method)| HttpMatch { path, headers, query, method })
 }

@@ -37,6 +37,7 @@ fn contents(binding: Option<InboundBinding>) -> Contents {
             workload: Some(ObjectName::new("a", *pod)),
             ports: vec![(80, 8080), (81, 15006)],
             ready: false,
+            weight: 1,
         };
         let service = Service {
             vips: vips.iter().map(|vip| vip.parse().unwrap()).collect(),

@@ -48,6 +48,7 @@ fn contents(capture: CaptureMode) -> Contents {
         workload: Some(ObjectName::new("a", pod)),
         ports: vec![(80, 8080)],
         ready: true,
+        weight: 1,
     };
     let port = ServicePort { name: String::new(), number: 80, protocol: AppProtocol::Detect };
     let service = Service {

@@ -27,7 +27,7 @@ use crate::{
     sync::{finding::notice, objects::Objects, workload_entry},
 };
 
-use super::{meta, pods::Workloads, ports};
+use super::{meta, pods::Workloads, ports, workload_entries};
 
 /// Where endpoints come from, sorted once so that no Service has to look at all of it.
 pub(super) struct Sources<'a> {
@@ -74,6 +74,7 @@ impl<'a> Sources<'a> {
         let among = if slices.is_some() { &self.entries } else { &self.labelled };
         for workload in selected(among, &service.name.namespace, wanted) {
             let ports = self.ports(declared, workload);
+            let weight = self.weight(workload);
             let addresses = workload.addresses.iter();
             endpoints.extend(addresses.filter(|address| is_of_family(service, address)).map(
                 |address| Endpoint {
@@ -81,6 +82,7 @@ impl<'a> Sources<'a> {
                     workload: Some(workload.name.clone()),
                     ports: ports.clone(),
                     ready: workload.ready || publishes_unready(declared),
+                    weight,
                 },
             ));
         }
@@ -107,6 +109,11 @@ impl<'a> Sources<'a> {
         let is_entry = workload.kind == WorkloadKind::Entry;
         let entry = self.objects.workload_entries.get(&workload.name).filter(|_| is_entry);
         entry.map(|entry| &entry.spec)
+    }
+
+    /// What a workload weighs as an endpoint; a pod counts as one.
+    pub(super) fn weight(&self, workload: &Workload) -> u32 {
+        self.entry(workload).map_or(1, workload_entries::weight)
     }
 
     /// For each port of a Service, where a workload takes it.
@@ -195,6 +202,7 @@ fn from_slices(
                 workload: workload_of(listed, service, workloads),
                 ports: Vec::new(),
                 ready: false,
+                weight: 1,
             });
             endpoint.ready |= is_ready(listed);
             let new = ports.iter().filter(|port| !endpoint.ports.contains(port));

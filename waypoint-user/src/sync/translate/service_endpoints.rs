@@ -19,7 +19,11 @@ use crate::{
     },
 };
 
-use super::{endpoints::Sources, meta, workload_entries::Address};
+use super::{
+    endpoints::Sources,
+    meta,
+    workload_entries::{Address, weight},
+};
 
 /// What endpoints are looked for among.
 pub(super) struct Around<'a> {
@@ -73,7 +77,8 @@ impl<'a> Around<'a> {
         }
         if by_name && spec.endpoints.is_empty() && wanted.is_none() {
             let ports = ports(declared, None);
-            places.names.push(NamedEndpoint { host: host.trim_end_matches('.').to_owned(), ports });
+            let host = host.trim_end_matches('.').to_owned();
+            places.names.push(NamedEndpoint { host, ports, weight: 1 });
         }
         let Places { endpoints, names } = places;
         let resolution = if by_name { Resolution::Names(names) } else { Resolution::Listed };
@@ -82,15 +87,16 @@ impl<'a> Around<'a> {
 
     /// An endpoint that the ServiceEntry itself lists.
     fn add_listed(&self, declared: &ServiceEntry, endpoint: &Spec, places: &mut Places) {
-        let ports = ports(declared, Some(endpoint));
+        let (ports, weight) = (ports(declared, Some(endpoint)), weight(endpoint));
         match Address::parse(&endpoint.address) {
             Some(Address::Ip(address)) => {
                 let address = address.to_canonical();
                 let workload = self.by_address.get(&address).map(|name| (*name).clone());
-                places.endpoints.push(Endpoint { address, workload, ports, ready: true });
+                let endpoint = Endpoint { address, workload, ports, ready: true, weight };
+                places.endpoints.push(endpoint);
             }
             Some(Address::Name(host)) => {
-                places.names.push(NamedEndpoint { host: host.to_owned(), ports });
+                places.names.push(NamedEndpoint { host: host.to_owned(), ports, weight });
             }
             None => {}
         }
@@ -99,16 +105,17 @@ impl<'a> Around<'a> {
     /// A pod or a WorkloadEntry that the ServiceEntry selects.
     fn add_workload(&self, declared: &ServiceEntry, workload: &Workload, places: &mut Places) {
         let entry = self.sources.entry(workload);
-        let ports = ports(declared, entry);
+        let (ports, weight) = (ports(declared, entry), self.sources.weight(workload));
         let endpoints = workload.addresses.iter().map(|address| Endpoint {
             address: *address,
             workload: Some(workload.name.clone()),
             ports: ports.clone(),
             ready: workload.ready,
+            weight,
         });
         places.endpoints.extend(endpoints);
         if let Some(Address::Name(host)) = entry.and_then(|entry| Address::parse(&entry.address)) {
-            places.names.push(NamedEndpoint { host: host.to_owned(), ports });
+            places.names.push(NamedEndpoint { host: host.to_owned(), ports, weight });
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
 mod conditions;
 mod route_gateways;
 mod traffic;
+mod weights;
 
 /// Translates documents with the default settings.
 fn mesh(documents: &[&str]) -> (Snapshot, Report) {

@@ -12,7 +12,7 @@ use crate::{
         workload::{Locality, Transport, Workload, WorkloadKind},
     },
     sync::{
-        finding::{error, notice, warning},
+        finding::{error, notice},
         workload_entry::{Spec, WorkloadEntry},
     },
 };
@@ -59,10 +59,19 @@ pub(super) fn check(spec: &Spec) -> Result<(), Invalid> {
             return Err(Invalid::field("address", message));
         }
     }
+    if u32::try_from(spec.weight).is_err() {
+        let message = format!("{} is not between 0 and {}", spec.weight, u32::MAX);
+        return Err(Invalid::field("weight", message));
+    }
     let mut ports = spec.ports.values();
     ports
         .try_for_each(|port| meta::port(*port).map(drop))
         .map_err(|cause| Invalid::field("ports", cause))
+}
+
+/// What an entry weighs next to its fellows; where it does not say, it counts as one.
+pub(super) fn weight(spec: &Spec) -> u32 {
+    u32::try_from(spec.weight).map_or(1, |weight| weight.max(1))
 }
 
 /// What an entry's address can be.
@@ -128,10 +137,6 @@ fn workload(
 
 /// Tells of fields that do nothing yet.
 pub(super) fn tell_unsupported(object: &ObjectRef, field: &str, spec: &Spec, report: &mut Report) {
-    if spec.weight > 0 {
-        let message = format!("{field}.weight is not supported yet; every endpoint counts as one");
-        report.add(object.clone(), warning("UnsupportedValue", message));
-    }
     if !spec.network.is_empty() {
         let message = format!("{field}.network: its address is dialled from here all the same");
         report.add(object.clone(), notice("OtherNetwork", message));

@@ -65,5 +65,5 @@ fn service(name: &str, vips: &[&str], endpoints: Vec<Endpoint>) -> Service {
 
 fn endpoint(address: &str, ports: &[(u16, u16)], ready: bool) -> Endpoint {
     let address: IpAddr = address.parse().unwrap();
-    Endpoint { address, workload: None, ports: ports.to_vec(), ready }
+    Endpoint { address, workload: None, ports: ports.to_vec(), ready, weight: 1 }
 }

@@ -52,7 +52,7 @@ impl Sending {
     /// Puts a response's head in front of what is sent.
     pub(super) fn begin(response: Response<ResponseBody>, asked: Asked, wire: &mut Wire) -> Self {
         let (head, mut body) = response.into_parts();
-        let is_change = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let is_change = matches!(body, ResponseBody::Tunnel(_));
         let (framing, length) = framing(head.status, &body, asked);
         if framing == Framing::None && matches!(body, ResponseBody::Text(_)) {
             body = ResponseBody::Empty;
@@ -168,7 +168,8 @@ struct Stopped;
 /// How a response's body is framed, and the length that is told of one that is not sent.
 fn framing(status: StatusCode, body: &ResponseBody, asked: Asked) -> (Framing, Option<u64>) {
     let length = body.size_hint().exact();
-    if status.is_informational()
+    if matches!(body, ResponseBody::Tunnel(_))
+        || status.is_informational()
         || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
     {
         return (Framing::None, None);

@@ -8,7 +8,7 @@ use crate::{
     http1::{self, Framing},
     proxy::{
         connection::Connection,
-        http::{body::ResponseBody, client_body::ClientBody, exchange, upgrade::Tunnel},
+        http::{body::ResponseBody, client_body::ClientBody, connect, exchange, upgrade::Tunnel},
     },
 };
 
@@ -48,10 +48,12 @@ pub(super) async fn converse(
     wire: &Rc<RefCell<Wire>>,
     request: http1::Request,
 ) -> After {
+    let connects = request.method == Method::CONNECT;
     let asked = Asked {
         version: request.version,
         is_head: request.method == Method::HEAD,
-        keeps: request.keeps,
+        // What follows was meant for a tunnel; where there is none, it is no request.
+        keeps: request.keeps && !connects,
         takes_trailers: request.takes_trailers,
     };
     let body = Body::new(wire, &request);
@@ -59,7 +61,7 @@ pub(super) async fn converse(
     let Some(response) = answer(connection, wire, request).await else { return After::Cut };
     let drains = connection.worker.drain.is_cancelled();
     let asked = Asked { keeps: asked.keeps && !drains, ..asked };
-    let Some(mut sending) = begin(response, asked, &mut wire.borrow_mut()) else {
+    let Some(mut sending) = begin((response, connects), asked, &mut wire.borrow_mut()) else {
         return After::Cut;
     };
     let sent = poll_fn(|cx| sending.poll(wire, cx)).await;
@@ -67,11 +69,16 @@ pub(super) async fn converse(
 }
 
 /// Begins to send a response, unless the client left meanwhile.
-fn begin(response: Response<ResponseBody>, asked: Asked, wire: &mut Wire) -> Option<Sending> {
+fn begin(
+    (response, connects): (Response<ResponseBody>, bool),
+    asked: Asked,
+    wire: &mut Wire,
+) -> Option<Sending> {
     wire.answered();
     if wire.is_cut() {
         return None;
     }
+    let response = if connects { connect::answer(response) } else { response };
     // A body that somebody still takes may come to its end in time.
     let goes_on = wire.is_clean() || wire.is_in_hand();
     let keeps = asked.keeps && goes_on && !closes(&response);

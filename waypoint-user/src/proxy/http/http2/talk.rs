@@ -15,8 +15,8 @@ use crate::{
     proxy::{
         connection::Connection,
         http::{
-            body::ResponseBody, client_body::ClientBody, exchange, extended_connect::Asked,
-            tell_malformed,
+            body::ResponseBody, client_body::ClientBody, connect, exchange,
+            extended_connect::Asked, tell_malformed,
         },
     },
 };
@@ -36,7 +36,7 @@ pub(super) async fn converse(connection: Rc<Connection>, accepted: Accepted) {
     let (mut request, protocol) = into_request(head);
     let random = || connection.worker.random();
     let asked = protocol.and_then(|protocol| Asked::take(&mut request, protocol, random));
-    if let Some(asked) = asked {
+    if asked.is_some() || connect::is_plain(&request) {
         let request = request.map(|()| ClientBody::Nothing);
         return Box::pin(change(connection, (request, asked), body, reply)).await;
     }
@@ -63,15 +63,19 @@ async fn answer(
     .await
 }
 
-/// Answers a request to change the protocol, and copies what follows where that is granted.
+/// Answers a request to change the protocol, or for a tunnel, and copies what follows where that is
+/// granted.
 async fn change(
     connection: Rc<Connection>,
-    (request, asked): (Request<ClientBody>, Asked),
+    (request, asked): (Request<ClientBody>, Option<Asked>),
     body: Receiving,
     mut reply: Sending,
 ) {
     let Some(response) = answer(connection, request, &mut reply).await else { return };
-    let response = asked.answer(response);
+    let response = match asked {
+        Some(asked) => asked.answer(response),
+        None => connect::answer(response),
+    };
     let (head, body_of_response) = response.into_parts();
     let ResponseBody::Tunnel(tunnel) = body_of_response else {
         let response = Response::from_parts(head, body_of_response);

@@ -41,7 +41,11 @@ impl Upload {
         let framing = framing(&head.method, &body);
         let awaits_leave = body.awaits_leave();
         let expect = awaits_leave.then_some(("expect", "100-continue"));
-        let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let target = match (head.uri.path_and_query(), head.uri.authority()) {
+            (Some(path), _) => path.as_str(),
+            (None, Some(authority)) => authority.as_str(),
+            (None, None) => "/",
+        };
         write_request((&head.method, target), (&head.headers, expect), framing, &mut wire.heads);
         let bytes = wire.heads.split().freeze();
         wire.outlet.queue().push_back(bytes);

@@ -7,7 +7,7 @@ use std::{cell::RefCell, net::SocketAddr, time::Duration};
 use crate::{
     balance::{
         FULL, is_panic, least_request, maglev, random, ring::Ring, round_robin::RoundRobin,
-        slow_start,
+        slow_start, weights,
     },
     mesh::traffic_policy::{Algorithm, LoadBalancing, SlowStart},
     proxy::regime::ClusterHealth,
@@ -31,6 +31,8 @@ pub(in crate::proxy) enum Order {
     None,
     /// Whose turn it is.
     Turns(RefCell<RoundRobin>),
+    /// The same, of endpoints that weigh differently.
+    Weighed(RefCell<weights::Turns>),
     /// A ring.
     Ring(Ring),
     /// A table.
@@ -38,14 +40,16 @@ pub(in crate::proxy) enum Order {
 }
 
 impl Order {
-    /// An order of endpoints at these addresses.
-    pub(super) fn new(algorithm: &Algorithm, addresses: &[SocketAddr]) -> Self {
-        let names = addresses.iter().map(ToString::to_string);
+    /// An order of endpoints at these addresses, with what they weigh.
+    pub(super) fn new(algorithm: &Algorithm, endpoints: &[(SocketAddr, u32)]) -> Self {
+        let is_even = endpoints.windows(2).all(|two| matches!(two, [a, b] if a.1 == b.1));
+        let named = endpoints.iter().map(|(address, weight)| (address.to_string(), *weight));
         match algorithm {
             Algorithm::LeastRequest | Algorithm::Random | Algorithm::PeakEwma => Self::None,
-            Algorithm::RoundRobin => Self::Turns(RefCell::default()),
-            Algorithm::RingHash(_) => Self::Ring(Ring::new(names)),
-            Algorithm::Maglev(_) => Self::Table(maglev::Table::new(names)),
+            Algorithm::RoundRobin if is_even => Self::Turns(RefCell::default()),
+            Algorithm::RoundRobin => Self::Weighed(RefCell::default()),
+            Algorithm::RingHash(_) => Self::Ring(Ring::new(named)),
+            Algorithm::Maglev(_) => Self::Table(maglev::Table::new(named)),
         }
     }
 
@@ -55,7 +59,7 @@ impl Order {
             Algorithm::LeastRequest | Algorithm::Random | Algorithm::PeakEwma => {
                 matches!(self, Self::None)
             }
-            Algorithm::RoundRobin => matches!(self, Self::Turns(_)),
+            Algorithm::RoundRobin => matches!(self, Self::Turns(_) | Self::Weighed(_)),
             Algorithm::RingHash(_) => matches!(self, Self::Ring(_)),
             Algorithm::Maglev(_) => matches!(self, Self::Table(_)),
         }
@@ -65,6 +69,8 @@ impl Order {
 /// Endpoints among which one is chosen, and by what.
 pub(super) struct Candidates<'a> {
     pub(super) endpoints: &'a [Endpoint],
+    /// Whether all of them weigh the same.
+    pub(super) is_even: bool,
     pub(super) rules: &'a LoadBalancing,
     pub(super) order: &'a Order,
     /// Who is left out, if anybody is.
@@ -89,27 +95,60 @@ impl Candidates<'_> {
                 let share = |index| if may(index) { self.share(index) } else { 0 };
                 return turns.borrow_mut().choose(self.endpoints.len(), share);
             }
+            (Order::Weighed(turns), _) => {
+                let part = |index| if may(index) { self.part(index) } else { 0 };
+                return turns.borrow_mut().choose(self.endpoints.len(), part);
+            }
             _ => {}
         }
         let left: Vec<usize> = (0..self.endpoints.len()).filter(|index| may(*index)).collect();
+        let chosen = if self.is_even { self.any(&left, dice)? } else { self.weighed(&left, dice)? };
+        left.get(chosen).copied()
+    }
+
+    /// One of those that are left, which all weigh the same.
+    fn any(&self, left: &[usize], dice: &mut dyn FnMut(u32) -> u32) -> Option<usize> {
         let at = |place: usize| left.get(place).copied().unwrap_or_default();
         let share = |place| self.share(at(place));
-        let chosen = match (&self.rules.algorithm, &self.rules.slow_start) {
+        match (&self.rules.algorithm, &self.rules.slow_start) {
             (Algorithm::PeakEwma, _) => {
-                least_request(left.len(), |place| self.cost(at(place)), dice)?
+                least_request(left.len(), |place| self.cost(at(place)), dice)
             }
             (Algorithm::LeastRequest, None) => {
-                least_request(left.len(), |place| self.outstanding(at(place)), dice)?
+                least_request(left.len(), |place| self.outstanding(at(place)), dice)
             }
             (Algorithm::LeastRequest, Some(_)) => {
                 let (one, other) =
                     (random(left.len(), share, dice)?, random(left.len(), share, dice)?);
                 let is_less = self.outstanding(at(other)) < self.outstanding(at(one));
-                if is_less { other } else { one }
+                Some(if is_less { other } else { one })
             }
-            _ => random(left.len(), share, dice)?,
+            _ => random(left.len(), share, dice),
+        }
+    }
+
+    /// One of those that are left, by what each weighs.
+    fn weighed(&self, left: &[usize], dice: &mut dyn FnMut(u32) -> u32) -> Option<usize> {
+        let at = |place: usize| left.get(place).copied().unwrap_or_default();
+        let part = |place| self.part(at(place));
+        // What is outstanding at an endpoint that weighs as much as one does in the mean.
+        let weights: u32 = left.iter().map(|index| self.weight(*index)).sum();
+        let mean = f64::from(weights) / f64::from(u32::try_from(left.len()).unwrap_or(u32::MAX));
+        let waiting = |index| {
+            f64::from(self.outstanding(index)) * mean / f64::from(self.weight(index).max(1))
         };
-        left.get(chosen).copied()
+        match &self.rules.algorithm {
+            Algorithm::PeakEwma => {
+                let weight = |place| self.weight(at(place));
+                let cost = |place| self.cost_of(at(place), waiting(at(place)));
+                weights::least_request(left.len(), (weight, cost), dice)
+            }
+            Algorithm::LeastRequest => {
+                let load = |place| waiting(at(place));
+                weights::least_request(left.len(), (part, load), dice)
+            }
+            _ => weights::draw(left.len(), part, dice),
+        }
     }
 
     /// Which endpoints are ejected; nothing where none is, or so many that all are needed.
@@ -133,11 +172,35 @@ impl Candidates<'_> {
         slow_start::share(self.now.saturating_sub(endpoint.since()), slow)
     }
 
+    fn weight(&self, index: usize) -> u32 {
+        self.endpoints.get(index).map_or(0, |endpoint| endpoint.weight)
+    }
+
+    /// How much of the requests an endpoint gets for now, beside the others.
+    fn part(&self, index: usize) -> u32 {
+        self.weight(index).saturating_mul(self.share(index))
+    }
+
     fn outstanding(&self, index: usize) -> u32 {
         self.endpoints.get(index).map_or(u32::MAX, Endpoint::outstanding)
     }
 
     fn cost(&self, index: usize) -> f64 {
-        self.endpoints.get(index).map_or(f64::MAX, |endpoint| endpoint.cost(self.now))
+        self.cost_of(index, f64::from(self.outstanding(index)))
     }
+
+    fn cost_of(&self, index: usize, waiting: f64) -> f64 {
+        self.endpoints.get(index).map_or(f64::MAX, |endpoint| endpoint.cost(waiting, self.now))
+    }
+}
+
+/// Brings what endpoints weigh in order: whether they weigh differently.
+pub(super) fn weigh(endpoints: &mut [Endpoint]) -> bool {
+    let declared: Vec<u32> = endpoints.iter().map(|endpoint| endpoint.weight).collect();
+    let weights = weights::of(&declared);
+    let even = weights.is_none().then(|| vec![1; declared.len()]);
+    for (endpoint, weight) in endpoints.iter_mut().zip(weights.iter().chain(&even).flatten()) {
+        endpoint.weight = *weight;
+    }
+    weights.is_some()
 }

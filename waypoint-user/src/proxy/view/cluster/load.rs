@@ -35,8 +35,9 @@ impl Load {
         self.since
     }
 
-    pub(super) fn cost(&self, now: Duration) -> f64 {
-        self.expected.get().cost(self.outstanding.get(), now)
+    /// What a request costs that joins so many others.
+    pub(super) fn cost(&self, waiting: f64, now: Duration) -> f64 {
+        self.expected.get().cost(waiting, now)
     }
 }
 
@@ -56,8 +57,8 @@ impl Drop for InFlight {
     }
 }
 
-/// Endpoints, and their order.
-type Known = (Vec<SocketAddr>, Rc<Order>);
+/// Endpoints with what they weigh, and their order.
+type Known = (Vec<(SocketAddr, u32)>, Rc<Order>);
 
 /// What is outstanding by address, and the order of what is taken in turns.
 #[derive(Default)]
@@ -101,19 +102,19 @@ impl Loads {
         place: &Place,
         family: Family,
         rules: &LoadBalancing,
-        addresses: impl Iterator<Item = SocketAddr>,
+        endpoints: impl Iterator<Item = (SocketAddr, u32)>,
     ) -> Rc<Order> {
-        let addresses: Vec<SocketAddr> = addresses.collect();
+        let endpoints: Vec<(SocketAddr, u32)> = endpoints.collect();
         let mut orders = self.orders.borrow_mut();
         let key = (place.clone(), family);
         if let Some((known, order)) = orders.get(&key)
-            && *known == addresses
+            && *known == endpoints
             && order.is_for(&rules.algorithm)
         {
             return Rc::clone(order);
         }
-        let order = Rc::new(Order::new(&rules.algorithm, &addresses));
-        orders.insert(key, (addresses, Rc::clone(&order)));
+        let order = Rc::new(Order::new(&rules.algorithm, &endpoints));
+        orders.insert(key, (endpoints, Rc::clone(&order)));
         order
     }
 

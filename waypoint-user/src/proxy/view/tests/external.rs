@@ -34,7 +34,8 @@ fn outside(resolution: Resolution, ranges: &[&str]) -> Contents {
 
 fn by_name() -> Contents {
     let host = "api.example.test".to_owned();
-    outside(Resolution::Names(vec![NamedEndpoint { host, ports: vec![(PORT, 8080)] }]), &[])
+    let named = NamedEndpoint { host, ports: vec![(PORT, 8080)], weight: 1 };
+    outside(Resolution::Names(vec![named]), &[])
 }
 
 /// Where a client goes that dialled such an address.
@@ -59,6 +60,34 @@ async fn who_asks_first_waits_for_the_name() {
         let contents = by_name();
         let reached = reached(&contents, "10.0.0.1:80", "192.0.2.1").await;
         assert_eq!(reached.as_deref(), Some("192.0.2.1:8080"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_behind_a_name_weighs_what_its_endpoint_does() {
+    in_local(async {
+        let host = "api.example.test".to_owned();
+        let named = NamedEndpoint { host, ports: vec![(PORT, 8080)], weight: 3 };
+        let mut contents = outside(Resolution::Names(vec![named]), &[]);
+        let service = Arc::make_mut(contents.services.get_mut(&name()).unwrap());
+        service.endpoints.push(MeshEndpoint {
+            address: "192.0.2.2".parse().unwrap(),
+            workload: None,
+            ports: vec![(PORT, 8080)],
+            ready: true,
+            weight: 1,
+        });
+        let lookup = Box::new(Everybody("192.0.2.1".parse().unwrap()));
+        let names = Rc::new(Names::new(lookup, Arc::default(), Limit::default()));
+        let view = view(&contents, &Rc::default(), None).resolving(names);
+        let dialled = "10.0.0.1:80".parse().unwrap();
+        let target = view.target(dialled).unwrap();
+        let cluster = view.settled(view.default_cluster(&target, dialled), dialled).await;
+        let mut generator = fastrand::Rng::with_seed(5);
+        let mut choose = || cluster.choose(&[], &mut |bound| generator.u32(..bound)).unwrap();
+        let named = (0..4_000).filter(|_| choose().address.to_string() == "192.0.2.1:8080").count();
+        assert!((2_850..3_150).contains(&named), "{named} of 4000");
     })
     .await;
 }
