@@ -32,7 +32,7 @@ fn one_span(lab: LabBuilder, protocol: &str) -> Result<()> {
     let next = format!("00-{TRACE}-{}-01", span.field("span")?);
     assert_eq!(visit.reply.server_got("traceparent")?, Some(next));
     assert_eq!(visit.reply.server_got("tracestate")?.as_deref(), Some("a=1,b=2"));
-    let client = lab.identity_of("web")?.to_string();
+    let client = lab.identity_of("web")?.clone();
     for (key, value) in [
         ("http.response.status_code", "200"),
         ("istio.source_workload", "web"),

@@ -226,8 +226,8 @@ spec:
   ports:
 "
         );
-        let protocol = self.app_protocol.iter();
-        let protocol = protocol.map(|one| format!("    appProtocol: {one}\n")).collect::<String>();
+        let protocol = self.app_protocol.as_ref();
+        let protocol = protocol.map(|one| format!("    appProtocol: {one}\n")).unwrap_or_default();
         let ports = self.ports().into_iter().map(|(name, port, target)| {
             format!("  - name: {name}\n    port: {port}\n    targetPort: {target}\n{protocol}")
         });
