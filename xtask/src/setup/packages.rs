@@ -69,8 +69,10 @@ const TOOLS: &[(&str, &str)] = &[
     ("node", "nodejs"),
     ("npm", "npm"),
     ("nsenter", "util-linux"),
+    ("openssl", "openssl"),
     ("slowhttptest", "slowhttptest"),
     ("sysctl", "procps"),
+    ("tcpdump", "tcpdump"),
 ];
 
 /// The same for the nodes of a cluster; a path is of a program that is not on the search path.
